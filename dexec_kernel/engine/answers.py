@@ -1,0 +1,101 @@
+"""The engine's error answers, translated into this package's errors.
+
+Docker and Podman use different status codes for the same thing (a stopped container is Docker's
+409 and Podman's 500), and words that change; what they mean is decided here, in one place.
+"""
+
+from __future__ import annotations
+
+import json
+
+from dexec_kernel.engine.endpoint import Endpoint
+from dexec_kernel.engine.errors import (
+    ApiVersionError,
+    ContainerNotFound,
+    ContainerNotRunning,
+    ContainerPaused,
+    EngineApiError,
+    EngineError,
+    EngineUnavailable,
+    ExecNotFound,
+)
+
+NOT_FOUND, CONFLICT, BAD_REQUEST, FORBIDDEN, SERVER_ERROR = 404, 409, 400, 403, 500
+
+
+def message_of(body: bytes) -> str:
+    """Return the message in an error answer's body: ``{"message": …}``, or its plain text."""
+    text = body.decode("utf-8", "replace").strip()
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return text
+    if isinstance(content, dict):
+        return str(content.get("message") or content.get("cause") or text)
+    return text
+
+
+def error_of(status: int, message: str, *, container: str = "", exec_id: str = "") -> EngineError:
+    """Return the error that an answer with an error status means.
+
+    ``container`` or ``exec_id`` is what the call was about.
+    """
+    lowered = message.lower()
+    if status == NOT_FOUND and ("exec" in lowered or exec_id):
+        return ExecNotFound(
+            f"The engine does not know the exec {exec_id[:12]} any more.", status=status
+        )
+    if container and (status == NOT_FOUND or status < BAD_REQUEST):
+        # Below 400 is a redirect: the name is a path (a/../b), which no container's is.
+        return container_not_found(container)
+    if "paused" in lowered:
+        return container_paused(container)
+    if container and ("not running" in lowered or "container state improper" in lowered):
+        return container_not_running(container)
+    if status == BAD_REQUEST and "client version" in lowered:
+        return ApiVersionError(
+            f"The engine refuses the API version: {message}",
+            advice="Unset DOCKER_API_VERSION, or name in it a version that the engine has.",
+        )
+    advice = ""
+    if status == FORBIDDEN:
+        advice = (
+            "A proxy before the engine may forbid it. Cells need: _ping, containers/*/json,"
+            " containers/*/exec and exec/*/{start,resize,json}."
+        )
+    return EngineApiError(f"The engine answered {status}: {message}", status=status, advice=advice)
+
+
+def container_not_found(container: str) -> ContainerNotFound:
+    """There is no container of that name or id."""
+    return ContainerNotFound(
+        f"There is no container named {container!r}.",
+        status=NOT_FOUND,
+        advice="`dexec-kernel list` shows those that can be used; `%container NAME` chooses one.",
+    )
+
+
+def container_not_running(container: str) -> ContainerNotRunning:
+    """The container exists, and is stopped."""
+    return ContainerNotRunning(
+        f"The container {container!r} is not running.",
+        status=CONFLICT,
+        advice=f"Start it: docker start {container}",
+    )
+
+
+def container_paused(container: str) -> ContainerPaused:
+    """The container exists, and is paused."""
+    return ContainerPaused(
+        f"The container {container!r} is paused.",
+        status=CONFLICT,
+        advice=f"Let it go on: docker unpause {container}",
+    )
+
+
+def no_answer(endpoint: Endpoint, seconds: float, what: str) -> EngineUnavailable:
+    """The engine took the call and gave no answer in time."""
+    return EngineUnavailable(
+        f"The engine at {endpoint.url} did not answer within {seconds:g} s ({what}).",
+        advice=endpoint.advice,
+    )

@@ -1,0 +1,133 @@
+"""The engine's JSON calls, through requests. Blocking: the client runs them in threads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import requests
+import requests_unixsocket.adapters
+
+from dexec_kernel.engine.answers import error_of, message_of, no_answer
+from dexec_kernel.engine.endpoint import Endpoint, TlsConfig
+from dexec_kernel.engine.errors import ConfigurationError, EngineUnavailable, ProtocolError
+
+_UNIX_SCHEME = "http+unix://"
+# No call is ever redirected, but by the engine's router to a path that was meant otherwise.
+_FIRST_ERROR_STATUS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer of the engine. ``headers`` are looked up whatever their case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the body as JSON. Raises :class:`ProtocolError`."""
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise ProtocolError(f"The engine's answer is not JSON: {self.body[:200]!r}.") from error
+
+
+class UnixAdapter(requests_unixsocket.adapters.UnixAdapter):  # type: ignore[misc] # untyped package
+    """requests-unixsocket's adapter with one pool a socket, where it has one a URL.
+
+    Every exec has URLs of its own, so that its connections would never be used again.
+    """
+
+    def get_connection(self, url: str, proxies: Mapping[str, str] | None = None) -> Any:
+        """Return the pool of the socket that ``url`` names."""
+        return super().get_connection(f"{_UNIX_SCHEME}{urlsplit(url).netloc}", proxies)
+
+
+class JsonApi:
+    """One engine's JSON calls. Its connections are kept and used again, by several threads."""
+
+    def __init__(self, endpoint: Endpoint, *, connect_timeout: float, read_timeout: float) -> None:
+        self._endpoint = endpoint
+        self._timeout = (connect_timeout, read_timeout)
+        self._session = requests.Session()
+        # Neither a proxy nor a .netrc stands between us and the engine.
+        self._session.trust_env = False
+        if endpoint.is_unix:
+            self._base = _UNIX_SCHEME + quote(endpoint.path, safe="")
+            self._session.mount(_UNIX_SCHEME, UnixAdapter())
+        else:
+            self._base = endpoint.url.replace("tcp", "https" if endpoint.tls else "http", 1)
+            if endpoint.tls is not None:
+                self._use_tls(endpoint.tls)
+
+    def _use_tls(self, tls: TlsConfig) -> None:
+        self._session.verify = (str(tls.ca) if tls.ca else True) if tls.verify else False
+        if tls.cert is not None:
+            self._session.cert = (str(tls.cert), str(tls.key)) if tls.key else str(tls.cert)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        body: Any = None,
+        container: str = "",
+        exec_id: str = "",
+    ) -> Answer:
+        """Do one call and return its answer. ``container`` or ``exec_id`` is what it is about.
+
+        Raises what an error status means (``answers.error_of``), and
+        :class:`EngineUnavailable` when there is no answer.
+        """
+        try:
+            response = self._session.request(
+                method,
+                self._base + path,
+                params=params,
+                json=body,
+                timeout=self._timeout,
+                allow_redirects=False,
+            )
+        except requests.exceptions.Timeout as error:
+            raise no_answer(self._endpoint, self._timeout[1], f"{method} {path}") from error
+        except (requests.exceptions.RequestException, OSError) as error:
+            # OSError: requests reports unreadable TLS files as it finds them.
+            if isinstance(error, OSError) and self._tls_file_missing():
+                raise ConfigurationError(f"The TLS files cannot be used: {error}.") from error
+            raise EngineUnavailable(
+                f"The engine at {self._endpoint.url} cannot be reached: {_reason(error)}.",
+                advice=self._endpoint.advice,
+            ) from error
+        answer = Answer(response.status_code, response.headers, response.content)
+        if answer.status >= _FIRST_ERROR_STATUS:
+            message = message_of(answer.body)
+            raise error_of(answer.status, message, container=container, exec_id=exec_id)
+        return answer
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._session.close()
+
+    def _tls_file_missing(self) -> bool:
+        tls = self._endpoint.tls
+        files = (tls.ca, tls.cert, tls.key) if tls else ()
+        return any(file is not None and not file.is_file() for file in files)
+
+
+def _reason(error: BaseException) -> str:
+    """Return the words of the innermost cause; requests wraps it three or four times."""
+    cause: BaseException = error
+    while True:
+        inner = cause.__cause__ or cause.__context__
+        inner = inner or next((a for a in cause.args if isinstance(a, BaseException)), None)
+        if inner is None:
+            break
+        cause = inner
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    return str(cause) or type(cause).__name__

@@ -1,0 +1,324 @@
+"""The verbs of Docker's Go client that a cell needs, with Go's names in snake_case.
+
+Every verb is a coroutine. JSON calls run in the client's own threads; the attached connection is
+read by the event loop. Besides the errors named at each verb, all raise
+:class:`EngineUnavailable` when the engine does not answer and :class:`ProtocolError` when its
+answer makes no sense.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+from dexec_kernel.engine import answers
+from dexec_kernel.engine.api import Answer, JsonApi
+from dexec_kernel.engine.connection import HijackedConnection
+from dexec_kernel.engine.endpoint import Endpoint, find_endpoint
+from dexec_kernel.engine.errors import (
+    ApiVersionError,
+    ConfigurationError,
+    DexecError,
+    EngineApiError,
+    EngineError,
+    ExecLost,
+    ExecNotFound,
+)
+from dexec_kernel.engine.models import (
+    ConsoleSize,
+    ContainerInspect,
+    ContainerSummary,
+    ExecConfig,
+    ExecInspect,
+    ExecState,
+    Ping,
+)
+from dexec_kernel.engine.transport import open_stream
+
+#: The newest API version that this client was written for, and the oldest that it speaks.
+NEWEST_API, OLDEST_API = "1.51", "1.24"
+_ENV_SINCE, _WORKING_DIR_SINCE, _CONSOLE_SIZE_SINCE = "1.25", "1.35", "1.42"
+
+CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 60.0
+EXIT_CODE_TIMEOUT = 10.0
+_THREADS = 8
+
+
+def version_tuple(version: str) -> tuple[int, ...]:
+    """Return ``"1.41"`` as ``(1, 41)``. Raises :class:`ConfigurationError`."""
+    try:
+        major, minor = version.lstrip("v").split(".")
+        return int(major), int(minor)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{version!r} is no API version; one looks like {NEWEST_API}."
+        ) from error
+
+
+class EngineClient:
+    """A client of one engine. Close it with :meth:`aclose`, or use it as a context manager.
+
+    ``api_version`` pins the version (DOCKER_API_VERSION does in :meth:`from_environment`);
+    without it the newest that both know is used, found out with the first call.
+    """
+
+    def __init__(self, endpoint: Endpoint, *, api_version: str = "") -> None:
+        if api_version:
+            version_tuple(api_version)
+        self.endpoint = endpoint
+        self._pinned = api_version.lstrip("v")
+        self._negotiated = ""
+        self._negotiating = asyncio.Lock()
+        self._api = JsonApi(endpoint, connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT)
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="dexec-engine")
+
+    @classmethod
+    async def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Find the engine as the docker command does (``endpoint.find_endpoint``)."""
+        env = os.environ if environ is None else environ
+        endpoint = await asyncio.to_thread(find_endpoint, env)
+        return cls(endpoint, api_version=env.get("DOCKER_API_VERSION", ""))
+
+    async def aclose(self) -> None:
+        """Close what the client holds open. Calls that still wait for the engine fail."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._api.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    # --- the engine -------------------------------------------------------------------------
+
+    async def ping(self) -> Ping:
+        """Ask who is there (Go's ``Ping``). An engine that names no API version speaks 1.24."""
+        headers = (await self._in_thread(partial(self._api.request, "GET", "/_ping"))).headers
+        return Ping(
+            api_version=headers.get("Api-Version") or OLDEST_API,
+            os_type=headers.get("Ostype") or "linux",
+            server=headers.get("Server") or "",
+            is_podman="Libpod-Api-Version" in headers,
+        )
+
+    async def api_version(self) -> str:
+        """Return the API version that is spoken: the pinned one, or the newest both know.
+
+        Raises :class:`ApiVersionError` for an engine that is too old.
+        """
+        if self._pinned or self._negotiated:
+            return self._pinned or self._negotiated
+        async with self._negotiating:
+            if not self._negotiated:
+                offered = (await self.ping()).api_version
+                if version_tuple(offered) < version_tuple(OLDEST_API):
+                    raise ApiVersionError(
+                        f"The engine speaks API {offered}; {OLDEST_API} or newer is needed."
+                    )
+                self._negotiated = min(offered, NEWEST_API, key=version_tuple)
+        return self._negotiated
+
+    # --- containers -------------------------------------------------------------------------
+
+    async def container_list(
+        self,
+        *,
+        all: bool = False,  # noqa: A002 -- the engine's word
+        filters: Mapping[str, Sequence[str]] | None = None,
+    ) -> list[ContainerSummary]:
+        """List the running containers, or ``all`` (Go's ``ContainerList``).
+
+        ``filters`` are the engine's, such as ``{"label": ["com.example=1"]}``.
+        """
+        params: dict[str, str | int] = {"all": int(all), "filters": json.dumps(filters or {})}
+        answer = await self._call("GET", "/containers/json", params=params)
+        return [ContainerSummary.from_json(item) for item in answer.json()]
+
+    async def container_inspect(self, container: str) -> ContainerInspect:
+        """Look at one container, by name or id (Go's ``ContainerInspect``).
+
+        Raises :class:`ContainerNotFound`.
+        """
+        path = f"/containers/{_segment(container, 'container')}/json"
+        answer = await self._call("GET", path, container=container)
+        return ContainerInspect.from_json(answer.json())
+
+    # --- execs ------------------------------------------------------------------------------
+
+    async def container_exec_create(self, container: str, config: ExecConfig) -> str:
+        """Create an exec in a running container; return its id (Go's ``ContainerExecCreate``).
+
+        Raises :class:`ConfigurationError` for what no engine can execute and
+        :class:`ApiVersionError` for what this one is too old for, both before anything is sent;
+        :class:`ContainerNotFound`, :class:`ContainerNotRunning`, :class:`ContainerPaused`.
+        """
+        config.check()
+        path = f"/containers/{_segment(container, 'container')}/exec"
+        if config.env:
+            await self._require(_ENV_SINCE, "an exec's environment variables")
+        if config.working_dir:
+            await self._require(_WORKING_DIR_SINCE, "an exec's working directory")
+        body = config.to_json(console_size=await self._knows(_CONSOLE_SIZE_SINCE))
+        try:
+            answer = await self._call("POST", path, body=body, container=container)
+        except EngineApiError as error:
+            raise await self._explain(error, container) from error
+        return str(answer.json()["Id"])
+
+    async def container_exec_start(self, exec_id: str, *, tty: bool = False) -> None:
+        """Start an exec detached: nothing of its output comes back (Go's ``ContainerExecStart``).
+
+        ``tty`` is what the exec was created with. Raises :class:`ExecNotFound`.
+        """
+        path = f"/exec/{_segment(exec_id, 'exec')}/start"
+        body = {"Detach": True, "Tty": tty}
+        await self._call("POST", path, body=body, exec_id=exec_id)
+
+    async def container_exec_attach(
+        self, exec_id: str, *, tty: bool = False, console_size: ConsoleSize | None = None
+    ) -> HijackedConnection:
+        """Start an exec and return its attached connection (Go's ``ContainerExecAttach``).
+
+        ``tty`` is what the exec was created with: it decides how the stream is framed.
+        The caller closes the connection. Raises :class:`ExecNotFound`.
+        """
+        body: dict[str, object] = {"Detach": False, "Tty": tty}
+        if tty and console_size is not None and await self._knows(_CONSOLE_SIZE_SINCE):
+            body["ConsoleSize"] = [console_size.rows, console_size.columns]
+        target = f"/v{await self.api_version()}/exec/{_segment(exec_id, 'exec')}/start"
+        stream = await open_stream(self.endpoint, timeout=CONNECT_TIMEOUT)
+        connection = HijackedConnection(stream, tty=tty)
+        try:
+            async with asyncio.timeout(READ_TIMEOUT):
+                host = "docker" if self.endpoint.is_unix else self.endpoint.url[len("tcp://") :]
+                await connection.start(
+                    target, json.dumps(body).encode(), host=host, exec_id=exec_id
+                )
+        except TimeoutError as error:
+            connection.close()
+            raise answers.no_answer(self.endpoint, READ_TIMEOUT, "exec start") from error
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    async def container_exec_inspect(self, exec_id: str) -> ExecInspect:
+        """Look at an exec (Go's ``ContainerExecInspect``). Raises :class:`ExecNotFound`."""
+        path = f"/exec/{_segment(exec_id, 'exec')}/json"
+        return ExecInspect.from_json((await self._call("GET", path, exec_id=exec_id)).json())
+
+    async def container_exec_resize(self, exec_id: str, size: ConsoleSize) -> None:
+        """Set the size of a running exec's Tty (Go's ``ContainerExecResize``).
+
+        Raises :class:`ExecNotFound`, and :class:`EngineApiError` for an exec that does not run.
+        """
+        params = {"h": size.rows, "w": size.columns}
+        path = f"/exec/{_segment(exec_id, 'exec')}/resize"
+        await self._call("POST", path, params=params, exec_id=exec_id)
+
+    async def container_exec_wait(
+        self,
+        exec_id: str,
+        *,
+        timeout: float = EXIT_CODE_TIMEOUT,  # noqa: ASYNC109 -- the bound is the point
+    ) -> ExecInspect:
+        """Wait, after the end of its stream, until the exec has exited; no call of Go's.
+
+        Raises :class:`ExecLost` when it has not after ``timeout`` seconds, or when the engine
+        does not know it any more.
+        """
+        loop = asyncio.get_running_loop()
+        deadline, pause = loop.time() + timeout, 0.001
+        while True:
+            try:
+                inspect = await self.container_exec_inspect(exec_id)
+            except ExecNotFound as error:
+                raise ExecLost(
+                    "The engine no longer knows the exec, so that its exit code is unknown.",
+                    advice="The container was removed, or the engine was restarted.",
+                ) from error
+            if inspect.state is ExecState.EXITED:
+                return inspect
+            if loop.time() > deadline:
+                raise ExecLost(
+                    f"The exec's stream ended, and {timeout:g} s later the engine still calls it"
+                    f" {inspect.state.value}: its exit code is unknown.",
+                    advice="The process may go on in the container without us.",
+                )
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 0.25)
+
+    # --- how ----------------------------------------------------------------------------------
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        body: object = None,
+        container: str = "",
+        exec_id: str = "",
+    ) -> Answer:
+        version = await self.api_version()
+        try:
+            return await self._in_thread(
+                partial(
+                    self._api.request,
+                    method,
+                    f"/v{version}{path}",
+                    params=params,
+                    body=body,
+                    container=container,
+                    exec_id=exec_id,
+                )
+            )
+        except ApiVersionError:
+            self._negotiated = ""  # Another engine has taken the place: ask it anew next time.
+            raise
+
+    async def _in_thread(self, call: Callable[[], Answer]) -> Answer:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+    async def _knows(self, version: str) -> bool:
+        return version_tuple(await self.api_version()) >= version_tuple(version)
+
+    async def _require(self, version: str, what: str) -> None:
+        if not await self._knows(version):
+            raise ApiVersionError(
+                f"API {version} or newer is needed for {what}; this engine speaks"
+                f" {await self.api_version()}.",
+                advice="Update the engine, or do without.",
+            )
+
+    async def _explain(self, error: EngineApiError, container: str) -> EngineError:
+        """Return what a refused exec create means: only the container's state tells for sure."""
+        if error.status not in {answers.CONFLICT, answers.SERVER_ERROR}:
+            return error
+        try:
+            state = await self.container_inspect(container)
+        except DexecError:
+            return error
+        if state.paused:
+            return answers.container_paused(container)
+        return error if state.running else answers.container_not_running(container)
+
+
+def _segment(name: str, kind: str) -> str:
+    """Return a name as one segment of a path, whatever stands in it."""
+    if not name:
+        raise ConfigurationError(f"The name of the {kind} is empty.")
+    return quote(name, safe="")

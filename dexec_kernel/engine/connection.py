@@ -1,0 +1,159 @@
+"""The attached (hijacked) connection of an exec: frames out, stdin in.
+
+Source: Docker Engine API, "Start an exec instance": a POST whose connection turns into a raw
+stream after the answer's head, 101 where ``Upgrade`` reached the engine, 200 where a proxy dropped
+it. h11 reads the head; whatever came in the same read belongs to the stream and is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Self
+
+import h11
+
+from dexec_kernel.engine.answers import error_of, message_of
+from dexec_kernel.engine.errors import EngineUnavailable, ProtocolError
+from dexec_kernel.engine.frames import Decoder, Frame, FrameDecoder, RawDecoder
+from dexec_kernel.engine.transport import ByteStream
+
+_SWITCHING_PROTOCOLS, _OK = 101, 200
+_MAX_ERROR_BODY = 64 * 1024
+_END_OF_TRANSMISSION = b"\x04"
+
+
+class HijackedConnection:
+    """An exec's streams. It has one reader; writes may come from another task.
+
+    ``upgraded`` is False when something between us and the engine dropped the upgrade: output
+    and exit code still come, stdin does not arrive.
+
+    Closing it does not end the process: the engine has no call for that. A process that reads
+    its stdin sees end of file, one that writes gets EPIPE.
+    """
+
+    def __init__(self, stream: ByteStream, *, tty: bool) -> None:
+        self._stream = stream
+        self._tty = tty
+        self._decoder: Decoder = RawDecoder() if tty else FrameDecoder()
+        self._http = h11.Connection(our_role=h11.CLIENT)
+        self._pending = b""
+        self._ended = False
+        self.upgraded = False
+
+    async def start(self, target: str, body: bytes, *, host: str, exec_id: str) -> None:
+        """Send the start request and read the answer's head.
+
+        Raises the engine's error answer, :class:`ProtocolError`, or :class:`EngineUnavailable`.
+        """
+        request = h11.Request(
+            method="POST",
+            target=target,
+            headers=[
+                ("Host", host),
+                ("Content-Type", "application/json"),
+                ("Content-Length", str(len(body))),
+                ("Connection", "Upgrade"),
+                ("Upgrade", "tcp"),
+            ],
+        )
+        # In one write, and nothing after it: what follows before the answer is lost.
+        events = (request, h11.Data(data=body), h11.EndOfMessage())
+        await self._stream.write(b"".join(self._http.send(event) or b"" for event in events))
+        answer = await self._next_event()
+        if isinstance(answer, h11.InformationalResponse):
+            if answer.status_code != _SWITCHING_PROTOCOLS:
+                raise ProtocolError(f"The engine answered {answer.status_code} to an exec start.")
+            self._pending, _ = self._http.trailing_data
+            self.upgraded = True
+        elif not isinstance(answer, h11.Response):
+            raise ProtocolError("The engine closed the connection instead of answering.")
+        elif answer.status_code != _OK:
+            message = message_of(await self._error_body())
+            raise error_of(answer.status_code, message, exec_id=exec_id)
+
+    async def read(self) -> list[Frame]:
+        """Return the next frames, or pieces of frames, at least one; an empty list at the end.
+
+        Raises :class:`StreamCutOff` when the stream ends inside a frame, :class:`ProtocolError`
+        for an unknown type of frame, :class:`StreamFault` for an error that the engine reports in
+        the stream, :class:`EngineUnavailable` when the connection is lost.
+        """
+        while not self._ended:
+            data = await self._read_bytes()
+            if not data:
+                self._ended = True
+                self._decoder.receive_eof()
+            elif frames := self._decoder.receive_data(data):
+                return frames
+        return []
+
+    async def __aiter__(self) -> AsyncIterator[Frame]:
+        """Iterate over the frames until the end of the stream. Raises as :meth:`read` does."""
+        while frames := await self.read():
+            for frame in frames:
+                yield frame
+
+    async def write(self, data: bytes) -> None:
+        """Send ``data`` to the process's stdin; waits while the process does not read it.
+
+        Raises :class:`EngineUnavailable` when the connection is lost.
+        """
+        await self._stream.write(data)
+
+    async def close_write(self) -> None:
+        """Give the process end of file on its stdin; its output goes on.
+
+        With a Tty that is Ctrl-D, since a half close would end the stream: it works where the
+        program reads lines, at the beginning of one.
+        """
+        if self._tty:
+            await self._stream.write(_END_OF_TRANSMISSION)
+        else:
+            await self._stream.write_eof()
+
+    def close(self) -> None:
+        """Close the connection. May be called twice. The process is not ended by it."""
+        self._ended = True
+        self._stream.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def _read_bytes(self) -> bytes:
+        """Return the stream's next bytes, without the HTTP around them where there is any."""
+        if self._pending:
+            data, self._pending = self._pending, b""
+            return data
+        if self.upgraded:
+            return await self._stream.read()
+        event = await self._next_event()
+        return bytes(event.data) if isinstance(event, h11.Data) else b""
+
+    async def _next_event(self) -> h11.Event | type[h11.PAUSED | h11.NEED_DATA]:
+        try:
+            while (event := self._http.next_event()) is h11.NEED_DATA:
+                self._http.receive_data(await self._stream.read())
+        except h11.RemoteProtocolError as error:
+            raise ProtocolError(f"The engine's answer is not HTTP: {error}.") from error
+        if isinstance(event, h11.ConnectionClosed):
+            raise EngineUnavailable("The engine closed the connection without an answer.")
+        return event
+
+    async def _error_body(self) -> bytes:
+        body = b""
+        while len(body) < _MAX_ERROR_BODY:
+            event = await self._next_event()
+            if not isinstance(event, h11.Data):
+                break
+            body += bytes(event.data)
+        return body

@@ -1,0 +1,226 @@
+"""Where the engine is, chosen as the docker command chooses it.
+
+Order: ``DOCKER_HOST``, ``DOCKER_CONTEXT``, the current context of the docker configuration, then
+the well-known sockets of Docker and Podman, the first that something listens on.
+Source: docker/cli, "docker context" and "environment variables".
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dexec_kernel.engine.contexts import Context, current_context_name, read_context
+from dexec_kernel.engine.errors import ConfigurationError, EngineUnavailable
+
+PORT, TLS_PORT = 2375, 2376
+_PROBE_TIMEOUT = 2.0
+
+HOW_TO_START = (
+    "Start one (`sudo systemctl start docker`, Docker Desktop, or"
+    " `systemctl --user start podman.socket`), or name one in DOCKER_HOST."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TlsConfig:
+    """The files of a TLS connection, each PEM; None where there is none of the kind."""
+
+    ca: Path | None
+    cert: Path | None
+    key: Path | None
+    verify: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An engine's address: a unix socket's ``path``, or ``host`` and ``port``, with or without TLS.
+
+    ``source`` says in words where the address comes from.
+    """
+
+    source: str
+    path: str = ""
+    host: str = ""
+    port: int = 0
+    tls: TlsConfig | None = None
+
+    @property
+    def is_unix(self) -> bool:
+        """True for a unix socket."""
+        return bool(self.path)
+
+    @property
+    def url(self) -> str:
+        """The address as DOCKER_HOST would have it."""
+        if self.path:
+            return f"unix://{self.path}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"tcp://{host}:{self.port}"
+
+    @property
+    def advice(self) -> str:
+        """What to do when nothing answers here."""
+        return f"The address comes from {self.source}. {HOW_TO_START}"
+
+
+def parse_host(url: str, *, source: str, tls: TlsConfig | None = None) -> Endpoint:
+    """Read an address as DOCKER_HOST has it: unix://, tcp://, http:// or https://.
+
+    ``tls`` is used for tcp. Raises :class:`ConfigurationError`.
+    """
+    url = url.strip()
+    # The docker command takes HOST:PORT as well.
+    parts = urlsplit(url if "://" in url or url.startswith("/") else f"tcp://{url}")
+    if parts.scheme == "unix" or not parts.scheme:
+        path = parts.netloc + parts.path
+        if not path.startswith("/"):
+            raise ConfigurationError(
+                f"{source} is {url!r}: a unix socket needs an absolute path.",
+                advice="For example unix:///var/run/docker.sock",
+            )
+        return Endpoint(source, path=path)
+    if parts.scheme == "ssh":
+        remote = parts.netloc or "USER@HOST"
+        raise ConfigurationError(
+            f"{source} is {url!r}: ssh endpoints are not supported.",
+            advice=(
+                "Forward the socket and name the local end instead:"
+                f" ssh -nNT -L /tmp/engine.sock:/var/run/docker.sock {remote} &"
+                " export DOCKER_HOST=unix:///tmp/engine.sock"
+            ),
+        )
+    if parts.scheme not in {"tcp", "http", "https"}:
+        raise ConfigurationError(
+            f"{source} is {url!r}: there are unix:// and tcp:// endpoints, no {parts.scheme}://.",
+        )
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"{source} is {url!r}: {error}.") from error
+    if parts.path.strip("/"):
+        raise ConfigurationError(f"{source} is {url!r}: an address with a path is not supported.")
+    if parts.scheme == "https" and tls is None:
+        tls = TlsConfig(ca=None, cert=None, key=None)
+    if parts.scheme == "http":
+        tls = None
+    default = TLS_PORT if tls else PORT
+    return Endpoint(source, host=host or "127.0.0.1", port=port or default, tls=tls)
+
+
+def find_endpoint(environ: Mapping[str, str] | None = None) -> Endpoint:
+    """Find the engine that the docker command would use, or else one that listens.
+
+    ``environ`` is the process's own unless given. Only well-known sockets are tried out; what
+    somebody named is taken at their word. Raises :class:`ConfigurationError`, or
+    :class:`EngineUnavailable` with every place that was tried.
+    """
+    env = os.environ if environ is None else environ
+    named = _named_endpoint(env)
+    if named is not None:
+        return named
+    tried: list[str] = ["DOCKER_HOST and DOCKER_CONTEXT: not set", "docker context: none in use"]
+    for endpoint in well_known_endpoints(env):
+        fault = probe(endpoint)
+        if not fault:
+            return endpoint
+        tried.append(f"{endpoint.path}: {fault}")
+    denied = any("permission" in line for line in tried)
+    raise EngineUnavailable(
+        "No container engine was found. Tried:\n" + "\n".join(f"  - {line}" for line in tried),
+        advice=(
+            "Your user may not use the socket: `sudo usermod -aG docker $USER`, then log in again."
+            if denied
+            else HOW_TO_START
+        ),
+    )
+
+
+def _named_endpoint(env: Mapping[str, str]) -> Endpoint | None:
+    """Return the endpoint that the environment or the docker configuration names, if any."""
+    if url := env.get("DOCKER_HOST", "").strip():
+        return parse_host(url, source="DOCKER_HOST", tls=_tls_of_environment(env))
+    config_dir = docker_config_dir(env)
+    source = "DOCKER_CONTEXT"
+    name = env.get("DOCKER_CONTEXT", "")
+    if not name:
+        source = f"the current docker context ({config_dir / 'config.json'})"
+        name = current_context_name(config_dir)
+    if not name or name == "default":
+        return None
+    context = read_context(config_dir, name, source=source)
+    return parse_host(
+        context.host, source=f"{source}, context {name!r}", tls=_tls_of_context(context)
+    )
+
+
+def docker_config_dir(env: Mapping[str, str]) -> Path:
+    """Return the folder of the docker command's configuration."""
+    return Path(env.get("DOCKER_CONFIG") or Path(env.get("HOME") or Path.home()) / ".docker")
+
+
+def _tls_of_environment(env: Mapping[str, str]) -> TlsConfig | None:
+    """As the docker command: any value of DOCKER_TLS_VERIFY or DOCKER_TLS switches TLS on."""
+    verify = bool(env.get("DOCKER_TLS_VERIFY"))
+    if not verify and not env.get("DOCKER_TLS"):
+        return None
+    folder = Path(env.get("DOCKER_CERT_PATH") or docker_config_dir(env))
+    files = {name: folder / f"{name}.pem" for name in ("ca", "cert", "key")}
+    if verify and not files["ca"].is_file():
+        raise ConfigurationError(
+            f"DOCKER_TLS_VERIFY is set, and {files['ca']} does not exist.",
+            advice="Name the folder with ca.pem, cert.pem and key.pem in DOCKER_CERT_PATH.",
+        )
+    found = {name: path if path.is_file() else None for name, path in files.items()}
+    return TlsConfig(found["ca"], found["cert"], found["key"], verify=verify)
+
+
+def _tls_of_context(context: Context) -> TlsConfig | None:
+    if not (context.skip_tls_verify or context.ca or context.cert):
+        return None
+    return TlsConfig(context.ca, context.cert, context.key, verify=not context.skip_tls_verify)
+
+
+def well_known_endpoints(env: Mapping[str, str]) -> Iterator[Endpoint]:
+    """Yield where Docker and Podman put their sockets, rootful before rootless, Docker first."""
+    home = Path(env.get("HOME") or Path.home())
+    runtime = Path(env.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
+    places = (
+        ("Docker's socket", Path("/var/run/docker.sock")),
+        ("rootless Docker's socket", runtime / "docker.sock"),
+        ("Docker Desktop's socket", home / ".docker/run/docker.sock"),
+        ("Docker Desktop's socket", home / ".docker/desktop/docker.sock"),
+        ("Podman's socket", Path("/run/podman/podman.sock")),
+        ("rootless Podman's socket", runtime / "podman/podman.sock"),
+    )
+    for source, path in places:
+        yield Endpoint(source, path=str(path))
+
+
+def probe(endpoint: Endpoint) -> str:
+    """Try to connect to a unix socket; return what is wrong in words, or nothing."""
+    try:
+        mode = Path(endpoint.path).stat().st_mode
+    except FileNotFoundError:
+        return "no such file"
+    except OSError as error:
+        return os.strerror(error.errno or errno.EIO).lower()
+    if not stat.S_ISSOCK(mode):
+        return "not a socket"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(_PROBE_TIMEOUT)
+        try:
+            sock.connect(endpoint.path)
+        except TimeoutError:
+            return "nothing answers"
+        except ConnectionRefusedError:
+            return "nothing listens (a left-over file)"
+        except OSError as error:
+            return os.strerror(error.errno or errno.EIO).lower()
+    return ""
