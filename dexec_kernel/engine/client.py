@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -155,6 +156,19 @@ class EngineClient:
         path = f"/containers/{_segment(container, 'container')}/json"
         answer = await self._call("GET", path, container=container)
         return ContainerInspect.from_json(answer.json())
+
+    async def container_oom_since(self, container: str, since: float) -> bool:
+        """Return whether the container ran out of memory after ``since`` (seconds since the epoch).
+
+        Asks for the past events up to now (Go's ``Events``), so that it returns at once.
+        """
+        filters = {"container": [container], "event": ["oom"]}
+        params: dict[str, str | int] = {
+            "since": f"{since:.9f}",
+            "until": f"{time.time():.9f}",
+            "filters": json.dumps(filters),
+        }
+        return bool((await self._call("GET", "/events", params=params)).body.strip())
 
     # --- execs ------------------------------------------------------------------------------
 

@@ -1,0 +1,82 @@
+# Everything a developer does; `make help` lists it. Runs on a bare Debian 12 with make, git and
+# python3: what else the system must have is installed by devtools/system.sh (as root).
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Two stages, as the demo should not wait for JupyterLab, mypy and the like.
+DEMO := $(VENV)/.demo
+ALL := $(VENV)/.all
+NEED := PYTHON=$(PYTHON) devtools/system.sh need
+# The installation is an editable one, yet the kernelspec is copied into it.
+INSTALLED := pyproject.toml $(wildcard kernelspec/*)
+SHELL_SCRIPTS := .ci/run $(wildcard devtools/*.sh)
+PYTEST := $(BIN)/python -m pytest
+
+# The parts of `make test` run one after the other, whatever -j says.
+.NOTPARALLEL:
+# An interrupted `python -m venv` starts anew.
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help venv demo lab test lint types unit engine kernel browser bench screenshots clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+
+venv: $(ALL) ## install everything into .venv
+
+$(BIN)/python:
+	@$(NEED) python
+	$(PYTHON) -m venv $(VENV)
+
+$(DEMO): $(INSTALLED) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e . 'nbclient>=0.10'
+	@touch $@
+
+$(ALL): $(INSTALLED) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e '.[test,browser,lab,dev]'
+	@touch $(DEMO) $@
+
+demo: $(DEMO) ## run the quickstart notebook in a container, and print its cells
+	@$(BIN)/python -m devtools.demo
+
+lab: $(ALL) ## run JupyterLab with two containers, until Ctrl-C
+	@$(BIN)/python -m devtools.lab
+
+test: lint types unit engine kernel browser ## run all checks, in this order
+
+lint: $(ALL) ## check style: ruff, shellcheck
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/shellcheck $(SHELL_SCRIPTS)
+
+types: $(ALL) ## check types: mypy
+	$(BIN)/mypy
+
+unit: $(ALL) ## test without an engine
+	$(PYTEST) tests/unit
+
+engine: $(ALL) ## test with real engines
+	@$(NEED) test
+	$(PYTEST) tests/engine
+
+kernel: $(ALL) ## test the kernel as Jupyter runs it
+	@$(NEED) test
+	$(PYTEST) tests/kernel
+
+browser: $(ALL) ## test in JupyterLab, in a browser
+	@$(NEED) test browser
+	$(PYTEST) tests/browser
+
+bench: $(ALL) ## measure
+	@$(NEED) engine
+	$(BIN)/python -m benchmarks
+
+screenshots: $(ALL) ## make the screenshots of the documentation
+	@$(NEED) engine browser
+	$(BIN)/python -m devtools.screenshots
+
+clean: ## end engines left by killed runs; remove .venv, caches and builds
+	$(PYTHON) -c 'from devtools.engine import reap; reap()'
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,240 @@
+"""Containers for tests and demo, by the engine's HTTP API; all of them carry our label."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from devtools import LABEL, api
+
+_STDERR = 2
+_FRAME_HEAD = 8
+
+
+@dataclass(frozen=True)
+class ExecResult:
+    """What a command in a container printed, and its exit code."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+def create_container(
+    host: str,
+    image: str,
+    name: str | None = None,
+    *,
+    labels: Mapping[str, str] | None = None,
+    user: str = "",
+    env: Sequence[str] = (),
+    working_dir: str = "",
+    cmd: Sequence[str] | None = None,
+    readonly: bool = False,
+    memory: int | None = None,
+    tty: bool = False,
+    network: str = "none",
+) -> str:
+    """Create a container (without starting it) and return its ID.
+
+    `cmd` replaces the image's command, `memory` is a limit in bytes. Raises api.ApiError: 404
+    when the image is missing, 409 when the name is taken.
+    """
+    configuration: dict[str, Any] = {
+        "Image": image,
+        "Labels": {LABEL: "1", **(labels or {})},
+        "User": user,
+        "Env": list(env),
+        "WorkingDir": working_dir,
+        "Tty": tty,
+        # Our PID 1 is `sleep`, to which SIGTERM does nothing; the usual 10 s would be wasted.
+        "StopTimeout": 1,
+        "HostConfig": {"NetworkMode": network, "ReadonlyRootfs": readonly, "Init": False},
+    }
+    if cmd is not None:
+        configuration["Cmd"] = list(cmd)
+    if memory is not None:
+        configuration["HostConfig"] |= {"Memory": memory, "MemorySwap": memory}
+    query = {"name": name} if name is not None else None
+    answer = api.call_json(host, "POST", "/containers/create", query=query, body=configuration)
+    return str(answer["Id"])
+
+
+def run_container(host: str, image: str, name: str | None = None, **options: Any) -> str:
+    """Create a container with the options of `create_container`, start it, return its ID.
+
+    Raises api.ApiError; a container that does not start is removed.
+    """
+    container = create_container(host, image, name, **options)
+    try:
+        start(host, container)
+    except BaseException:
+        remove_container(host, container)
+        raise
+    return container
+
+
+def start(host: str, container: str) -> None:
+    """Start a container. Raises api.ApiError."""
+    _act(host, container, "start")
+
+
+def stop(host: str, container: str, timeout: int = 0) -> None:
+    """Stop a container: SIGTERM, and SIGKILL after `timeout` seconds. Raises api.ApiError."""
+    _act(host, container, "stop", {"t": str(timeout)})
+
+
+def kill(host: str, container: str, signal: str = "KILL") -> None:
+    """Send a signal to a container's PID 1. Raises api.ApiError."""
+    _act(host, container, "kill", {"signal": signal})
+
+
+def restart(host: str, container: str, timeout: int = 0) -> None:
+    """Stop a container as `stop` does and start it again. Raises api.ApiError."""
+    _act(host, container, "restart", {"t": str(timeout)})
+
+
+def pause(host: str, container: str) -> None:
+    """Freeze a container's processes. Raises api.ApiError."""
+    _act(host, container, "pause")
+
+
+def unpause(host: str, container: str) -> None:
+    """Let a frozen container go on. Raises api.ApiError."""
+    _act(host, container, "unpause")
+
+
+def remove_container(host: str, container: str) -> None:
+    """Kill and remove a container with its volumes; one that is gone is fine.
+
+    Raises api.ApiError.
+    """
+    try:
+        # Podman would send SIGTERM first and wait; and a paused container gets no signal.
+        state = inspect(host, container)["State"]["Status"]
+        if state == "paused":
+            unpause(host, container)
+        if state in {"paused", "running"}:
+            kill(host, container)
+    except api.ApiError as error:
+        # 404: gone; 409 (Podman: 500): it ended by itself since we looked.
+        if error.status not in {404, 409, 500}:
+            raise
+    try:
+        api.call(host, "DELETE", _path(container), query={"force": "true", "v": "true"})
+    except api.ApiError as error:
+        if error.status == 409 and "already in progress" in error.message:  # noqa: PLR2004
+            _wait_until_gone(host, container)
+        elif error.status != 404:  # noqa: PLR2004
+            raise
+
+
+def remove_all(host: str) -> None:
+    """Remove every container of the engine: for a private one only. Raises api.ApiError."""
+    for container in _list(host):
+        remove_container(host, container)
+
+
+def remove_labelled(host: str, *, images: bool = False) -> None:
+    """Remove the containers (and the images, when asked) that carry our label, and no others.
+
+    Raises api.ApiError.
+    """
+    for container in _list(host, label=True):
+        remove_container(host, container)
+    if images:
+        query = {"filters": json.dumps({"label": [f"{LABEL}=1"]})}
+        for image in api.call_json(host, "GET", "/images/json", query=query):
+            api.call(host, "DELETE", f"/images/{image['Id']}", query={"force": "true"})
+
+
+def inspect(host: str, container: str) -> dict[str, Any]:
+    """Return what the engine knows about a container. Raises api.ApiError."""
+    found: dict[str, Any] = api.call_json(host, "GET", f"{_path(container)}/json")
+    return found
+
+
+def names(host: str) -> set[str]:
+    """Return the names of all containers of the engine, running or not. Raises api.ApiError."""
+    found = api.call_json(host, "GET", "/containers/json", query={"all": "true"})
+    return {name.removeprefix("/") for container in found for name in container["Names"]}
+
+
+def top(host: str, container: str, arguments: str = "-ef") -> list[dict[str, str]]:
+    """Return a container's processes, by the columns of `ps`; PIDs are the host's.
+
+    Raises api.ApiError, as where the daemon's host has no `ps`.
+    """
+    query = {"ps_args": arguments}
+    answer = api.call_json(host, "GET", f"{_path(container)}/top", query=query)
+    titles = answer["Titles"]
+    return [dict(zip(titles, row, strict=True)) for row in answer["Processes"]]
+
+
+def run(
+    host: str,
+    container: str,
+    cmd: Sequence[str],
+    *,
+    user: str = "",
+    env: Sequence[str] = (),
+    working_dir: str = "",
+    timeout: float = 60,
+) -> ExecResult:
+    """Run a command in a container to its end, without stdin or terminal.
+
+    Raises api.ApiError, and TimeoutError when nothing is heard for `timeout` seconds.
+    """
+    configuration = {
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "Cmd": list(cmd),
+        "User": user,
+        "Env": list(env),
+        "WorkingDir": working_dir,
+    }
+    created = api.call_json(host, "POST", f"{_path(container)}/exec", body=configuration)
+    path = f"/exec/{created['Id']}"
+    # Without an upgrade the engine answers 200 and the frames are the body.
+    body = {"Detach": False, "Tty": False}
+    stream = api.call(host, "POST", f"{path}/start", body=body, timeout=timeout)
+    output = {1: bytearray(), _STDERR: bytearray()}
+    position = 0
+    while position < len(stream):
+        begin = position + _FRAME_HEAD
+        end = begin + int.from_bytes(stream[position + 4 : begin])
+        output[stream[position]] += stream[begin:end]
+        position = end
+    code = int(api.call_json(host, "GET", f"{path}/json")["ExitCode"])
+    return ExecResult(code, output[1].decode(), output[_STDERR].decode())
+
+
+def _act(host: str, container: str, verb: str, query: Mapping[str, str] | None = None) -> None:
+    api.call(host, "POST", f"{_path(container)}/{verb}", query=query)
+
+
+def _path(container: str) -> str:
+    return f"/containers/{quote(container, safe='')}"
+
+
+def _list(host: str, *, label: bool = False) -> list[str]:
+    query = {"all": "true"}
+    if label:
+        query["filters"] = json.dumps({"label": [f"{LABEL}=1"]})
+    found = api.call_json(host, "GET", "/containers/json", query=query)
+    return [container["Id"] for container in found]
+
+
+def _wait_until_gone(host: str, container: str, timeout: float = 10) -> None:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        try:
+            inspect(host, container)
+        except api.ApiError as error:
+            if error.status == 404:  # noqa: PLR2004
+                return
+            raise
+        time.sleep(0.02)
+    raise TimeoutError(f"container {container} was not removed within {timeout} s")

@@ -1,0 +1,78 @@
+"""Images for tests and demo, imported through the engine's HTTP API; no registry is asked."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from devtools import LABEL, api, rootfs
+
+BUSYBOX = "dexec-demo/busybox:1"
+DEBIAN = "dexec-demo/debian:1"
+NOSHELL = "dexec-demo/noshell:1"
+
+_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_FOREVER = 'CMD ["sleep","2147483647"]'
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    make: Callable[[Path], None]
+    changes: tuple[str, ...]
+
+
+_RECIPES = {
+    BUSYBOX: _Recipe(rootfs.busybox, (f"ENV {_PATH}", _FOREVER)),
+    DEBIAN: _Recipe(rootfs.debian, (f"ENV {_PATH}", "ENV LANG=C.UTF-8", _FOREVER)),
+    NOSHELL: _Recipe(rootfs.noshell, ("ENV PATH=/bin", _FOREVER)),
+}
+
+
+def ensure_image(host: str, name: str) -> str:
+    """Make the image when the engine has none of that name; return the name.
+
+    `name` is BUSYBOX, DEBIAN or NOSHELL (KeyError otherwise). Raises packages.PackagesError when
+    its files cannot be had, and api.ApiError when the engine refuses.
+    """
+    recipe = _RECIPES[name]
+    if not has_image(host, name):
+        kind = name.partition("/")[2].partition(":")[0]
+        import_image(host, name, rootfs.cached(kind, recipe.make), recipe.changes)
+    return name
+
+
+def has_image(host: str, name: str) -> bool:
+    """Tell whether the engine has an image of that name. Raises api.ApiError."""
+    try:
+        api.call(host, "GET", f"/images/{quote(name)}/json")
+    except api.ApiError as error:
+        if error.status == 404:  # noqa: PLR2004
+            return False
+        raise
+    return True
+
+
+def import_image(host: str, name: str, archive: Path, changes: tuple[str, ...]) -> None:
+    """Make an image of a tar archive, with Dockerfile instructions and our label.
+
+    Raises api.ApiError.
+    """
+    # Podman 4.3 ignores the parameter `tag`; Docker takes it from `repo` as well.
+    query = [("fromSrc", "-"), ("repo", name), ("tag", name.rpartition(":")[2])]
+    query += [("changes", change) for change in (*changes, f"LABEL {LABEL}=1")]
+    with archive.open("rb") as upload:
+        answer = api.call(host, "POST", "/images/create", query=query, upload=upload, timeout=120)
+    # An error after the first byte of the answer comes as a line of it.
+    for line in answer.splitlines():
+        if "error" in (report := json.loads(line)):
+            raise api.ApiError(200, report["error"])
+
+
+def remove_image(host: str, name: str) -> None:
+    """Remove an image; one that is not there is fine. Raises api.ApiError."""
+    try:
+        api.call(host, "DELETE", f"/images/{quote(name)}", query={"force": "true"})
+    except api.ApiError as error:
+        if error.status != 404:  # noqa: PLR2004
+            raise

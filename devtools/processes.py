@@ -1,0 +1,78 @@
+"""Find the processes of a private engine by its directory, and end those alone."""
+
+import os
+import signal
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROGRAMS = ("dockerd", "containerd", "docker-", "runc", "podman", "conmon")
+"""How the names of an engine's processes begin; a `tail -f` of its log is none of them."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process; with its start time (in clock ticks since boot), which tells a reused PID."""
+
+    pid: int
+    parent: int
+    started: int
+    zombie: bool
+    arguments: tuple[str, ...]
+
+
+def find(pid: int) -> Process | None:
+    """Return the process with this PID, or None when there is none."""
+    directory = Path("/proc") / str(pid)
+    try:
+        # The second field is the name in brackets, and may itself hold blanks and brackets.
+        fields = (directory / "stat").read_text().rpartition(")")[2].split()
+        arguments = (directory / "cmdline").read_bytes().decode(errors="replace").split("\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return Process(pid, int(fields[1]), int(fields[19]), fields[0] in "ZX", tuple(arguments))
+
+
+def is_running(process: Process) -> bool:
+    """Tell whether this very process still runs; a zombie does not."""
+    now = find(process.pid)
+    return now is not None and now.started == process.started and not now.zombie
+
+
+def of_engine(directory: Path) -> list[Process]:
+    """Return the engine's processes: those that name its directory, and their descendants.
+
+    The descendants are the processes in its containers, which hang below the shims (Docker) or
+    below conmon (Podman). This process itself is never among them.
+    """
+    numbers = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    everything = [process for pid in numbers if (process := find(pid)) is not None]
+    mark = f"{directory}/"
+    ours = {
+        p.pid
+        for p in everything
+        if Path(p.arguments[0]).name.startswith(_PROGRAMS)
+        and any(mark in argument for argument in p.arguments)
+    }
+    size = 0
+    while size != len(ours):
+        size = len(ours)
+        ours |= {p.pid for p in everything if p.parent in ours}
+    ours.discard(os.getpid())
+    return [p for p in everything if p.pid in ours and not p.zombie]
+
+
+def end(processes: Iterable[Process], number: signal.Signals, timeout: float) -> list[Process]:
+    """Send a signal to these processes, wait for their end, and return those that still run."""
+    remaining = [process for process in processes if is_running(process)]
+    for process in remaining:
+        try:
+            os.kill(process.pid, number)
+        except ProcessLookupError:
+            continue  # it ended in the meantime, as it should
+    deadline = time.monotonic() + timeout
+    while remaining and time.monotonic() < deadline:
+        time.sleep(0.02)
+        remaining = [process for process in remaining if is_running(process)]
+    return remaining

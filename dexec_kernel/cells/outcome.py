@@ -1,0 +1,96 @@
+"""How a cell is going, and how it ended."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from enum import Enum
+
+from dexec_kernel.engine.errors import DexecError
+
+_SIGNAL_BASE = 128
+_NOT_EXECUTABLE, _NOT_FOUND = 126, 127
+
+
+class State(Enum):
+    """The states of a cell's record; the values are public."""
+
+    RUNNING = "running"
+    EXITED = "exited"
+    INTERRUPTED = "interrupted"
+    NOT_STARTED = "not started"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is known of a cell's exec at one moment.
+
+    ``pid`` is the one on the engine's host, ``exit_code`` inspect's: both None while unknown.
+    ``started`` is in seconds since the epoch, ``duration`` in seconds, ``output_bytes`` counts
+    stdout and stderr. ``note`` is what else the user should know, in words.
+    """
+
+    state: State
+    container: str
+    container_id: str
+    image: str
+    exec_id: str | None
+    pid: int | None
+    exit_code: int | None
+    exit_reason: str
+    started: float
+    duration: float
+    user: str | None
+    cwd: str | None
+    output_bytes: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """The command ran to its end. ``reason`` explains the exit code where something is known."""
+
+    exit_code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The cell was interrupted. ``signal`` is the last that was sent, "" where none could be."""
+
+    signal: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """There is no exit code to go by: ``error`` says why."""
+
+    error: DexecError
+
+
+Outcome = Exited | Interrupted | Failed
+
+
+def exit_reason(exit_code: int, *, cause: str = "") -> str:
+    """Return what an exit code means, in brackets' worth of words, or "".
+
+    ``cause`` is what is known besides, such as "out of memory".
+    """
+    meaning = ""
+    if exit_code == _NOT_EXECUTABLE:
+        meaning = "not executable"
+    elif exit_code == _NOT_FOUND:
+        meaning = "command not found"
+    elif exit_code > _SIGNAL_BASE:
+        try:
+            meaning = signal.Signals(exit_code - _SIGNAL_BASE).name
+        except ValueError:
+            meaning = ""
+    return ", ".join(part for part in (meaning, cause) if part)
+
+
+def describe_exit(exit_code: int, reason: str) -> str:
+    """Return the words for an exit: ``exit code 137 (SIGKILL, out of memory)``."""
+    return f"exit code {exit_code} ({reason})" if reason else f"exit code {exit_code}"

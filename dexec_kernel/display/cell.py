@@ -1,0 +1,121 @@
+"""The display of one cell: its first output, alive while the cell runs, static afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from dexec_kernel.cells.outcome import Snapshot
+from dexec_kernel.display.bar import bar_html, bar_text
+from dexec_kernel.display.record import MIME_TYPE, record_of
+
+if TYPE_CHECKING:
+    # Imported when a bar goes live: most cells end before that.
+    from dexec_kernel.display.widget import LiveBar
+
+#: In seconds: cells that end sooner never show a live bar; how often a live bar is brought up.
+LIVE_AFTER, LIVE_INTERVAL = 0.15, 1.0
+
+Publish = Callable[[str, dict[str, Any]], None]
+
+
+class Mode(StrEnum):
+    """The setting ``status_bar``."""
+
+    LIVE = "live"
+    STATIC = "static"
+    OFF = "off"
+
+
+class CellDisplay:
+    """Shows one cell. ``publish`` sends a message; ``snapshot`` tells what is known.
+
+    A display that was shown is updated in place, so that a stored notebook holds the last state,
+    as static HTML, whoever has executed it.
+    """
+
+    def __init__(
+        self,
+        mode: Mode,
+        *,
+        publish: Publish,
+        snapshot: Callable[[], Snapshot],
+        on_interrupt: Callable[[], None],
+    ) -> None:
+        self._mode = mode
+        self._publish = publish
+        self._snapshot = snapshot
+        self._on_interrupt = on_interrupt
+        self._display_id = uuid.uuid4().hex
+        self._shown = False
+        self._widget: LiveBar | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin: a bar appears when the cell prints, or when it takes its time."""
+        if self._mode is not Mode.OFF:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(LIVE_AFTER, self._go_live)
+
+    def show(self) -> None:
+        """Show the bar now, before anything else of the cell."""
+        if self._mode is not Mode.OFF and not self._shown:
+            self._send(self._static_data())
+
+    def update(self) -> None:
+        """Bring a live bar up to date."""
+        if self._widget is not None:
+            self._widget.update(bar_html(self._snapshot()))
+
+    def finish(self) -> None:
+        """Show how the cell ended. A cell that ran no exec leaves nothing."""
+        self.stop()
+        if self._mode is Mode.OFF:
+            return
+        if self._shown or self._snapshot().exec_id is not None:
+            self._send(self._static_data())
+        if self._widget is not None:
+            self._widget.close()
+            self._widget = None
+
+    def stop(self) -> None:
+        """Stop the clock."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _go_live(self) -> None:
+        if self._mode is Mode.LIVE:
+            from dexec_kernel.display.widget import LiveBar  # noqa: PLC0415 -- see the module
+
+            self._widget = LiveBar(bar_html(self._snapshot()), on_interrupt=self._on_interrupt)
+            snapshot = self._snapshot()
+            data = {MIME_TYPE: record_of(snapshot), **self._widget.mimebundle()}
+            self._send({**data, "text/plain": bar_text(snapshot)})
+            self._tick_later()
+        else:
+            self.show()
+
+    def _tick(self) -> None:
+        self.update()
+        self._tick_later()
+
+    def _tick_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(LIVE_INTERVAL, self._tick)
+
+    def _static_data(self) -> dict[str, Any]:
+        snapshot = self._snapshot()
+        return {
+            "text/plain": bar_text(snapshot),
+            "text/html": bar_html(snapshot),
+            MIME_TYPE: record_of(snapshot),
+        }
+
+    def _send(self, data: dict[str, Any]) -> None:
+        kind = "update_display_data" if self._shown else "display_data"
+        self._shown = True
+        content = {"data": data, "metadata": {}, "transient": {"display_id": self._display_id}}
+        self._publish(kind, content)

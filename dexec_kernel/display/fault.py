@@ -1,0 +1,54 @@
+"""What went wrong, as Jupyter's ``error`` message and the error reply have it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dexec_kernel.engine.errors import CommandNotStarted, DexecError, NotChosenError
+
+_RED, _BOLD, _RESET = "\x1b[31m", "\x1b[1m", "\x1b[0m"
+
+
+@dataclass(frozen=True, slots=True)
+class CellFault:
+    """A cell's error: its public name, one line of explanation, and lines of advice below it."""
+
+    name: str
+    value: str
+    details: tuple[str, ...] = ()
+
+    def content(self) -> dict[str, Any]:
+        """Return ``ename``, ``evalue`` and ``traceback`` (messaging spec, "Execution errors")."""
+        head = f"{_RED}{_BOLD}{self.name}{_RESET}: {self.value}"
+        return {
+            "ename": self.name,
+            "evalue": self.value,
+            "traceback": [head, *self.details],
+        }
+
+
+def of_error(error: DexecError) -> CellFault:
+    """Return the fault for an error of this package, with its advice."""
+    details: list[str] = []
+    if isinstance(error, NotChosenError):
+        details += [f"  %container {name}" for name in error.candidates]
+    if error.advice:
+        details.append(error.advice)
+    if isinstance(error, CommandNotStarted) and error.engine_text:
+        details.append(f"The engine's words: {error.engine_text}")
+    return CellFault(error.name, error.message, tuple(details))
+
+
+def command_failed(ending: str) -> CellFault:
+    """Return the fault of a command that ran and failed, such as with ``exit code 3``."""
+    return CellFault("CommandFailed", ending)
+
+
+def interrupted(signal: str, note: str) -> CellFault:
+    """Return the fault of an interrupted cell."""
+    return CellFault(
+        "KeyboardInterrupt",
+        f"interrupted by {signal}" if signal else "interrupted",
+        (note,) if note else (),
+    )

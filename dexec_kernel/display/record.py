@@ -1,0 +1,31 @@
+"""The record of a cell: what a program reads of it in a stored notebook."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from dexec_kernel.cells.outcome import Snapshot
+
+MIME_TYPE = "application/vnd.dexec.exec+json"
+
+
+def record_of(snapshot: Snapshot) -> dict[str, Any]:
+    """Return the record. What is not known is None; ``started`` is UTC in ISO 8601."""
+    started = datetime.fromtimestamp(snapshot.started, UTC)
+    return {
+        "container": snapshot.container,
+        "container_id": snapshot.container_id,
+        "image": snapshot.image,
+        "exec_id": snapshot.exec_id,
+        "pid": snapshot.pid,
+        "exit_code": snapshot.exit_code,
+        "state": snapshot.state.value,
+        "started": started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "duration_s": round(snapshot.duration, 3),
+        "user": snapshot.user,
+        "cwd": snapshot.cwd,
+        "timed_out": False,
+        "output_bytes": snapshot.output_bytes,
+        "log": None,
+    }

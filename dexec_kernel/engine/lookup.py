@@ -1,0 +1,73 @@
+"""Which container is meant: by name, by Compose service, or because it is the only one."""
+
+from __future__ import annotations
+
+from dexec_kernel.engine.client import EngineClient
+from dexec_kernel.engine.errors import ConfigurationError, ContainerNotFound, NotChosenError
+from dexec_kernel.engine.models import ContainerInspect, ContainerSummary
+
+#: ``compose:PROJECT/SERVICE`` names a service, whatever its container is called at the moment.
+COMPOSE_PREFIX = "compose:"
+#: Docker Compose's labels; Podman's two compose tools set the same.
+PROJECT_LABEL = "com.docker.compose.project"
+SERVICE_LABEL = "com.docker.compose.service"
+NUMBER_LABEL = "com.docker.compose.container-number"
+
+HOW_TO_CHOOSE = (
+    "Choose one with `%container NAME`, or with DEXEC_CONTAINER before the kernel starts."
+)
+
+
+async def find_container(client: EngineClient, name: str) -> ContainerInspect:
+    """Return the container ``name``, or the only running one when ``name`` is empty.
+
+    Raises :class:`ContainerNotFound`, :class:`NotChosenError` with the candidates when several
+    or none would do, and what the engine's verbs raise. The container may be stopped or paused.
+    """
+    if name.startswith(COMPOSE_PREFIX):
+        return await client.container_inspect(await _compose_container(client, name))
+    if name:
+        return await client.container_inspect(name)
+    running = await candidates(client)
+    if len(running) == 1:
+        return await client.container_inspect(running[0].id)
+    if not running:
+        raise NotChosenError(
+            "No container is running, so that there is nothing to run the cell in.",
+            candidates=(),
+            advice="Start one, for example: docker run -d --name work IMAGE sleep infinity",
+        )
+    raise NotChosenError(
+        f"{len(running)} containers are running, and none was chosen.",
+        candidates=tuple(container.name for container in running),
+        advice=HOW_TO_CHOOSE,
+    )
+
+
+async def candidates(client: EngineClient) -> list[ContainerSummary]:
+    """Return the containers that a cell can run in, by name."""
+    running = [item for item in await client.container_list() if item.state == "running"]
+    return sorted(running, key=lambda container: container.name)
+
+
+async def _compose_container(client: EngineClient, name: str) -> str:
+    """Return the id of a Compose service's container, the lowest number where there are several."""
+    project, _, service = name.removeprefix(COMPOSE_PREFIX).partition("/")
+    if not project or not service:
+        raise ConfigurationError(
+            f"{name!r} is no Compose service.", advice="One is named compose:PROJECT/SERVICE."
+        )
+    labels = [f"{PROJECT_LABEL}={project}", f"{SERVICE_LABEL}={service}"]
+    found = await client.container_list(all=True, filters={"label": labels})
+    if not found:
+        raise ContainerNotFound(
+            f"The Compose project {project!r} has no container for the service {service!r}.",
+            status=404,
+            advice=f"Start it: docker compose -p {project} up -d {service}",
+        )
+
+    def order(container: ContainerSummary) -> tuple[bool, int]:
+        number = container.labels.get(NUMBER_LABEL, "")
+        return container.state != "running", int(number) if number.isdigit() else 0
+
+    return min(found, key=order).id

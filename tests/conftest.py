@@ -1,0 +1,62 @@
+"""What all tests share: real engines, started when the first test asks, and containers in them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from devtools import containers, images
+from devtools.engine import PrivateEngine
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def docker() -> Iterator[PrivateEngine]:
+    """A dockerd of our own."""
+    with PrivateEngine() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def host(docker: PrivateEngine) -> str:
+    """The URL of our dockerd, as DOCKER_HOST has it."""
+    return docker.host
+
+
+@pytest.fixture
+def run_container(host: str) -> Iterator[Callable[..., str]]:
+    """Run a container; it is removed after the test. Takes what ``containers.run_container`` does.
+
+    Returns the name.
+    """
+    made: list[str] = []
+
+    def run(image: str = images.BUSYBOX, name: str = "", **options: object) -> str:
+        name = name or f"test-{next(_numbers)}"
+        images.ensure_image(host, image)
+        made.append(containers.run_container(host, image, name, **options))
+        return name
+
+    yield run
+    for container_id in made:
+        containers.remove_container(host, container_id)
+
+
+def _shared(image: str, name: str) -> Callable[[str], Iterator[str]]:
+    @pytest.fixture(scope="session", name=name)
+    def fixture(host: str) -> Iterator[str]:
+        images.ensure_image(host, image)
+        container_id = containers.run_container(host, image, f"shared-{name}")
+        yield f"shared-{name}"
+        containers.remove_container(host, container_id)
+
+    return fixture
+
+
+#: Containers that tests share, each by its name; who stops or kills one makes one of its own.
+busybox = _shared(images.BUSYBOX, "busybox")
+debian = _shared(images.DEBIAN, "debian")
+noshell = _shared(images.NOSHELL, "noshell")
