@@ -49,6 +49,9 @@ def run(notebook: Path, host: str, container: str, *, kernel: str) -> int:
         timeout=120,
         resources={"metadata": {"path": str(notebook.parent)}},
         on_cell_executed=_report,
+        coalesce_streams=True,
+        # ipykernel warns of every kernel that talks over loopback.
+        extra_arguments=["--log-level=ERROR"],
     )
     environment = {**os.environ, "DOCKER_HOST": host, "DEXEC_CONTAINER": container}
     try:
@@ -71,14 +74,19 @@ def _report(*, cell: Any, cell_index: int, execute_reply: Any) -> None:
     del cell_index, execute_reply
     print(f"\nIn [{cell.execution_count}]:")
     print(textwrap.indent(cell.source, "    "))
+    bars = []
     for output in cell.outputs:
         if output.output_type == "stream":
             mark = "! " if output.name == "stderr" else "| "
             print(textwrap.indent(output.text.rstrip("\n"), mark, lambda _: True))
         elif output.output_type == "error":
-            print(f"=> {output.ename}: {output.evalue}")
+            bars.append(f"{output.ename}: {output.evalue}")
         elif EXEC_MIME in output.get("data", {}):
-            print(f"=> {_summary(output.data[EXEC_MIME])}")
+            bars.append(_summary(output.data[EXEC_MIME]))
+        else:
+            print(textwrap.indent(output.data.get("text/plain", ""), "| ", lambda _: True))
+    for bar in bars:
+        print(f"=> {bar}")
 
 
 def _summary(details: dict[str, Any]) -> str:

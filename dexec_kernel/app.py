@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from ipykernel.kernelapp import IPKernelApp, kernel_aliases
-from traitlets import Dict
-from traitlets.config import Config
+from traitlets import Dict, DottedObjectName
 
 from dexec_kernel.kernel import DexecKernel
 
@@ -25,24 +23,20 @@ class DexecKernelApp(IPKernelApp):  # type: ignore[misc] # ipykernel is not type
     description = "A Jupyter kernel whose cells run as execs inside a container."
     kernel_class = DexecKernel
     classes = [*IPKernelApp.classes, DexecKernel]  # noqa: RUF012 -- traitlets declares it so
+    # The kernel prints nothing into a notebook, so that there is nothing to capture. Without the
+    # threads that would do it the kernel is lighter, and ends at once: flushing them races with
+    # the end of the thread that they write through.
+    outstream_class = DottedObjectName(None, allow_none=True)
     aliases = Dict({**kernel_aliases, "container": "DexecKernel.container"})
 
     def init_kernel(self) -> None:
         """Make the kernel. Called by IPKernelApp, after the config files were read."""
-        self.update_config(settings_from(os.environ))
-        self.update_config(self.cli_config)
         super().init_kernel()
-
-
-def settings_from(environ: Any) -> Config:
-    """Return what ``DEXEC_NAME`` variables set, for every setting of the kernel."""
-    config = Config()
-    for name in DexecKernel.class_own_traits(config=True):
-        value = environ.get(_ENVIRONMENT_PREFIX + name.upper())
-        if value is not None:
-            trait = DexecKernel.class_traits()[name]
-            config.DexecKernel[name] = trait.from_string(value)
-    return config
+        given = self.cli_config.get(DexecKernel.__name__, {})
+        for name in DexecKernel.class_own_traits(config=True):
+            variable = _ENVIRONMENT_PREFIX + name.upper()
+            if variable in os.environ and name not in given:
+                self.kernel.set_from_text(name, os.environ[variable], source=variable)
 
 
 def main() -> None:

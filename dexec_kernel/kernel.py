@@ -12,8 +12,9 @@ import signal
 from typing import Any
 
 import comm
+from ipykernel._version import kernel_protocol_version
 from ipykernel.kernelbase import Kernel
-from traitlets import Float, Unicode, UseEnum
+from traitlets import CaselessStrEnum, Float, TraitError, Unicode
 
 from dexec_kernel import __version__
 from dexec_kernel.cells.outcome import Exited, Failed, Interrupted, Outcome, describe_exit
@@ -24,8 +25,8 @@ from dexec_kernel.display.cell import CellDisplay, Mode
 from dexec_kernel.display.containers import choice_data
 from dexec_kernel.display.fault import CellFault, command_failed, interrupted, of_error
 from dexec_kernel.engine.client import EngineClient
-from dexec_kernel.engine.errors import DexecError, EngineUnavailable
-from dexec_kernel.engine.lookup import candidates, find_container
+from dexec_kernel.engine.errors import ConfigurationError, DexecError, EngineUnavailable
+from dexec_kernel.engine.lookup import candidates, find_container, require_running
 from dexec_kernel.engine.models import ContainerInspect
 
 #: In seconds: Jupyter waits five for a shutdown, then kills the kernel.
@@ -51,9 +52,9 @@ class DexecKernel(Kernel):  # type: ignore[misc] # ipykernel is not typed
         help="The container that cells run in: a name, an id, or compose:PROJECT/SERVICE."
         " Empty: the only one that runs."
     ).tag(config=True)
-    status_bar = UseEnum(
-        Mode,
-        default_value=Mode.LIVE,
+    status_bar = CaselessStrEnum(
+        [mode.value for mode in Mode],
+        default_value=Mode.LIVE.value,
         help="The bar of a cell: live (a widget while the cell runs), static, or off.",
     ).tag(config=True)
     interrupt_grace = Float(
@@ -74,11 +75,25 @@ class DexecKernel(Kernel):  # type: ignore[misc] # ipykernel is not typed
         self._cell_done = asyncio.Event()
         self._cell_done.set()
         self._counter = 1
+        self._fault: ConfigurationError | None = None
         self.comm_manager = comm.get_comm_manager()
         for name in ("comm_open", "comm_msg", "comm_close"):
             self.shell_handlers[name] = getattr(self.comm_manager, name)
         self.comm_manager.register_target("jupyter.widget", _open_widget)
         self.comm_manager.register_target("jupyter.widget.control", _open_widget_control)
+
+    def set_from_text(self, name: str, text: str, *, source: str) -> None:
+        """Set a setting from text. A value that is not valid becomes the error of every cell.
+
+        A kernel that does not start could not say why: Jupyter shows no more than that it died.
+        """
+        try:
+            setattr(self, name, self.traits()[name].from_string(text))
+        except (TraitError, ValueError) as error:
+            self._fault = ConfigurationError(
+                f"{source} is {text!r}, which is no value for the setting {name}.",
+                advice=f"{error}\n{self.traits()[name].help}",
+            )
 
     # --- life -----------------------------------------------------------------------------------
 
@@ -94,6 +109,12 @@ class DexecKernel(Kernel):  # type: ignore[misc] # ipykernel is not typed
         """Interrupt the cell that runs, if one does. Called on the main event loop."""
         if self._cell is not None:
             self._cell.interrupt()
+
+    def pre_handler_hook(self) -> None:
+        """Leave SIGINT alone: ipykernel would raise KeyboardInterrupt in the event loop."""
+
+    def post_handler_hook(self) -> None:
+        """Leave SIGINT alone."""
 
     async def interrupt_request(self, stream: Any, ident: Any, parent: Any) -> None:
         """Answer an ``interrupt_request``. Called by ipykernel on the control thread."""
@@ -125,8 +146,19 @@ class DexecKernel(Kernel):  # type: ignore[misc] # ipykernel is not typed
 
     @property
     def kernel_info(self) -> dict[str, Any]:
-        """The content of a ``kernel_info_reply``: no debugger, and one cell at a time."""
-        return {**super().kernel_info, "supported_features": []}
+        """The content of a ``kernel_info_reply``: no debugger, and one cell at a time.
+
+        Not the base class's with features taken out: that imports debugpy to see whether it can.
+        """
+        return {
+            "protocol_version": kernel_protocol_version,
+            "implementation": self.implementation,
+            "implementation_version": self.implementation_version,
+            "language_info": self.language_info,
+            "banner": self.banner,
+            "help_links": self.help_links,
+            "supported_features": [],
+        }
 
     async def create_subshell_request(self, socket: Any, ident: Any, parent: Any) -> None:
         """Refuse a subshell: a second cell beside the first would have no prompt to belong to."""
@@ -185,12 +217,15 @@ class DexecKernel(Kernel):  # type: ignore[misc] # ipykernel is not typed
     async def _execute(
         self, code: str, messages: _Messages, *, interactive: bool
     ) -> CellFault | None:
+        if self._fault is not None:
+            raise self._fault
         cell = parse_cell(code)
         for magic in cell.magics:
             await self._container_magic(magic.arguments, messages)
         if not cell.body:
             return None
         container = await find_container(await self._engine(), self.container)
+        require_running(container)
         outcome = await self._run(container, cell.body, messages, interactive=interactive)
         return _fault_of(outcome)
 
@@ -219,7 +254,9 @@ class DexecKernel(Kernel):  # type: ignore[misc] # ipykernel is not typed
             changed=changed,
             interrupt_grace=self.interrupt_grace,
         )
-        mode = Mode.STATIC if self.status_bar is Mode.LIVE and not interactive else self.status_bar
+        mode = Mode(self.status_bar)
+        if mode is Mode.LIVE and not interactive:
+            mode = Mode.STATIC
         display = CellDisplay(
             Mode.OFF if messages.silent else mode,
             publish=messages.publish,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dexec_kernel.engine import answers
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.errors import ConfigurationError, ContainerNotFound, NotChosenError
 from dexec_kernel.engine.models import ContainerInspect, ContainerSummary
@@ -42,6 +43,14 @@ async def find_container(client: EngineClient, name: str) -> ContainerInspect:
         candidates=tuple(container.name for container in running),
         advice=HOW_TO_CHOOSE,
     )
+
+
+def require_running(container: ContainerInspect) -> None:
+    """Raise :class:`ContainerNotRunning` or :class:`ContainerPaused` for one that takes no exec."""
+    if container.paused:
+        raise answers.container_paused(container.name)
+    if not container.running:
+        raise answers.container_not_running(container.name)
 
 
 async def candidates(client: EngineClient) -> list[ContainerSummary]:

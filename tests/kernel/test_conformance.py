@@ -1,0 +1,70 @@
+"""The project's kernel against Jupyter's own conformance tests, with and without the status bar."""
+
+from __future__ import annotations
+
+import os
+from typing import ClassVar
+from unittest.mock import patch
+
+import jupyter_kernel_test
+import pytest
+from jupyter_kernel_test import msgspec_v5
+
+# The package knows no comms; a widget's messages may hold anything.
+for kind in ("comm_open", "comm_msg", "comm_close"):
+    msgspec_v5.schema_fragments.setdefault(kind, {"properties": {}, "additionalProperties": True})
+
+
+class Conformance(jupyter_kernel_test.KernelTests):
+    """What both settings have in common; pytest hands the environment over."""
+
+    kernel_name = "dexec"
+    language_name = "bash"
+    file_extension = ".sh"
+    code_hello_world = "echo 'hello, world'"
+    code_stderr = "echo 'oh no' >&2"
+    code_generate_error = "exit 3"
+    # There is no sample for what this kernel has not: it would skip these.
+    test_clear_output = None
+    test_completion = None
+    test_execute_result = None
+    test_history = None
+    test_inspect = None
+    test_is_complete = None
+    test_pager = None
+    code_display_data: ClassVar = [{"code": "%container", "mime": "text/plain"}]
+    settings: ClassVar[dict[str, str]] = {}
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def _environment(cls, host, busybox):
+        values = {"DOCKER_HOST": host, "DEXEC_CONTAINER": busybox, **cls.settings}
+        with patch.dict(os.environ, values):
+            yield
+
+    @classmethod
+    def setUpClass(cls):
+        """Wait for the environment: the kernel is started with the first test."""
+
+    @classmethod
+    def tearDownClass(cls):
+        if hasattr(cls, "kc"):
+            super().tearDownClass()
+            cls.km.cleanup_resources()
+
+    def setUp(self):
+        if not hasattr(type(self), "kc"):
+            super().setUpClass()
+        super().setUp()
+
+
+class TestWithoutBar(Conformance):
+    settings: ClassVar = {"DEXEC_STATUS_BAR": "off"}
+
+
+class TestWithBar(Conformance):
+    # It wants exactly one output of a cell that fails, and the bar is another.
+    test_error = None
+
+
+del Conformance

@@ -1,0 +1,96 @@
+"""Restart, shutdown, signals: nothing of ours stays behind in the container."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+
+@pytest.fixture
+def busy(start_kernel, run_container, commands):
+    """A kernel in the middle of a cell that ignores SIGINT and has children."""
+    name = run_container()
+    kernel = start_kernel(DEXEC_CONTAINER=name)
+    kernel.send("trap '' INT; sleep 100 & sleep 101")
+    deadline = time.monotonic() + 10
+    while len(commands(name)) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(commands(name)) >= 3
+    return kernel, name
+
+
+def test_a_restart_ends_the_cell(busy, gone):
+    kernel, name = busy
+    kernel.manager.restart_kernel()
+    assert gone(name) == []
+    kernel.client.wait_for_ready(timeout=30)
+    assert kernel.run("echo hi").text() == "hi\n"
+    assert kernel.run("true").reply["execution_count"] == 2
+
+
+def test_a_shutdown_ends_the_cell(busy, gone):
+    kernel, name = busy
+    begin = time.monotonic()
+    kernel.manager.shutdown_kernel()
+    assert time.monotonic() - begin < 5
+    assert gone(name) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_the_kernel_ends_the_cell(busy, gone, number):
+    kernel, name = busy
+    kernel.manager.signal_kernel(number)
+    assert gone(name) == []
+    deadline = time.monotonic() + 5
+    while kernel.manager.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not kernel.manager.is_alive()
+
+
+def test_an_idle_kernel_leaves_nothing(kernel, start_kernel, run_container, commands):
+    name = run_container()
+    idle = start_kernel(DEXEC_CONTAINER=name)
+    idle.run("echo hi")
+    assert commands(name) == []
+    idle.manager.shutdown_kernel()
+    assert commands(name) == []
+
+
+def test_two_kernels_at_once(start_kernel, busybox, debian):
+    first = start_kernel(DEXEC_CONTAINER=busybox)
+    second = start_kernel(DEXEC_CONTAINER=debian)
+    third = start_kernel(DEXEC_CONTAINER=debian)
+    code = "for n in 1 2 3 4 5; do echo {} $n; sleep 0.1; done"
+    running = [
+        (kernel, name, kernel.send(code.format(name)))
+        for kernel, name in ((first, "one"), (second, "two"), (third, "three"))
+    ]
+    for kernel, name, request in running:
+        result = kernel.collect(request)
+        assert result.text() == "".join(f"{name} {n}\n" for n in range(1, 6))
+        assert result.reply["status"] == "ok"
+
+
+def test_an_interrupt_reaches_only_its_own_kernel(start_kernel, busybox):
+    first = start_kernel(DEXEC_CONTAINER=busybox)
+    second = start_kernel(DEXEC_CONTAINER=busybox)
+    requests = [kernel.send("sleep 1.5; echo done") for kernel in (first, second)]
+    time.sleep(0.4)
+    first.interrupt()
+    assert first.collect(requests[0]).reply["ename"] == "KeyboardInterrupt"
+    assert second.collect(requests[1]).text() == "done\n"
+
+
+def test_the_info_of_the_kernel(kernel):
+    request = kernel.client.kernel_info()
+    info = kernel.reply(request)
+    assert info["status"] == "ok"
+    assert info["implementation"] == "dexec_kernel"
+    assert info["supported_features"] == []
+    language = info["language_info"]
+    assert language["name"] == "bash"
+    assert language["mimetype"] == "text/x-sh"
+    assert language["file_extension"] == ".sh"
+    assert language["pygments_lexer"] == "bash"

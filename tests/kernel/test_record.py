@@ -1,0 +1,126 @@
+"""The record and the bar, as they arrive: what they hold, and how often."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from devtools import containers
+
+RECORD = "application/vnd.dexec.exec+json"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+KEYS = {
+    "container",
+    "container_id",
+    "image",
+    "exec_id",
+    "pid",
+    "exit_code",
+    "state",
+    "started",
+    "duration_s",
+    "user",
+    "cwd",
+    "timed_out",
+    "output_bytes",
+    "log",
+}
+
+
+def test_the_record_holds_what_the_engine_says(start_kernel, run_container, host):
+    name = run_container(user="student", working_dir="/home/student")
+    kernel = start_kernel(DEXEC_CONTAINER=name)
+    before = datetime.now(UTC)
+    record = kernel.run("printf 12345; printf 678 >&2; sleep 0.3; exit 7").record
+    assert set(record) == KEYS
+    inspect = containers.inspect(host, name)
+    assert record["container"] == name
+    assert record["container_id"] == inspect["Id"]
+    assert record["image"] == "dexec-demo/busybox:1"
+    assert len(record["exec_id"]) == 64
+    assert record["exit_code"] == 7
+    assert record["state"] == "exited"
+    assert record["user"] == "student"
+    assert record["cwd"] == "/home/student"
+    assert record["output_bytes"] == 8
+    assert record["timed_out"] is False
+    assert record["log"] is None
+    assert 0.3 <= record["duration_s"] < 3
+    started = datetime.fromisoformat(record["started"])
+    assert abs(started - before) < timedelta(seconds=5)
+
+
+def test_the_pid_is_the_hosts_and_there_while_the_cell_runs(kernel, host, busybox):
+    seen = []
+
+    def look(message):
+        if message["msg_type"] == "stream":
+            rows = containers.top(host, busybox)
+            seen.extend(int(row["PID"]) for row in rows if "sleep 0.777" in row["CMD"])
+
+    result = kernel.run("echo now; exec sleep 0.777", at=look)
+    live = [
+        message["content"]["data"][RECORD]
+        for message in result.messages
+        if WIDGET in message["content"].get("data", {})
+    ]
+    assert [record["state"] for record in live] == ["running"]
+    assert live[0]["exit_code"] is None
+    assert [live[0]["pid"]] == seen
+    assert result.record["pid"] == seen[0]
+
+
+def test_a_long_cell_is_live_and_leaves_no_widget(kernel):
+    result = kernel.run("sleep 0.5; echo done")
+    opened = {content["comm_id"] for content in result.of("comm_open")}
+    closed = {content["comm_id"] for content in result.of("comm_close")}
+    assert opened
+    assert opened == closed
+    kinds = [kind for kind in result.types if kind.endswith("display_data")]
+    assert kinds == ["display_data", "update_display_data"]
+    info = kernel.client.comm_info()
+    assert kernel.reply(info)["comms"] == {}
+
+
+def test_a_short_cell_opens_no_widget(kernel):
+    kernel.run("true")
+    result = kernel.run("echo hi")
+    assert result.of("comm_open") == []
+
+
+def test_programs_that_execute_notebooks_get_no_widget(kernel):
+    result = kernel.run("sleep 0.5; echo done", allow_stdin=False)
+    assert result.of("comm_open") == []
+    assert result.record["exit_code"] == 0
+
+
+@pytest.mark.parametrize("mode", ["static", "STATIC"])
+def test_static_shows_no_widget(start_kernel, busybox, mode):
+    kernel = start_kernel(DEXEC_CONTAINER=busybox, DEXEC_STATUS_BAR=mode)
+    result = kernel.run("echo a; sleep 0.5; echo b")
+    assert result.of("comm_open") == []
+    assert result.record["exit_code"] == 0
+
+
+def test_off_shows_nothing(start_kernel, busybox):
+    kernel = start_kernel(DEXEC_CONTAINER=busybox, DEXEC_STATUS_BAR="off")
+    result = kernel.run("echo a; sleep 0.5; echo b")
+    assert set(result.types) == {"execute_input", "stream"}
+    assert kernel.run("false").types == ["execute_input", "error"]
+
+
+def test_a_front_end_that_asks_for_all_widgets_is_answered(kernel):
+    """As JupyterLab does when it connects."""
+    session, channel = kernel.client.session, kernel.client.shell_channel
+    opened = {"comm_id": "c1", "target_name": "jupyter.widget.control", "data": {}}
+    channel.send(session.msg("comm_open", opened, metadata={"version": "1.0.0"}))
+    asked = {"comm_id": "c1", "data": {"method": "request_states"}}
+    channel.send(session.msg("comm_msg", asked))
+    [answer] = [m for m in kernel.late_messages(1.0) if m["msg_type"] == "comm_msg"]
+    assert answer["content"]["data"] == {
+        "method": "update_states",
+        "states": {},
+        "buffer_paths": [],
+    }
