@@ -1,0 +1,1 @@
+"""Measurements beside named peers; `python -m benchmarks` runs them all. Never a test."""
