@@ -147,10 +147,18 @@ def start_kernel(host: str) -> Iterator[Callable[..., Kernel]]:
     """Start a kernel; settings are environment variables: ``DEXEC_CONTAINER="web"``."""
     started: list[Kernel] = []
 
-    def start(*, arguments: tuple[str, ...] = (), engine: str = "", **settings: str) -> Kernel:
+    def start(
+        *,
+        arguments: tuple[str, ...] = (),
+        engine: str = "",
+        cwd: str | None = None,
+        **settings: str,
+    ) -> Kernel:
         manager = KernelManager(kernel_name="dexec")
         manager.start_kernel(
-            env=environment(engine or host, **settings), extra_arguments=list(arguments)
+            env=environment(engine or host, **settings),
+            extra_arguments=list(arguments),
+            cwd=cwd,
         )
         client = manager.client()
         client.start_channels()

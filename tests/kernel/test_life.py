@@ -94,3 +94,10 @@ def test_the_info_of_the_kernel(kernel):
     assert language["mimetype"] == "text/x-sh"
     assert language["file_extension"] == ".sh"
     assert language["pygments_lexer"] == "bash"
+
+
+def test_files_beside_the_notebook_are_not_taken_for_libraries(start_kernel, busybox, tmp_path):
+    for name in ("requests", "h11", "comm"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong file')")
+    kernel = start_kernel(DEXEC_CONTAINER=busybox, cwd=str(tmp_path))
+    assert kernel.run("echo hi").text() == "hi\n"

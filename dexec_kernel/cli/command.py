@@ -1,0 +1,194 @@
+"""The command line: what is asked for, and how it ends.
+
+Only the command that runs is imported, with what it needs: ``--version`` and ``--help`` answer at
+once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from dexec_kernel import __version__
+from dexec_kernel.cli.terminal import complain
+from dexec_kernel.engine.errors import DexecError
+
+OK, FAILED, INTERRUPTED = 0, 1, 130
+
+_DESCRIPTION = """\
+Jupyter cells as execs in a container that is already running.
+
+The kernel "Container (dexec)" is in JupyterLab's launcher as soon as this package is installed.
+These commands find containers, put one into the launcher by name, and say what is wrong when
+something is."""
+
+_EXAMPLES = """\
+examples:
+  dexec-kernel list                        which containers there are
+  dexec-kernel install --container web     a kernel of its own for the container web
+  dexec-kernel doctor --container web      does everything work, from here into the container?
+
+The engine is found as the docker command finds it: DOCKER_HOST, DOCKER_CONTEXT, the current
+docker context, then the sockets of Docker and Podman."""
+
+_INSTALL = """\
+Write a kernelspec bound to a container, so that JupyterLab's launcher shows a kernel for it.
+
+Where it is written: without an option, the place where Jupyter looks first. In a virtual or conda
+environment that is the environment itself (as --sys-prefix), and the Jupyter of that environment
+sees it; otherwise it is your own folder (as --user), and every Jupyter of yours sees it. For all
+users of the machine: --prefix /usr/local.
+
+When the engine was named (DOCKER_HOST, DOCKER_CONTEXT, or a docker context in use), its address
+is kept in the kernelspec, so that the kernel finds its container from anywhere."""
+
+_INSTALL_EXAMPLES = """\
+examples:
+  dexec-kernel install --container web
+  dexec-kernel install --container compose:shop/db --display-name "Shop database"
+  jupyter kernelspec remove dexec-web      take it away again"""
+
+_DOCTOR = """\
+Check everything that a cell needs, from the installation to a cell that really runs. Each line
+says what was found; below what is wrong stands what mends it. The exit code is 0 when nothing
+is broken, warnings or not."""
+
+
+def main() -> NoReturn:
+    """Run the command of this process and end it."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # no ✓ in ASCII
+    sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # nor in the advice
+    status = run(sys.argv[1:])
+    if threading.active_count() > 1:
+        # Python would wait for a thread in which the engine still owes us an answer.
+        os._exit(status)
+    sys.exit(status)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code. Everything is printed when it returns."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        status = _dispatch(options, parser)
+        sys.stdout.flush()
+    except DexecError as error:
+        complain(f"dexec-kernel: {error}")
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Who reads has had enough (`| head`). What is still buffered goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return status
+
+
+def _dispatch(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    match options.command:
+        case "install":
+            from dexec_kernel.cli.install import install  # noqa: PLC0415 -- see the docstring
+
+            return install(options)
+        case "list":
+            from dexec_kernel.cli.listing import show_containers  # noqa: PLC0415
+
+            return show_containers(options)
+        case "doctor":
+            from dexec_kernel.cli.doctor import examine  # noqa: PLC0415
+
+            return examine(options)
+        case _:
+            parser.print_help()
+            return OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _described(argparse.ArgumentParser, _DESCRIPTION, _EXAMPLES, prog="dexec-kernel")
+    parser.add_argument("--version", action="version", version=f"dexec-kernel {__version__}")
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
+    _add_install(commands)
+    listing = _described(
+        commands.add_parser,
+        "List the containers that cells can run in.",
+        name="list",
+        help="list the containers that cells can run in",
+    )
+    listing.add_argument(
+        "-a", "--all", action="store_true", help="stopped and paused containers as well"
+    )
+    _add_json(listing)
+    doctor = _described(
+        commands.add_parser, _DOCTOR, name="doctor", help="check everything that a cell needs"
+    )
+    doctor.add_argument(
+        "--container",
+        metavar="NAME",
+        help="try this one; else DEXEC_CONTAINER, else the only one that runs",
+    )
+    _add_json(doctor)
+    return parser
+
+
+def _add_install(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _described(
+        commands.add_parser,
+        _INSTALL,
+        _INSTALL_EXAMPLES,
+        name="install",
+        help="put a container into JupyterLab's launcher",
+    )
+    parser.add_argument(
+        "--container",
+        required=True,
+        metavar="NAME",
+        help="the container: a name, an id, or compose:PROJECT/SERVICE",
+    )
+    parser.add_argument(
+        "--name", default="", help="of the kernelspec; without it dexec- and the container's name"
+    )
+    parser.add_argument(
+        "--display-name", default="", metavar="TEXT", help="what the launcher shows"
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--user", action="store_true", help="write it for yourself, in your folder")
+    where.add_argument(
+        "--sys-prefix",
+        action="store_const",
+        const=sys.prefix,
+        default="",
+        dest="prefix",
+        help="write it into this Python's environment",
+    )
+    where.add_argument("--prefix", metavar="DIR", help="write it below DIR/share/jupyter/kernels")
+    parser.add_argument(
+        "--replace", action="store_true", help="write over another kernel of the same name"
+    )
+    parser.add_argument(
+        "--no-check",
+        dest="check",
+        action="store_false",
+        help="do not ask the engine for the container",
+    )
+    _add_json(parser)
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def _described(
+    make: Callable[..., argparse.ArgumentParser], description: str, epilog: str = "", **options: str
+) -> argparse.ArgumentParser:
+    """Make a parser whose texts are printed as they stand, and whose options are not guessed."""
+    return make(
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        **options,
+    )

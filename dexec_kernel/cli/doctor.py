@@ -1,0 +1,72 @@
+"""``dexec-kernel doctor``: all checks, in the order in which they depend on each other."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+
+from dexec_kernel.cli.findings import Finding, Status, show, summary
+from dexec_kernel.cli.installation import check_kernelspec, check_packages, check_python
+from dexec_kernel.cli.patient import Patient
+from dexec_kernel.cli.session import PATIENCE
+from dexec_kernel.cli.terminal import say, say_json
+from dexec_kernel.engine.errors import DexecError
+
+_INSTALLATION: tuple[Callable[[], Finding], ...] = (check_python, check_packages, check_kernelspec)
+
+
+def examine(options: argparse.Namespace) -> int:
+    """Make all checks and print what was found; return the exit code."""
+    findings = asyncio.run(_examine(options.container, quiet=options.json))
+    if options.json:
+        say_json([finding.to_json() for finding in findings])
+    else:
+        say(f"\n{summary(findings)}")
+    return int(any(finding.status is Status.FAILED for finding in findings))
+
+
+async def _examine(container: str | None, *, quiet: bool) -> list[Finding]:
+    """Make the checks, and print each as soon as it is made unless ``quiet``."""
+    findings: list[Finding] = []
+    async with aclosing(_findings(container)) as found:
+        async for finding in found:
+            findings.append(finding)
+            if not quiet:
+                show(finding)
+    return findings
+
+
+async def _findings(container: str | None) -> AsyncGenerator[Finding, None]:
+    for check in _INSTALLATION:
+        yield check()
+    patient = Patient(container, os.environ)
+    ended = False
+    try:
+        for name, examination in patient.checks():
+            if ended:
+                yield Finding(name, Status.SKIPPED, "not checked")
+                continue
+            finding = await _bounded(name, examination())
+            ended = finding.ends
+            yield finding
+    finally:
+        await patient.aclose()
+
+
+async def _bounded(name: str, examination: Awaitable[Finding]) -> Finding:
+    """Make one check; an error is what it found."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await examination
+    except DexecError as error:
+        return Finding(name, Status.FAILED, error.message, error.advice)
+    except TimeoutError:
+        return Finding(
+            name,
+            Status.FAILED,
+            f"no answer within {PATIENCE:g} s",
+            "The engine hangs, or the machine is very busy: try again, or restart the engine.",
+        )

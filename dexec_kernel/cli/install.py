@@ -1,0 +1,104 @@
+"""``dexec-kernel install``: a kernelspec for a container."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shlex
+
+from dexec_kernel.cli.session import engine_client, tool_of
+from dexec_kernel.cli.terminal import complain, say, say_json
+from dexec_kernel.engine.errors import (
+    ConfigurationError,
+    ContainerNotFound,
+    EngineError,
+    EngineUnavailable,
+)
+from dexec_kernel.engine.lookup import find_container
+from dexec_kernel.picker import kernelspecs
+from dexec_kernel.picker.kernelspecs import BoundSpec, Installed
+
+
+def install(options: argparse.Namespace) -> int:
+    """Write the kernelspec that ``options`` ask for; return the exit code."""
+    if not options.container.strip():
+        raise ConfigurationError("--container needs the name of a container.")
+    spec = kernelspecs.bound_spec(
+        options.container,
+        name=options.name,
+        display_name=options.display_name,
+        env=kernelspecs.engine_env(os.environ),
+    )
+    warnings = asyncio.run(_check(spec.container)) if options.check else []
+    installed = kernelspecs.install(
+        spec, user=options.user, prefix=options.prefix or "", replace=options.replace
+    )
+    warnings += _visibility(spec, installed)
+    if options.json:
+        say_json(
+            {
+                "container": spec.container,
+                "name": spec.name,
+                "display_name": spec.display_name,
+                "path": str(installed.path),
+                "env": dict(spec.env),
+                "warnings": warnings,
+            }
+        )
+        return 0
+    for warning in warnings:
+        complain(f"warning: {warning}")
+    _tell(spec, installed)
+    return 0
+
+
+def _tell(spec: BoundSpec, installed: Installed) -> None:
+    seen = installed.is_found
+    head = "is in the launcher now" if seen else "was written"
+    say(f"The kernel {spec.display_name!r} {head}: its cells run in {spec.container}.")
+    say(f"  kernelspec  {spec.name}")
+    say(f"  folder      {installed.path}")
+    kept = " ".join(f"{name}={shlex.quote(value)}" for name, value in spec.env.items() if value)
+    if kept:
+        say(f"  engine      {kept} (kept in the kernelspec)")
+    if seen:
+        say("A JupyterLab that is open shows it after a reload of the page.")
+        say(f"To remove it: jupyter kernelspec remove {spec.name}")
+
+
+async def _check(container: str) -> list[str]:
+    """Ask the engine for the container. Returns warnings.
+
+    Raises :class:`ContainerNotFound`, and what says that the engine could never be asked.
+    """
+    try:
+        async with engine_client("looking for the container") as client:
+            found = await find_container(client, container)
+            tool = await tool_of(client)
+    except ContainerNotFound as error:
+        hint = "With --no-check the kernelspec is written all the same."
+        raise ContainerNotFound(
+            error.message, status=error.status, advice=f"{error.advice}\n{hint}".strip()
+        ) from error
+    except EngineUnavailable as error:
+        return [f"it is not known whether the container exists. {error}"]
+    except EngineError as error:
+        return [f"the container could not be looked at. {error}"]
+    if found.paused:
+        return [f"{found.name} is paused; let it go on with: {tool} unpause {found.name}"]
+    if not found.running:
+        return [f"{found.name} is not running; start it with: {tool} start {found.name}"]
+    return []
+
+
+def _visibility(spec: BoundSpec, installed: Installed) -> list[str]:
+    """Return a warning where Jupyter would not use what was just written."""
+    if installed.found is None:
+        folder = installed.path.parent.parent
+        how = f"start it with: JUPYTER_PATH={shlex.quote(str(folder))} jupyter lab"
+        return [f"Jupyter does not look into {folder}; {how}"]
+    if not installed.is_found:
+        how = "give this one a --name of its own."
+        return [f"Jupyter finds another {spec.name!r} before this one: {installed.found}; {how}"]
+    return []

@@ -1,0 +1,90 @@
+"""The doctor's checks of this installation; none of them needs an engine."""
+
+from __future__ import annotations
+
+import platform
+import re
+import shlex
+import shutil
+import sys
+from importlib import metadata
+
+from dexec_kernel import __version__
+from dexec_kernel.cli.findings import Finding, Status
+from dexec_kernel.picker.kernelspecs import KERNEL_NAME, bound_specs, find_spec
+
+_DISTRIBUTION = "dexec-kernel"
+#: How the requirements of ours are written: ``ipykernel>=7.4``.
+_REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+) *>= *([0-9.]+)")
+
+
+def check_python() -> Finding:
+    """Say which Python this is, and which version of ours; it always works."""
+    message = f"dexec-kernel {__version__}, Python {platform.python_version()} ({sys.executable})"
+    return Finding("python", Status.OK, message)
+
+
+def check_packages() -> Finding:
+    """Check that what this package needs is there, and new enough."""
+    found, wrong, missing = [], [], []
+    for name, needed in requirements(metadata.requires(_DISTRIBUTION) or []):
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            version = ""
+        if not version or version_tuple(version) < version_tuple(needed):
+            wrong.append(f"{name} is {version or 'missing'}, {needed} or newer is needed")
+            missing.append(f"{name}>={needed}")
+        found.append(f"{name} {version}")
+    if wrong:
+        command = shlex.join([sys.executable, "-m", "pip", "install", *missing])
+        return Finding("packages", Status.FAILED, "; ".join(wrong), command)
+    return Finding("packages", Status.OK, ", ".join(found))
+
+
+def requirements(lines: list[str]) -> list[tuple[str, str]]:
+    """Return the name and the lowest version of every requirement that is not for an extra."""
+    matches = [_REQUIREMENT.match(line) for line in lines if "extra ==" not in line]
+    return [(match[1], match[2]) for match in matches if match]
+
+
+def version_tuple(version: str) -> tuple[int, ...]:
+    """Return the numbers that a version begins with."""
+    start = re.match(r"[0-9]+(\.[0-9]+)*", version)
+    return tuple(int(part) for part in start[0].split(".")) if start else ()
+
+
+def check_kernelspec() -> Finding:
+    """Check that Jupyter finds our kernel, and that the kernelspecs of containers can start."""
+    reinstall = shlex.join(
+        [sys.executable, "-m", "pip", "install", "--force-reinstall", "--no-deps", _DISTRIBUTION]
+    )
+    spec = find_spec(KERNEL_NAME)
+    if spec is None:
+        return Finding(
+            "kernelspec",
+            Status.FAILED,
+            f"Jupyter does not find the kernel {KERNEL_NAME!r}, so that the picker has none",
+            reinstall,
+        )
+    if not spec.is_ours:
+        return Finding(
+            "kernelspec",
+            Status.FAILED,
+            f"another kernel is called {KERNEL_NAME!r}: {spec.path}",
+            f"jupyter kernelspec remove {KERNEL_NAME}",
+        )
+    bound = list(bound_specs())
+    dead = [item for item in bound if not shutil.which(item.argv[0])]
+    if dead:
+        return Finding(
+            "kernelspec",
+            Status.WARNING,
+            "; ".join(f"{item.name} cannot start, its {item.argv[0]} is gone" for item in dead),
+            "\n".join(
+                f"dexec-kernel install --container {shlex.quote(item.container)} --name {item.name}"
+                for item in dead
+            ),
+        )
+    names = "".join(f", {item.name} for {item.container}" for item in bound)
+    return Finding("kernelspec", Status.OK, f"{KERNEL_NAME} ({spec.path}){names}")

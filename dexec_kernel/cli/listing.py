@@ -1,0 +1,110 @@
+"""``dexec-kernel list``: the containers that cells can run in."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shlex
+import sys
+from collections.abc import Sequence
+
+from dexec_kernel.cli.session import engine_client, tool_of
+from dexec_kernel.cli.terminal import aligned, complain, printable, say, say_json
+from dexec_kernel.engine.lookup import COMPOSE_PREFIX, PROJECT_LABEL, SERVICE_LABEL
+from dexec_kernel.engine.models import ContainerSummary
+
+_RUNNING, _PAUSED = "running", "paused"
+
+
+def show_containers(options: argparse.Namespace) -> int:
+    """Print the containers; return the exit code."""
+    containers, tool = asyncio.run(_containers())
+    shown = [item for item in containers if options.all or item.state == _RUNNING]
+    if options.json:
+        say_json([_to_json(container) for container in shown])
+        return 0
+    if shown:
+        _show(shown)
+    _advise(containers, shown=len(shown), tool=tool)
+    return 0
+
+
+async def _containers() -> tuple[list[ContainerSummary], str]:
+    """Return all containers, those that run first and then by name, and the engine's command."""
+    async with engine_client("listing the containers") as client:
+        containers = await client.container_list(all=True)
+        tool = await tool_of(client)
+    return sorted(containers, key=lambda item: (item.state != _RUNNING, item.name)), tool
+
+
+def _to_json(container: ContainerSummary) -> dict[str, str | bool | None]:
+    return {
+        "name": container.name,
+        "id": container.id,
+        "image": container.image,
+        "state": container.state,
+        "status": container.status,
+        "usable": container.state == _RUNNING,
+        "compose": compose_name(container) or None,
+    }
+
+
+def compose_name(container: ContainerSummary) -> str:
+    """Return the name that a Compose service's container has besides its own, or ""."""
+    project, service = (container.labels.get(key, "") for key in (PROJECT_LABEL, SERVICE_LABEL))
+    return f"{COMPOSE_PREFIX}{project}/{service}" if project and service else ""
+
+
+def rows_of(containers: Sequence[ContainerSummary]) -> list[list[str]]:
+    """Return what is shown of containers, below a row of titles; as few columns as say all."""
+    rows = [["CONTAINER", "IMAGE", "STATUS", "ALSO CALLED"]]
+    rows += [[item.name, item.image, item.status, compose_name(item)] for item in containers]
+    return rows if any(row[-1] for row in rows[1:]) else [row[:-1] for row in rows]
+
+
+def _show(containers: Sequence[ContainerSummary]) -> None:
+    titles, *rows = rows_of(containers)
+    if not sys.stdout.isatty():
+        sys.stdout.write(aligned([titles, *rows]) + "\n")
+        return
+    from rich import box  # noqa: PLC0415 -- slow, and a pipe does without
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in titles:
+        # Folded, never cut: names are there to be copied.
+        table.add_column(title.capitalize(), overflow="fold")
+    for container, row in zip(containers, rows, strict=True):
+        style = "" if container.state == _RUNNING else "dim"
+        # A Text is no markup: [red] in a label stays what it is.
+        table.add_row(*(Text(printable(cell)) for cell in row), style=style)
+    Console().print(table)
+
+
+def _advise(containers: Sequence[ContainerSummary], *, shown: int, tool: str) -> None:
+    """Say what to do next: on a terminal below the table, else where no program reads it."""
+    tell = say if sys.stdout.isatty() else complain
+    usable = [container for container in containers if container.state == _RUNNING]
+    if not usable:
+        tell("No container is running, so that there is nothing to run a cell in.")
+        tell(f"Start one, for example: {_how_to_start(containers, tool)}")
+    elif sys.stdout.isatty():
+        name = usable[0].name
+        if len(usable) == 1:
+            tell("The only one that runs: cells run in it, unless another is chosen.")
+        else:
+            tell("Choose one, for example:")
+            tell(f"  in a cell         %container {name}")
+            tell(f"  for a session     DEXEC_CONTAINER={shlex.quote(name)} jupyter lab")
+        tell(f"  in the launcher   dexec-kernel install --container {shlex.quote(name)}")
+    if (hidden := len(containers) - shown) and (not usable or sys.stdout.isatty()):
+        tell(f"Stopped or paused: {hidden} more, shown with --all.")
+
+
+def _how_to_start(containers: Sequence[ContainerSummary], tool: str) -> str:
+    if not containers:
+        return f"{tool} run -d --name work IMAGE sleep infinity"
+    first = containers[0]
+    return f"{tool} {'unpause' if first.state == _PAUSED else 'start'} {shlex.quote(first.name)}"

@@ -1,0 +1,1 @@
+"""Containers as kernelspecs: what Jupyter's kernel picker shows."""

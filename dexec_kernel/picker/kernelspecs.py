@@ -1,0 +1,269 @@
+"""Kernelspecs that are bound to a container: made, installed, found again.
+
+Source: jupyter_client, "Making kernels for Jupyter: Kernel specs".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_core.paths import jupyter_path, prefer_environment_over_user
+
+from dexec_kernel.engine.contexts import current_context_name
+from dexec_kernel.engine.endpoint import docker_config_dir
+from dexec_kernel.engine.errors import ConfigurationError
+from dexec_kernel.engine.lookup import COMPOSE_PREFIX
+
+#: The kernelspec that comes with the installation, bound to no container.
+KERNEL_NAME = "dexec"
+
+#: Jupyter takes these (``_is_valid_kernel_name``), and others that begin with a dot: ``..`` would
+#: have it replace its own folder.
+_VALID_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_NOT_VALID = re.compile(r"[^a-z0-9._-]+")
+_LONGEST_NAME = 100
+_TLS_VARIABLES = ("DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH")
+
+
+@dataclass(frozen=True, slots=True)
+class BoundSpec:
+    """A kernelspec for one container. ``name`` is that of its folder, in lower case.
+
+    ``env`` is set for the kernel, whatever Jupyter's own environment says.
+    """
+
+    container: str
+    name: str
+    display_name: str
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of ``kernel.json``."""
+        content: dict[str, Any] = {
+            "argv": [
+                sys.executable,
+                "-m",
+                "dexec_kernel",
+                "--container",
+                self.container,
+                "-f",
+                "{connection_file}",
+            ],
+            "display_name": self.display_name,
+            "language": "bash",
+            "interrupt_mode": "message",
+            "metadata": {"debugger": False, "dexec": {"container": self.container}},
+        }
+        if self.env:
+            # Jupyter fills in ${NAME}; a doubled dollar is one that stands for itself.
+            content["env"] = {name: value.replace("$", "$$") for name, value in self.env.items()}
+        return content
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSpec:
+    """A kernelspec that Jupyter finds. ``container`` is "" for one that is bound to none."""
+
+    name: str
+    path: Path
+    argv: tuple[str, ...]
+    container: str
+
+    @property
+    def is_ours(self) -> bool:
+        """True when it starts this package's kernel."""
+        return "dexec_kernel" in self.argv
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """Where a kernelspec was written, and what Jupyter makes of it.
+
+    ``found`` is the folder where Jupyter, as this process would start it, finds a kernel of that
+    name: another folder when one comes before ours, None when it does not look there.
+    """
+
+    path: Path
+    found: Path | None
+
+    @property
+    def is_found(self) -> bool:
+        """True when that name leads Jupyter to this kernelspec."""
+        return self.found is not None and self.found.samefile(self.path)
+
+
+def bound_spec(
+    container: str, *, name: str = "", display_name: str = "", env: Mapping[str, str] | None = None
+) -> BoundSpec:
+    """Return the kernelspec for a container, with names made from the container's unless given.
+
+    Raises :class:`ConfigurationError` for a ``name`` that Jupyter does not take.
+    """
+    label = container.removeprefix(COMPOSE_PREFIX)
+    return BoundSpec(
+        container=container,
+        name=_checked(name) if name else spec_name(container),
+        display_name=display_name or f"{label} (container)",
+        env=dict(env or {}),
+    )
+
+
+def spec_name(container: str) -> str:
+    """Return the name of a container's kernelspec: ``dexec-web``.
+
+    Two containers may get the same name, as ``Web`` and ``web`` do.
+    """
+    words = _NOT_VALID.sub("-", container.removeprefix(COMPOSE_PREFIX).lower()).strip("-.")
+    if not words or len(words) > _LONGEST_NAME:
+        words = hashlib.sha256(container.encode()).hexdigest()[:12]
+    return f"{KERNEL_NAME}-{words}"
+
+
+def _checked(name: str) -> str:
+    """Return a kernelspec's name as Jupyter writes it: in lower case."""
+    lowered = name.lower()
+    if not _VALID_NAME.fullmatch(lowered) or len(lowered) > _LONGEST_NAME:
+        suggestion = _NOT_VALID.sub("-", lowered).strip("-.")[:_LONGEST_NAME]
+        raise ConfigurationError(
+            f"{name!r} cannot be the name of a kernelspec: it may have ASCII letters, digits,"
+            " '.', '-' and '_', and begins with a letter or a digit.",
+            advice=f"For example: --name {suggestion or 'web'}. What the picker shows is"
+            " --display-name.",
+        )
+    return lowered
+
+
+def engine_env(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables by which a kernel finds the engine that ``environ`` leads to.
+
+    Empty when nobody named the engine, so that the well-known sockets are tried at each start.
+    Raises :class:`ConfigurationError` for a docker configuration that cannot be read.
+    """
+    if host := environ.get("DOCKER_HOST", "").strip():
+        kept = {"DOCKER_HOST": host}
+        if not host.startswith(("unix:", "/")):
+            # Without TLS these are kept empty: another engine may need them where Jupyter runs.
+            kept |= {name: environ.get(name, "") for name in _TLS_VARIABLES}
+            if any(kept[name] for name in _TLS_VARIABLES):
+                folder = kept["DOCKER_CERT_PATH"] or docker_config_dir(environ)
+                kept["DOCKER_CERT_PATH"] = str(Path(folder).absolute())
+        return kept
+    config_dir = docker_config_dir(environ)
+    context = environ.get("DOCKER_CONTEXT", "") or current_context_name(config_dir)
+    if not context or context == "default":
+        return {}
+    # An empty DOCKER_HOST is none, and one that Jupyter has would go before the context.
+    kept = {"DOCKER_HOST": "", "DOCKER_CONTEXT": context}
+    if environ.get("DOCKER_CONFIG"):
+        kept["DOCKER_CONFIG"] = str(config_dir.absolute())
+    return kept
+
+
+def install(
+    spec: BoundSpec, *, user: bool = False, prefix: str = "", replace: bool = False
+) -> Installed:
+    """Write a kernelspec where Jupyter finds it: for the user, or below ``prefix``.
+
+    With neither, the place where Jupyter looks first: the virtual or conda environment that this
+    Python belongs to, else the user's folder. The kernelspec of the same container is written
+    anew; another kernel of that name is replaced only when asked for. Raises
+    :class:`ConfigurationError` when it may not be, or when the folder cannot be written.
+    """
+    if not user and not prefix:
+        user = not prefer_environment_over_user()
+        prefix = "" if user else sys.prefix
+    manager = KernelSpecManager()
+    kernels = Path(manager.user_kernel_dir) if user else Path(prefix, "share/jupyter/kernels")
+    target = kernels.absolute() / spec.name
+    if not replace:
+        _refuse_another(target, spec)
+        if str(target.parent) in manager.kernel_dirs and (
+            found := manager.find_kernel_specs().get(spec.name)
+        ):
+            # Elsewhere, and ours would hide it or be hidden by it.
+            _refuse_another(Path(found), spec)
+    try:
+        with tempfile.TemporaryDirectory(prefix="dexec-") as scratch:
+            # Jupyter copies the folder's mode as well, and a temporary folder is for us alone.
+            folder = Path(scratch) / spec.name
+            folder.mkdir(mode=0o755)
+            text = json.dumps(spec.to_json(), indent=2, ensure_ascii=False)
+            (folder / "kernel.json").write_text(f"{text}\n", encoding="utf-8")
+            for logo in _logos():
+                shutil.copyfile(logo, folder / logo.name)
+            path = manager.install_kernel_spec(
+                str(folder), spec.name, user=user, prefix=prefix or None
+            )
+    except OSError as error:
+        # What copytree raises is a list of (source, destination, reason).
+        reason = error.strerror or str(error)
+        raise ConfigurationError(
+            f"The kernelspec cannot be written to {target}: {reason}.",
+            advice="Write it for yourself alone with --user, or elsewhere with --prefix.",
+        ) from error
+    found = KernelSpecManager().find_kernel_specs().get(spec.name)
+    return Installed(Path(path), Path(found) if found else None)
+
+
+def find_spec(name: str) -> FoundSpec | None:
+    """Return the kernelspec of that name that Jupyter, started by this Python, would use."""
+    path = KernelSpecManager().find_kernel_specs().get(name)
+    return _read(Path(path)) if path else None
+
+
+def bound_specs() -> Iterator[FoundSpec]:
+    """Yield the kernelspecs of ours that are bound to a container, by name."""
+    for _, path in sorted(KernelSpecManager().find_kernel_specs().items()):
+        spec = _read(Path(path))
+        if spec is not None and spec.container:
+            yield spec
+
+
+def _refuse_another(target: Path, spec: BoundSpec) -> None:
+    """Raise :class:`ConfigurationError` when ``target`` is the kernelspec of something else."""
+    if not target.exists():
+        return
+    there = _read(target)
+    if there is not None and there.container == spec.container:
+        return
+    whose = "another kernel"
+    if there is not None and there.container:
+        whose = f"the container {there.container!r}"
+    raise ConfigurationError(
+        f"There is a kernelspec {spec.name!r} already, of {whose}: {target}",
+        advice="Give this one a --name of its own, or write over the other with --replace.",
+    )
+
+
+def _read(path: Path) -> FoundSpec | None:
+    """Read the kernelspec in a folder; None for one that Jupyter cannot use either."""
+    try:
+        content = json.loads((path / "kernel.json").read_text(encoding="utf-8"))
+        metadata = content.get("metadata") or {}
+        container = (metadata.get("dexec") or {}).get("container") or ""
+        argv = tuple(str(word) for word in content["argv"])
+    except (AttributeError, KeyError, OSError, TypeError, ValueError):
+        return None
+    return FoundSpec(path.name, path, argv, str(container))
+
+
+def _logos() -> list[Path]:
+    """Return the logos of the installed kernelspec; none where it was not installed whole."""
+    places = [Path(sysconfig.get_path("data"), "share/jupyter/kernels")]
+    places += [Path(place) for place in jupyter_path("kernels")]
+    for place in places:
+        spec = _read(place / KERNEL_NAME)
+        if spec is not None and spec.is_ours:
+            return sorted((place / KERNEL_NAME).glob("logo-*"))
+    return []
