@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from dexec_kernel.display.text import one_line
 from dexec_kernel.engine.models import ContainerInspect, ContainerSummary
 
+# Begins where the text of a cell's output does, with the font of the status bar.
+_BOX = 'style="padding-left:8px;font-family:system-ui,sans-serif;font-size:12px;line-height:20px"'
+_TABLE = 'style="margin:0;border-collapse:collapse;font-size:12px"'
 _CELL = 'style="text-align:left;padding:2px 12px 2px 0"'
 
 
@@ -24,15 +28,22 @@ def choice_data(
         head = f"Cells run in {chosen.name} (image {chosen.image}{how}{also})."
     if chosen is None and not running:
         head += " No container is running."
-    rows = [("→" if chosen is not None and item.id == chosen.id else "", item) for item in running]
-    lines = [head]
-    lines += [
-        f"{mark:1} %container {item.name}  ({item.image}, {item.status})" for mark, item in rows
+    head = one_line(head)
+    rows = [
+        (
+            "→" if chosen is not None and item.id == chosen.id else " ",
+            f"%container {one_line(item.name)}",
+            one_line(item.image),
+            one_line(item.status),
+        )
+        for item in running
     ]
+    lines = [f"{mark} {magic}  ({image}, {status})" for mark, magic, image, status in rows]
     body = "".join(
-        f"<tr><td {_CELL}>{mark}</td><td {_CELL}><code>%container {escape(item.name)}</code></td>"
-        f"<td {_CELL}>{escape(item.image)}</td><td {_CELL}>{escape(item.status)}</td></tr>"
-        for mark, item in rows
+        f"<tr><td {_CELL}>{mark}</td><td {_CELL}><code>{escape(magic)}</code></td>"
+        f"<td {_CELL}>{escape(image)}</td><td {_CELL}>{escape(status)}</td></tr>"
+        for mark, magic, image, status in rows
     )
-    html = f"<div>{escape(head)}</div>" + (f"<table>{body}</table>" if body else "")
-    return {"text/plain": "\n".join(lines), "text/html": html}
+    table = f"<table {_TABLE}>{body}</table>" if body else ""
+    html = f"<div {_BOX}><div>{escape(head)}</div>{table}</div>"
+    return {"text/plain": "\n".join([head, *lines]), "text/html": html}

@@ -7,7 +7,8 @@ from typing import Any
 
 from dexec_kernel.engine.errors import CommandNotStarted, DexecError, NotChosenError
 
-_RED, _BOLD, _RESET = "\x1b[31m", "\x1b[1m", "\x1b[0m"
+# Not red: JupyterLab shows errors on red, which in its dark theme leaves ANSI red hardly readable.
+_BOLD, _RESET = "\x1b[1m", "\x1b[0m"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class CellFault:
 
     def content(self) -> dict[str, Any]:
         """Return ``ename``, ``evalue`` and ``traceback`` (messaging spec, "Execution errors")."""
-        head = f"{_RED}{_BOLD}{self.name}{_RESET}: {self.value}"
+        head = f"{_BOLD}{self.name}{_RESET}: {self.value}"
         return {
             "ename": self.name,
             "evalue": self.value,

@@ -10,21 +10,39 @@ from typing import Any
 
 import ipywidgets
 
+from dexec_kernel.display.bar import HEIGHT
+
+# As high as the static bar, without the margins and the line height that widgets have. A button's
+# line height is no trait of its layout.
+_HEIGHT = f"{HEIGHT}px"
+_BUTTON_CLASS = "dexec-interrupt"
+_STYLE = f"<style>.{_BUTTON_CLASS}.jupyter-button{{line-height:{HEIGHT}px}}</style>"
+
 
 class LiveBar:
     """A bar that is updated in place. Close it when the cell has ended."""
 
     def __init__(self, html: str, *, on_interrupt: Callable[[], None]) -> None:
-        self._html = ipywidgets.HTML(value=html, layout=ipywidgets.Layout(flex="1 1 auto"))
+        self._html = ipywidgets.HTML(
+            value=html + _STYLE,
+            layout=ipywidgets.Layout(
+                flex="1 1 auto", min_width="0", height=_HEIGHT, margin="0", overflow="hidden"
+            ),
+        )
         self._button = ipywidgets.Button(
             description="Interrupt",
             icon="stop",
             tooltip="End this cell's processes in the container",
-            layout=ipywidgets.Layout(width="auto", height="24px", flex="0 0 auto"),
+            layout=ipywidgets.Layout(
+                width="auto", height=_HEIGHT, margin="0 0 0 8px", padding="0 8px", flex="0 0 auto"
+            ),
+            style=ipywidgets.ButtonStyle(font_size="12px"),
         )
+        self._button.add_class(_BUTTON_CLASS)
         self._button.on_click(lambda _button: self._interrupt(on_interrupt))
         self._box = ipywidgets.HBox(
-            [self._html, self._button], layout=ipywidgets.Layout(align_items="center")
+            [self._html, self._button],
+            layout=ipywidgets.Layout(align_items="center", height=_HEIGHT, overflow="hidden"),
         )
 
     def mimebundle(self) -> dict[str, Any]:
@@ -34,7 +52,7 @@ class LiveBar:
 
     def update(self, html: str) -> None:
         """Show another state."""
-        self._html.value = html
+        self._html.value = html + _STYLE
 
     def close(self) -> None:
         """Close every model of the bar, in the kernel and in the browser."""
@@ -45,4 +63,5 @@ class LiveBar:
 
     def _interrupt(self, on_interrupt: Callable[[], None]) -> None:
         self._button.description = "Interrupting …"
+        self._button.tooltip = "Press again for the next stronger signal at once"
         on_interrupt()

@@ -1,0 +1,287 @@
+"""JupyterLab in a browser, for the browser tests and the screenshots: a server and a page object.
+
+The notebooks are made on disk and opened as a user opens them; cells are run by key, buttons by
+mouse. JupyterLab's own commands are used for what surrounds that (save, close, theme).
+"""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import nbformat
+from playwright.sync_api import FloatRect, Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+RECORD = "application/vnd.dexec.exec+json"
+
+_KERNEL = {"name": "dexec", "display_name": "Container (dexec)", "language": "bash"}
+#: In milliseconds, as Playwright has it: for things that take long on a busy machine.
+_PATIENCE = 30_000
+#: Nothing of the developer's own set-up is for this JupyterLab.
+_FOREIGN = ("JUPYTER", "IPYTHON", "DOCKER_", "DEXEC_", "XDG_")
+#: No question about news, no notification over a screenshot, no cursor that blinks.
+_SETTINGS: dict[str, dict[str, Any]] = {
+    "apputils-extension/notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+        "doNotDisturbMode": True,
+    },
+    "codemirror-extension/plugin": {"defaultConfig": {"cursorBlinkRate": 0}},
+}
+
+
+class LabStartError(Exception):
+    """JupyterLab did not come up; the message has the tail of its log."""
+
+
+class LabServer:
+    """A JupyterLab server with settings and notebooks of its own; a context manager.
+
+    ``directory`` is empty and gets everything; ``environment`` is added to the server's.
+    """
+
+    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+        self.notebooks = directory / "notebooks"
+        self.token = secrets.token_hex(16)
+        self.url = ""
+        self._directory = directory
+        self._extra = dict(environment)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        """Start the server and wait until it listens. Raises LabStartError."""
+        self.notebooks.mkdir()
+        for name, values in _SETTINGS.items():
+            path = self._directory / f"config/lab/user-settings/@jupyterlab/{name}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.with_suffix(".jupyterlab-settings").write_text(json.dumps(values))
+        log = self._directory / "log"
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                self._command(),
+                cwd=self.notebooks,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # Ctrl-C is for us, and we stop it in order
+            )
+        try:
+            self.url = self._wait(self._process, log)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the server, which ends its kernels first; SIGKILL after 20 seconds."""
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def write(
+        self,
+        name: str,
+        sources: Sequence[str | nbformat.NotebookNode],
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write a notebook of code cells (given as text) and of ready cells, for our kernel."""
+        v4 = nbformat.v4
+        cells = [
+            v4.new_code_cell(source) if isinstance(source, str) else source  # type: ignore[no-untyped-call]
+            for source in sources
+        ]
+        given = metadata or {"kernelspec": _KERNEL}
+        notebook = v4.new_notebook(cells=cells, metadata=given)  # type: ignore[no-untyped-call]
+        nbformat.write(notebook, self.notebooks / name)  # type: ignore[no-untyped-call]
+
+    def read(self, name: str) -> nbformat.NotebookNode:
+        """Return a notebook as it is on disk."""
+        path = self.notebooks / name
+        notebook: nbformat.NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+        return notebook
+
+    def _command(self) -> list[str]:
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser"]
+        command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0"]
+        command += [f"--IdentityProvider.token={self.token}", "--expose-app-in-browser"]
+        if os.getuid() == 0:
+            command.append("--allow-root")
+        return command
+
+    def _environment(self) -> dict[str, str]:
+        mine = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+        folders = {
+            "HOME": self._directory,
+            "JUPYTER_CONFIG_DIR": self._directory / "config",
+            "JUPYTER_DATA_DIR": self._directory / "data",
+            "JUPYTER_RUNTIME_DIR": self._directory / "runtime",
+        }
+        return {**mine, **{name: str(path) for name, path in folders.items()}, **self._extra}
+
+    def _wait(
+        self, process: subprocess.Popen[bytes], log: Path, timeout: float = _PATIENCE / 1000
+    ) -> str:
+        """Return the URL, which the server writes down as soon as it listens."""
+        description = self._directory / f"runtime/jpserver-{process.pid}.json"
+        deadline = time.monotonic() + timeout
+        while process.poll() is None and time.monotonic() < deadline:
+            if description.exists() and (text := description.read_text()).endswith("}"):
+                return f"http://127.0.0.1:{json.loads(text)['port']}"
+            time.sleep(0.05)
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        raise LabStartError(f"JupyterLab did not come up:\n{tail}")
+
+
+class Cell:
+    """A cell of the notebook in front."""
+
+    def __init__(self, page: Page, root: Locator) -> None:
+        self.root = root
+        self._page = page
+        self.bar = root.locator(".dexec-bar")
+        self.live_bar = root.locator(".jupyter-widgets .dexec-bar")
+        self.static_bar = root.locator(".jp-RenderedHTML .dexec-bar")
+        self.interrupt_button = root.get_by_role("button", name="Interrupt")
+        self.stdout = self._output("stdout")
+        self.stderr = self._output("stderr")
+        # JupyterLab shows an error as it shows stderr; ours begin with the name in bold.
+        self.error = self.stderr.filter(has=page.locator(".ansi-bold"))
+
+    @property
+    def prompt(self) -> str:
+        """What stands in the brackets: the number, ``*`` while it runs, or nothing."""
+        return self.root.locator(".jp-InputPrompt").inner_text().strip("[]: \n")
+
+    def bar_text(self) -> str:
+        """Return the bar's text, as a screen reader has it."""
+        return self.bar.get_attribute("aria-label") or ""
+
+    def start(self) -> None:
+        """Run the cell by key, and return as soon as it runs.
+
+        JupyterLab sometimes swallows the first press after it has loaded.
+        """
+        before = self.prompt
+        for _ in range(5):
+            self.root.locator(".cm-content").click()
+            self._page.keyboard.press("Control+Enter")
+            deadline = time.monotonic() + 2
+            while time.monotonic() < deadline:
+                if self.prompt not in {before, ""}:
+                    return
+                self._page.wait_for_timeout(20)
+        raise PlaywrightTimeout("JupyterLab does not run the cell")
+
+    def wait(self, timeout: float = _PATIENCE) -> None:
+        """Wait until the cell has run, and its bar is no longer alive."""
+        prompt = self.root.locator(".jp-InputPrompt")
+        expect(prompt).not_to_contain_text("*", timeout=timeout)
+        expect(self.live_bar).to_have_count(0)
+
+    def run(self) -> None:
+        """Run the cell to its end."""
+        self.start()
+        self.wait()
+
+    def _output(self, kind: str) -> Locator:
+        selector = f'.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.{kind}"]'
+        return self.root.locator(selector)
+
+
+class Lab:
+    """JupyterLab in one page of a browser. Screenshots go into a folder, by name."""
+
+    def __init__(self, page: Page, server: LabServer, screenshots: Path) -> None:
+        self.page = page
+        self.server = server
+        self._screenshots = screenshots
+        page.set_default_timeout(_PATIENCE)
+
+    def open_launcher(self) -> None:
+        """Open JupyterLab with nothing but the launcher."""
+        self._go("lab?reset")
+        self.page.locator(".jp-LauncherCard").first.wait_for()
+
+    def open(self, name: str, *, alone: bool = False, kernel: bool = True) -> None:
+        """Open a notebook in a fresh JupyterLab and wait for its kernel.
+
+        ``alone`` is JupyterLab's simple interface, with nothing but the notebook.
+        """
+        self._go(f"{'doc' if alone else 'lab'}/tree/{quote(name)}?reset")
+        self.page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
+        if kernel:
+            self.wait_idle()
+
+    def wait_idle(self) -> None:
+        """Wait until the kernel says that it is idle, and JupyterLab has taken that in.
+
+        Before, JupyterLab may swallow a key, or ask which kernel to use.
+        """
+        self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.ready.then(() => 0)"
+        )
+        indicator = self.page.locator(".jp-NotebookPanel .jp-Notebook-ExecutionIndicator")
+        expect(indicator).to_have_attribute("data-status", "idle", timeout=_PATIENCE)
+
+    def cell(self, index: int) -> Cell:
+        """Return a cell of the notebook, counted from 0."""
+        return Cell(self.page, self.page.locator(".jp-Notebook .jp-Cell").nth(index))
+
+    def command(self, name: str, **arguments: Any) -> None:
+        """Execute a command of JupyterLab's, and wait for it."""
+        script = "([name, given]) => window.jupyterapp.commands.execute(name, given).then(() => 0)"
+        self.page.evaluate(script, [name, arguments])
+
+    def save(self) -> None:
+        """Save the notebook in front."""
+        self.command("docmanager:save")
+
+    def records(self, name: str) -> list[dict[str, Any] | None]:
+        """Save the notebook and return the record of each code cell, None where it has none."""
+        self.save()
+        cells = [cell for cell in self.server.read(name).cells if cell.cell_type == "code"]
+        found = []
+        for cell in cells:
+            bundles = [output.get("data", {}) for output in cell.outputs]
+            found.append(next((data[RECORD] for data in bundles if RECORD in data), None))
+        return found
+
+    def use_theme(self, name: str) -> None:
+        """Change the theme: ``JupyterLab Dark`` or ``JupyterLab Light``."""
+        self.command("apputils:change-theme", theme=name)
+        light = "true" if "Light" in name else "false"
+        self.page.locator(f'body[data-jp-theme-light="{light}"]').wait_for(state="attached")
+
+    def screenshot(self, name: str, clip: FloatRect | None = None) -> Path:
+        """Take a screenshot of the page, or of a rectangle of it, and return its path."""
+        path = self._screenshots / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=path, clip=clip, animations="disabled")
+        return path
+
+    def _go(self, where: str) -> None:
+        self.page.goto(f"{self.server.url}/{where}&token={self.server.token}")
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")

@@ -1,0 +1,11 @@
+"""Text from outside, made fit for one line of a display."""
+
+from __future__ import annotations
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` without line ends and other control characters, bidirectional ones included.
+
+    What is left neither breaks the line nor changes the order of what stands beside it.
+    """
+    return "".join(char if char.isprintable() else " " for char in text)

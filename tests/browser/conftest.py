@@ -1,0 +1,50 @@
+"""JupyterLab in headless Chromium, with cells that run in a container of our own dockerd."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from devtools import browser
+from devtools.lab_page import Lab, LabServer
+
+# The scope is the module's: while Playwright's synchronous API is open, an event loop runs, and the
+# asynchronous tests of other modules could not run theirs.
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright, browser.launched(playwright) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def server(
+    host: str, busybox: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LabServer]:
+    environment = {"DOCKER_HOST": host, "DEXEC_CONTAINER": busybox}
+    with LabServer(tmp_path_factory.mktemp("lab"), environment) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder for screenshots: $DEXEC_SCREENSHOTS, or a temporary one."""
+    wanted = os.environ.get("DEXEC_SCREENSHOTS")
+    return Path(wanted) if wanted else tmp_path_factory.mktemp("screenshots")
+
+
+@pytest.fixture
+def lab(
+    chromium: Browser, server: LabServer, screenshots: Path, request: pytest.FixtureRequest
+) -> Iterator[Lab]:
+    """JupyterLab in a browser session of its own. What it shows at the end is a screenshot."""
+    context = chromium.new_context(viewport={"width": 1200, "height": 800})
+    lab = Lab(context.new_page(), server, screenshots)
+    yield lab
+    lab.screenshot(request.node.name)
+    context.close()

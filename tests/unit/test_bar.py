@@ -1,0 +1,213 @@
+"""The status bar: what it says in every state, and that nothing from outside becomes markup."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from dexec_kernel.cells.outcome import State
+from dexec_kernel.display.bar import bar_html, bar_text, format_duration, format_size
+
+#: Everything that could end a tag, a value, a line, or turn the reading direction.
+HOSTILE = (
+    "<script>alert(1)</script>&amp;\"'`\n\r\t\x00\x1b[31m\u2028\u2029\u202e\u2066\u200f\x85\ud800"
+)
+
+
+class Page(HTMLParser):
+    """The parsed bar: its tags with their attributes, and its visible text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+STATES = {
+    "running": ({"state": State.RUNNING, "exit_code": None, "duration": 12.7}, "running · 12 s"),
+    "running, no PID yet": (
+        {"state": State.RUNNING, "exit_code": None, "pid": None, "duration": 0.01},
+        "running · 0 s · PID … ·",
+    ),
+    "exit 0": ({}, "exit code 0 · 84 ms · PID 4711 · web · dexec-demo/busybox:1 · root@/"),
+    "exit 3": ({"exit_code": 3}, "exit code 3 · 84 ms"),
+    "killed": (
+        {"exit_code": 137, "exit_reason": "SIGKILL, out of memory"},
+        "exit code 137 (SIGKILL, out of memory) · 84 ms",
+    ),
+    "exited, code unknown": ({"exit_code": None}, "exit code unknown · 84 ms"),
+    "interrupted": (
+        {"state": State.INTERRUPTED, "exit_code": 130, "exit_reason": "SIGINT"},
+        "interrupted, exit code 130 (SIGINT) · 84 ms",
+    ),
+    "interrupted, code unknown": (
+        {"state": State.INTERRUPTED, "exit_code": None},
+        "interrupted, exit code unknown · 84 ms",
+    ),
+    "not started": (
+        {"state": State.NOT_STARTED, "pid": None, "exit_code": 127},
+        "not started, exit code 127 · 84 ms · PID none ·",
+    ),
+    "never created": (
+        {"state": State.NOT_STARTED, "pid": None, "exit_code": None},
+        "not started · 84 ms · PID none ·",
+    ),
+    "lost": (
+        {"state": State.LOST, "pid": None, "exit_code": None},
+        "lost, exit code unknown · 84 ms · PID unknown ·",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "beginning"), STATES.values(), ids=STATES)
+def test_every_state_in_words(snapshot, changes, beginning):
+    assert bar_text(snapshot(**changes)).startswith(beginning)
+
+
+@pytest.mark.parametrize("changes", [changes for changes, _ in STATES.values()], ids=STATES)
+def test_the_html_shows_the_text(snapshot, changes):
+    html, text = bar_html(snapshot(**changes)), bar_text(snapshot(**changes))
+    page = Page(html)
+    tag, attributes = page.tags[0]
+    assert (tag, attributes["role"], attributes["class"]) == ("div", "group", "dexec-bar")
+    assert attributes["aria-label"] == text
+    sign, _, rest = page.text.partition(" ")
+    assert len(sign) == 1
+    assert rest == text
+
+
+def test_states_can_be_told_apart_without_colour(snapshot):
+    signs = {
+        Page(bar_html(snapshot(state=state, exit_code=code))).text[0]
+        for state, code in [
+            (State.RUNNING, None),
+            (State.EXITED, 0),
+            (State.EXITED, 1),
+            (State.INTERRUPTED, 130),
+            (State.LOST, None),
+        ]
+    }
+    assert len(signs) == 5
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_unknown_is_never_zero(snapshot, state):
+    text = bar_text(snapshot(state=state, pid=None, exit_code=None, user=None, cwd=None, image=""))
+    assert "exit code 0" not in text
+    assert not re.search(r"PID \d", text)
+    assert "unknown@unknown" in text
+    assert " · unknown · " in text
+
+
+@pytest.mark.parametrize(
+    "field", ["container", "container_id", "image", "user", "cwd", "note", "exit_reason"]
+)
+@pytest.mark.parametrize("exit_code", [0, 3, None])
+def test_nothing_from_outside_is_markup(snapshot, field, exit_code):
+    plain = Page(bar_html(snapshot(exit_code=exit_code, note="x", exit_reason="x")))
+    values = {"exit_code": exit_code, "note": "x", "exit_reason": "x", field: HOSTILE}
+    html, text = bar_html(snapshot(**values)), bar_text(snapshot(**values))
+    page = Page(html)
+    assert [tag for tag, _ in page.tags] == [tag for tag, _ in plain.tags]
+    assert [list(given) for _, given in page.tags] == [list(given) for _, given in plain.tags]
+    assert "<script" not in html
+    assert html.isprintable()
+    assert text.isprintable()
+    html.encode()
+
+
+def test_one_line_that_gives_way(snapshot):
+    html = bar_html(snapshot(image="registry/" + "x" * 500, note="y\nz" * 500))
+    assert "\n" not in html
+    for style in ("white-space:pre", "overflow:hidden", "text-overflow:ellipsis", "height:22px"):
+        assert style in html
+
+
+def test_what_is_cut_off_is_told_to_the_mouse(snapshot):
+    image, cwd, note = "registry/" + "x" * 500, "/" + "y" * 500, "z" * 500
+    page = Page(bar_html(snapshot(image=image, cwd=cwd, note=note)))
+    titles = [given["title"] for _, given in page.tags if "title" in given]
+    assert f"image {image}" in titles
+    assert f"user root, folder {cwd}" in titles
+    assert note in titles
+    assert "container web, 0123456789ab" in titles
+
+
+def test_short_parts_are_never_cut(snapshot):
+    page = Page(bar_html(snapshot(image="a" * 12, cwd="/" + "b" * 40)))
+    styles = {given["title"]: given["style"] for _, given in page.tags if "title" in given}
+    assert "ellipsis" not in styles["image " + "a" * 12]
+    assert "ellipsis" in styles["user root, folder /" + "b" * 40]
+
+
+def test_size_and_note_only_where_they_tell_something(snapshot):
+    assert bar_text(snapshot(output_bytes=1023)).endswith("root@/")
+    assert bar_text(snapshot(output_bytes=1024)).endswith("root@/ · 1.0 KiB")
+    assert bar_text(snapshot(note="no shell")).endswith("root@/ · no shell")
+
+
+def test_non_latin_names_stay(snapshot):
+    assert "/srv/données/日本 🐚" in bar_text(snapshot(cwd="/srv/données/日本 🐚"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 ms"),
+        (0.0841, "84 ms"),
+        (0.9994, "999 ms"),
+        (0.9996, "1.0 s"),
+        (3.21, "3.2 s"),
+        (59.94, "59.9 s"),
+        (59.96, "1 min 00 s"),
+        (125, "2 min 05 s"),
+        (3599.4, "59 min 59 s"),
+        (3599.6, "1 h 00 min"),
+        (3720, "1 h 02 min"),
+        (100 * 3600, "100 h 00 min"),
+    ],
+)
+def test_durations(seconds, words):
+    assert format_duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "0 s"), (0.99, "0 s"), (59.99, "59 s"), (60, "1 min 00 s"), (3600, "1 h 00 min")],
+)
+def test_a_clock_shows_whole_seconds(seconds, words):
+    assert format_duration(seconds, whole=True) == words
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (1536, "1.5 KiB"),
+        (1024**2 - 1, "1.0 MiB"),
+        (15_000_000, "14.3 MiB"),
+        (1024**3 - 1, "1.0 GiB"),
+        (3 * 1024**3, "3.0 GiB"),
+        (5000 * 1024**3, "5000.0 GiB"),
+    ],
+)
+def test_sizes(size, words):
+    assert format_size(size) == words

@@ -1,0 +1,32 @@
+"""The kernelspec that the wheel carries: what the picker shows, and the logos."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "kernelspec"
+
+
+def test_kernel_json():
+    spec = json.loads((FOLDER / "kernel.json").read_text())
+    assert spec["display_name"]
+    assert (spec["language"], spec["interrupt_mode"]) == ("bash", "message")
+    assert "{connection_file}" in spec["argv"]
+
+
+@pytest.mark.parametrize("size", [32, 64])
+def test_png_logos(size):
+    head = (FOLDER / f"logo-{size}x{size}.png").read_bytes()[:24]
+    assert head[:8] == b"\x89PNG\r\n\x1a\n"
+    assert struct.unpack(">II", head[16:]) == (size, size)
+
+
+def test_svg_logo():
+    root = ET.parse(FOLDER / "logo-svg.svg").getroot()
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert root.get("viewBox") == "0 0 64 64"
