@@ -7,6 +7,7 @@ Docker and Podman use different status codes for the same thing (a stopped conta
 from __future__ import annotations
 
 import json
+import re
 
 from dexec_kernel.engine.endpoint import Endpoint
 from dexec_kernel.engine.errors import (
@@ -19,6 +20,9 @@ from dexec_kernel.engine.errors import (
     EngineUnavailable,
     ExecNotFound,
 )
+
+#: Said of an exec's container; "exec session … is not running" is said of the exec itself.
+_container_stopped = re.compile(r"container (\S+ is|that is) not running")
 
 NOT_FOUND, CONFLICT, BAD_REQUEST, FORBIDDEN, SERVER_ERROR = 404, 409, 400, 403, 500
 
@@ -41,17 +45,19 @@ def error_of(status: int, message: str, *, container: str = "", exec_id: str = "
     ``container`` or ``exec_id`` is what the call was about.
     """
     lowered = message.lower()
-    if status == NOT_FOUND and ("exec" in lowered or exec_id):
+    if status == NOT_FOUND and exec_id:
         return ExecNotFound(
             f"The engine does not know the exec {exec_id[:12]} any more.", status=status
         )
     if container and (status == NOT_FOUND or status < BAD_REQUEST):
         # Below 400 is a redirect: the name is a path (a/../b), which no container's is.
         return container_not_found(container)
-    if "paused" in lowered:
+    if "is paused" in lowered:
         return container_paused(container)
     if container and ("not running" in lowered or "container state improper" in lowered):
         return container_not_running(container)
+    if exec_id and _container_stopped.search(lowered):
+        return container_not_running("")
     if status == BAD_REQUEST and "client version" in lowered:
         return ApiVersionError(
             f"The engine refuses the API version: {message}",
@@ -76,20 +82,32 @@ def container_not_found(container: str) -> ContainerNotFound:
 
 
 def container_not_running(container: str) -> ContainerNotRunning:
-    """The container exists, and is stopped."""
+    """The container exists, and is stopped; "" where its name is not known."""
     return ContainerNotRunning(
-        f"The container {container!r} is not running.",
+        f"{_the(container)} is not running.",
         status=CONFLICT,
-        advice=f"Start it: docker start {container}",
+        advice=f"Start it: docker start {container or 'NAME'}",
     )
 
 
 def container_paused(container: str) -> ContainerPaused:
-    """The container exists, and is paused."""
+    """The container exists, and is paused; "" where its name is not known."""
     return ContainerPaused(
-        f"The container {container!r} is paused.",
+        f"{_the(container)} is paused.",
         status=CONFLICT,
-        advice=f"Let it go on: docker unpause {container}",
+        advice=f"Let it go on: docker unpause {container or 'NAME'}",
+    )
+
+
+def top_refused(error: EngineApiError) -> EngineApiError:
+    """Return what a refused list of processes means: the engine asks its host's ``ps``."""
+    lowered = error.message.lower()
+    if error.status != SERVER_ERROR or "ps" not in lowered or "not found" not in lowered:
+        return error
+    return EngineApiError(
+        "The engine's host has no ps, which lists the processes of a container.",
+        status=error.status,
+        advice="Install procps there, or run ps in a cell where the image has it.",
     )
 
 
@@ -99,3 +117,7 @@ def no_answer(endpoint: Endpoint, seconds: float, what: str) -> EngineUnavailabl
         f"The engine at {endpoint.url} did not answer within {seconds:g} s ({what}).",
         advice=endpoint.advice,
     )
+
+
+def _the(container: str) -> str:
+    return f"The container {container!r}" if container else "The exec's container"

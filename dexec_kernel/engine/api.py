@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import requests
 import requests_unixsocket.adapters
@@ -36,15 +37,40 @@ class Answer:
             raise ProtocolError(f"The engine's answer is not JSON: {self.body[:200]!r}.") from error
 
 
-class UnixAdapter(requests_unixsocket.adapters.UnixAdapter):  # type: ignore[misc] # untyped package
+class _UnixConnection(requests_unixsocket.adapters.UnixHTTPConnection):  # type: ignore[misc] # untyped package
+    """requests-unixsocket's connection, which leaves its socket open when nobody listens."""
+
+    def connect(self) -> None:
+        """Connect, or close the socket."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(self.timeout)
+            sock.connect(unquote(urlsplit(self.unix_socket_url).netloc))
+        except BaseException:
+            sock.close()
+            raise
+        self.sock = sock
+
+
+class _UnixPool(requests_unixsocket.adapters.UnixHTTPConnectionPool):  # type: ignore[misc] # untyped package
+    def _new_conn(self) -> _UnixConnection:
+        return _UnixConnection(self.socket_path, self.timeout)
+
+
+class _UnixAdapter(requests_unixsocket.adapters.UnixAdapter):  # type: ignore[misc] # untyped package
     """requests-unixsocket's adapter with one pool a socket, where it has one a URL.
 
     Every exec has URLs of its own, so that its connections would never be used again.
     """
 
-    def get_connection(self, url: str, proxies: Mapping[str, str] | None = None) -> Any:
+    def get_connection(self, url: str, proxies: Mapping[str, str] | None = None) -> _UnixPool:  # noqa: ARG002 -- none apply
         """Return the pool of the socket that ``url`` names."""
-        return super().get_connection(f"{_UNIX_SCHEME}{urlsplit(url).netloc}", proxies)
+        key = f"{_UNIX_SCHEME}{urlsplit(url).netloc}"
+        with self.pools.lock:
+            pool: _UnixPool | None = self.pools.get(key)
+            if pool is None:
+                pool = self.pools[key] = _UnixPool(key, self.timeout)
+        return pool
 
 
 class JsonApi:
@@ -58,7 +84,7 @@ class JsonApi:
         self._session.trust_env = False
         if endpoint.is_unix:
             self._base = _UNIX_SCHEME + quote(endpoint.path, safe="")
-            self._session.mount(_UNIX_SCHEME, UnixAdapter())
+            self._session.mount(_UNIX_SCHEME, _UnixAdapter())
         else:
             self._base = endpoint.url.replace("tcp", "https" if endpoint.tls else "http", 1)
             if endpoint.tls is not None:
@@ -94,7 +120,9 @@ class JsonApi:
                 allow_redirects=False,
             )
         except requests.exceptions.Timeout as error:
-            raise no_answer(self._endpoint, self._timeout[1], f"{method} {path}") from error
+            connecting = isinstance(error, requests.exceptions.ConnectTimeout)
+            seconds = self._timeout[0 if connecting else 1]
+            raise no_answer(self._endpoint, seconds, f"{method} {path}") from error
         except (requests.exceptions.RequestException, OSError) as error:
             # OSError: requests reports unreadable TLS files as it finds them.
             if isinstance(error, OSError) and self._tls_file_missing():

@@ -12,12 +12,12 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from dexec_kernel.engine import answers
 from dexec_kernel.engine.api import Answer, JsonApi
@@ -29,19 +29,22 @@ from dexec_kernel.engine.errors import (
     DexecError,
     EngineApiError,
     EngineError,
+    EngineUnavailable,
     ExecLost,
     ExecNotFound,
+    ProtocolError,
 )
 from dexec_kernel.engine.models import (
     ConsoleSize,
     ContainerInspect,
     ContainerSummary,
+    ContainerTop,
     ExecConfig,
     ExecInspect,
     ExecState,
     Ping,
 )
-from dexec_kernel.engine.transport import open_stream
+from dexec_kernel.engine.transport import ByteStream, open_stream
 
 #: The newest API version that this client was written for, and the oldest that it speaks.
 NEWEST_API, OLDEST_API = "1.51", "1.24"
@@ -50,6 +53,8 @@ _ENV_SINCE, _WORKING_DIR_SINCE, _CONSOLE_SIZE_SINCE = "1.25", "1.35", "1.42"
 CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 60.0
 EXIT_CODE_TIMEOUT = 10.0
 _THREADS = 8
+#: Podman runs the image's own ps, if there is one, unless the columns are named.
+_PODMAN_PS = "user,hpid,pid,ppid,pcpu,etime,tty,time,args"
 
 
 def version_tuple(version: str) -> tuple[int, ...]:
@@ -77,6 +82,7 @@ class EngineClient:
         self._pinned = api_version.lstrip("v")
         self._negotiated = ""
         self._negotiating = asyncio.Lock()
+        self._closed = False
         self._api = JsonApi(endpoint, connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="dexec-engine")
 
@@ -89,6 +95,7 @@ class EngineClient:
 
     async def aclose(self) -> None:
         """Close what the client holds open. Calls that still wait for the engine fail."""
+        self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._api.close()
 
@@ -125,7 +132,13 @@ class EngineClient:
         async with self._negotiating:
             if not self._negotiated:
                 offered = (await self.ping()).api_version
-                if version_tuple(offered) < version_tuple(OLDEST_API):
+                try:
+                    newest = version_tuple(offered)
+                except ConfigurationError as error:
+                    raise ProtocolError(
+                        f"The engine says that it speaks API {offered!r}."
+                    ) from error
+                if newest < version_tuple(OLDEST_API):
                     raise ApiVersionError(
                         f"The engine speaks API {offered}; {OLDEST_API} or newer is needed."
                     )
@@ -146,7 +159,9 @@ class EngineClient:
         """
         params: dict[str, str | int] = {"all": int(all), "filters": json.dumps(filters or {})}
         answer = await self._call("GET", "/containers/json", params=params)
-        return [ContainerSummary.from_json(item) for item in answer.json()]
+        if not isinstance(items := answer.json(), list):
+            raise ProtocolError(f"The engine's container list is none: {answer.body[:200]!r}.")
+        return [ContainerSummary.from_json(item) for item in items]
 
     async def container_inspect(self, container: str) -> ContainerInspect:
         """Look at one container, by name or id (Go's ``ContainerInspect``).
@@ -156,6 +171,54 @@ class EngineClient:
         path = f"/containers/{_segment(container, 'container')}/json"
         answer = await self._call("GET", path, container=container)
         return ContainerInspect.from_json(answer.json())
+
+    async def container_top(self, container: str) -> ContainerTop:
+        """List a container's processes (Go's ``ContainerTop``).
+
+        Docker's PIDs are the host's; Podman gives those as HPID, beside the container's own.
+        Raises :class:`ContainerNotFound`, :class:`ContainerNotRunning`, and
+        :class:`EngineApiError`, as where the engine's host has no ``ps``.
+        """
+        path = f"/containers/{_segment(container, 'container')}/top"
+        try:
+            params = {"ps_args": _PODMAN_PS} if (await self.ping()).is_podman else None
+            answer = await self._call("GET", path, params=params, container=container)
+        except EngineApiError as error:
+            raise answers.top_refused(error) from error
+        if not answer.body:  # Podman's answer for a container that is stopped.
+            raise answers.container_not_running(container)
+        return ContainerTop.from_json(answer.json())
+
+    async def container_logs(
+        self,
+        container: str,
+        *,
+        tty: bool = False,
+        follow: bool = False,
+        tail: int | None = None,
+        since: int = 0,
+    ) -> HijackedConnection:
+        """Return what reads a container's log (Go's ``ContainerLogs``). The caller closes it.
+
+        ``tty`` is what the container was created with: it decides how the stream is framed.
+        ``tail`` is a number of lines, None for all; ``since`` is in seconds since the epoch.
+        Raises :class:`ContainerNotFound`, and :class:`EngineApiError`, as for a container whose
+        log goes where the engine cannot read it.
+        """
+        query = {
+            "stdout": "1",
+            "stderr": "1",
+            "follow": "1" if follow else "0",
+            "tail": "all" if tail is None else str(tail),
+            "since": str(since),
+        }
+        name = _segment(container, "container")
+        target = f"/v{await self.api_version()}/containers/{name}/logs?{urlencode(query)}"
+        connection = HijackedConnection(await self._open_stream(), tty=tty)
+        request = partial(connection.get, target, host=self._host, container=container)
+        # Podman answers with the first line, which may be long in coming.
+        await self._begin(connection, request, "container logs", None if follow else READ_TIMEOUT)
+        return connection
 
     async def container_oom_since(self, container: str, since: float) -> bool:
         """Return whether the container ran out of memory after ``since`` (seconds since the epoch).
@@ -190,7 +253,12 @@ class EngineClient:
             answer = await self._call("POST", path, body=body, container=container)
         except EngineApiError as error:
             raise await self._explain(error, container) from error
-        return str(answer.json()["Id"])
+        try:
+            return str(answer.json()["Id"])
+        except (KeyError, TypeError) as error:
+            raise ProtocolError(
+                f"The engine's answer names no exec: {answer.body[:200]!r}."
+            ) from error
 
     async def container_exec_start(self, exec_id: str, *, tty: bool = False) -> None:
         """Start an exec detached: nothing of its output comes back (Go's ``ContainerExecStart``).
@@ -213,20 +281,10 @@ class EngineClient:
         if tty and console_size is not None and await self._knows(_CONSOLE_SIZE_SINCE):
             body["ConsoleSize"] = [console_size.rows, console_size.columns]
         target = f"/v{await self.api_version()}/exec/{_segment(exec_id, 'exec')}/start"
-        stream = await open_stream(self.endpoint, timeout=CONNECT_TIMEOUT)
-        connection = HijackedConnection(stream, tty=tty)
-        try:
-            async with asyncio.timeout(READ_TIMEOUT):
-                host = "docker" if self.endpoint.is_unix else self.endpoint.url[len("tcp://") :]
-                await connection.start(
-                    target, json.dumps(body).encode(), host=host, exec_id=exec_id
-                )
-        except TimeoutError as error:
-            connection.close()
-            raise answers.no_answer(self.endpoint, READ_TIMEOUT, "exec start") from error
-        except BaseException:
-            connection.close()
-            raise
+        connection = HijackedConnection(await self._open_stream(), tty=tty)
+        content = json.dumps(body).encode()
+        request = partial(connection.start, target, content, host=self._host, exec_id=exec_id)
+        await self._begin(connection, request, "exec start", READ_TIMEOUT)
         return connection
 
     async def container_exec_inspect(self, exec_id: str) -> ExecInspect:
@@ -277,6 +335,31 @@ class EngineClient:
 
     # --- how ----------------------------------------------------------------------------------
 
+    @property
+    def _host(self) -> str:
+        return "docker" if self.endpoint.is_unix else self.endpoint.url[len("tcp://") :]
+
+    async def _open_stream(self) -> ByteStream:
+        return await open_stream(self.endpoint, timeout=CONNECT_TIMEOUT)
+
+    async def _begin(
+        self,
+        connection: HijackedConnection,
+        request: Callable[[], Awaitable[None]],
+        what: str,
+        bound: float | None,
+    ) -> None:
+        """Send a streaming request, answered within ``bound`` seconds; close when it fails."""
+        try:
+            async with asyncio.timeout(bound):
+                await request()
+        except TimeoutError as error:
+            connection.close()
+            raise answers.no_answer(self.endpoint, bound or 0.0, what) from error
+        except BaseException:
+            connection.close()
+            raise
+
     async def _call(
         self,
         method: str,
@@ -305,7 +388,17 @@ class EngineClient:
             raise
 
     async def _in_thread(self, call: Callable[[], Answer]) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        except RuntimeError as error:
+            if self._closed:
+                raise _closed() from error
+            raise
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._closed and task is not None and not task.cancelling():
+                raise _closed() from None  # The call was cancelled, and not who waits for it.
+            raise
 
     async def _knows(self, version: str) -> bool:
         return version_tuple(await self.api_version()) >= version_tuple(version)
@@ -329,6 +422,10 @@ class EngineClient:
         if state.paused:
             return answers.container_paused(container)
         return error if state.running else answers.container_not_running(container)
+
+
+def _closed() -> EngineUnavailable:
+    return EngineUnavailable("The client of the engine was closed.")
 
 
 def _segment(name: str, kind: str) -> str:

@@ -14,7 +14,7 @@ from typing import Self
 import h11
 
 from dexec_kernel.engine.answers import error_of, message_of
-from dexec_kernel.engine.errors import EngineUnavailable, ProtocolError
+from dexec_kernel.engine.errors import EngineUnavailable, ProtocolError, StreamCutOff
 from dexec_kernel.engine.frames import Decoder, Frame, FrameDecoder, RawDecoder
 from dexec_kernel.engine.transport import ByteStream
 
@@ -40,6 +40,7 @@ class HijackedConnection:
         self._http = h11.Connection(our_role=h11.CLIENT)
         self._pending = b""
         self._ended = False
+        self._closed = False
         self.upgraded = False
 
     async def start(self, target: str, body: bytes, *, host: str, exec_id: str) -> None:
@@ -73,6 +74,21 @@ class HijackedConnection:
             message = message_of(await self._error_body())
             raise error_of(answer.status_code, message, exec_id=exec_id)
 
+    async def get(self, target: str, *, host: str, container: str) -> None:
+        """Send a GET instead, whose answer's body is the stream: a container's log.
+
+        Raises as :meth:`start` does.
+        """
+        request = h11.Request(method="GET", target=target, headers=[("Host", host)])
+        events = (request, h11.EndOfMessage())
+        await self._stream.write(b"".join(self._http.send(event) or b"" for event in events))
+        answer = await self._next_event()
+        if not isinstance(answer, h11.Response):
+            raise ProtocolError("The engine did not answer the GET with a response.")
+        if answer.status_code != _OK:
+            message = message_of(await self._error_body())
+            raise error_of(answer.status_code, message, container=container)
+
     async def read(self) -> list[Frame]:
         """Return the next frames, or pieces of frames, at least one; an empty list at the end.
 
@@ -80,8 +96,17 @@ class HijackedConnection:
         for an unknown type of frame, :class:`StreamFault` for an error that the engine reports in
         the stream, :class:`EngineUnavailable` when the connection is lost.
         """
+        # An error behind frames that were returned is due now; more bytes may never come.
+        self._decoder.receive_data(b"")
         while not self._ended:
-            data = await self._read_bytes()
+            try:
+                data = await self._read_bytes()
+            except (EngineUnavailable, StreamCutOff):
+                if self._closed:
+                    break
+                raise
+            if self._closed:
+                break
             if not data:
                 self._ended = True
                 self._decoder.receive_eof()
@@ -114,8 +139,11 @@ class HijackedConnection:
             await self._stream.write_eof()
 
     def close(self) -> None:
-        """Close the connection. May be called twice. The process is not ended by it."""
-        self._ended = True
+        """Close the connection, for a waiting reader too. The process is not ended by it.
+
+        May be called twice.
+        """
+        self._ended = self._closed = True
         self._stream.close()
 
     async def __aenter__(self) -> Self:
@@ -140,19 +168,29 @@ class HijackedConnection:
         return bytes(event.data) if isinstance(event, h11.Data) else b""
 
     async def _next_event(self) -> h11.Event | type[h11.PAUSED | h11.NEED_DATA]:
+        data: bytes | None = None
+        state = self._http.their_state
         try:
             while (event := self._http.next_event()) is h11.NEED_DATA:
-                self._http.receive_data(await self._stream.read())
+                data = await self._stream.read()
+                self._http.receive_data(data)
         except h11.RemoteProtocolError as error:
+            if data == b"" and state is h11.SEND_RESPONSE:
+                raise EngineUnavailable(
+                    "The engine closed the connection without an answer."
+                ) from error
+            if data == b"":
+                raise StreamCutOff("The engine's stream ended inside a chunk of HTTP.") from error
             raise ProtocolError(f"The engine's answer is not HTTP: {error}.") from error
-        if isinstance(event, h11.ConnectionClosed):
-            raise EngineUnavailable("The engine closed the connection without an answer.")
         return event
 
     async def _error_body(self) -> bytes:
         body = b""
         while len(body) < _MAX_ERROR_BODY:
-            event = await self._next_event()
+            try:
+                event = await self._next_event()
+            except ProtocolError:
+                break  # The status says enough.
             if not isinstance(event, h11.Data):
                 break
             body += bytes(event.data)

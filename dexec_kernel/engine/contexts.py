@@ -48,15 +48,19 @@ def read_context(config_dir: Path, name: str, *, source: str) -> Context:
             f"{source} names the docker context {name!r}, which does not exist (known: {known}).",
             advice="See `docker context ls`; choose with `docker context use NAME`.",
         )
-    endpoint = (_read_json(path).get("Endpoints") or {}).get("docker") or {}
-    if not endpoint.get("Host"):
+    try:
+        endpoint = (_read_json(path).get("Endpoints") or {}).get("docker") or {}
+        host = endpoint.get("Host")
+    except AttributeError as error:
+        raise ConfigurationError(f"{path} cannot be read: it describes no endpoints.") from error
+    if not host:
         raise ConfigurationError(f"The docker context {name!r} has no docker endpoint ({path}).")
     tls_dir = config_dir / "contexts" / "tls" / digest / "docker"
     files = {part: tls_dir / f"{part}.pem" for part in ("ca", "cert", "key")}
     found = {part: file if file.is_file() else None for part, file in files.items()}
     return Context(
         name=name,
-        host=str(endpoint["Host"]),
+        host=str(host),
         skip_tls_verify=bool(endpoint.get("SkipTLSVerify")),
         ca=found["ca"],
         cert=found["cert"],
@@ -66,10 +70,13 @@ def read_context(config_dir: Path, name: str, *, source: str) -> Context:
 
 def context_names(config_dir: Path) -> list[str]:
     """Return the names of all contexts that can be read."""
-    return [
-        str(_read_json(path).get("Name"))
-        for path in (config_dir / "contexts" / "meta").glob("*/meta.json")
-    ]
+    names: list[str] = []
+    for path in (config_dir / "contexts" / "meta").glob("*/meta.json"):
+        try:
+            names.append(str(_read_json(path)["Name"]))
+        except (ConfigurationError, KeyError):
+            continue
+    return names
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -76,16 +76,20 @@ def parse_host(url: str, *, source: str, tls: TlsConfig | None = None) -> Endpoi
     ``tls`` is used for tcp. Raises :class:`ConfigurationError`.
     """
     url = url.strip()
-    # The docker command takes HOST:PORT as well.
-    parts = urlsplit(url if "://" in url or url.startswith("/") else f"tcp://{url}")
-    if parts.scheme == "unix" or not parts.scheme:
-        path = parts.netloc + parts.path
+    if url.startswith(("unix://", "/")):
+        path = url.removeprefix("unix://")
         if not path.startswith("/"):
             raise ConfigurationError(
                 f"{source} is {url!r}: a unix socket needs an absolute path.",
                 advice="For example unix:///var/run/docker.sock",
             )
         return Endpoint(source, path=path)
+    try:
+        # The docker command takes HOST:PORT as well.
+        parts = urlsplit(url if "://" in url else f"tcp://{url}")
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"{source} is {url!r}: {error}.") from error
     if parts.scheme == "ssh":
         remote = parts.netloc or "USER@HOST"
         raise ConfigurationError(
@@ -100,10 +104,6 @@ def parse_host(url: str, *, source: str, tls: TlsConfig | None = None) -> Endpoi
         raise ConfigurationError(
             f"{source} is {url!r}: there are unix:// and tcp:// endpoints, no {parts.scheme}://.",
         )
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ConfigurationError(f"{source} is {url!r}: {error}.") from error
     if parts.path.strip("/"):
         raise ConfigurationError(f"{source} is {url!r}: an address with a path is not supported.")
     if parts.scheme == "https" and tls is None:
@@ -162,7 +162,12 @@ def _named_endpoint(env: Mapping[str, str]) -> Endpoint | None:
 
 def docker_config_dir(env: Mapping[str, str]) -> Path:
     """Return the folder of the docker command's configuration."""
-    return Path(env.get("DOCKER_CONFIG") or Path(env.get("HOME") or Path.home()) / ".docker")
+    return Path(env.get("DOCKER_CONFIG") or _home(env) / ".docker")
+
+
+def _home(env: Mapping[str, str]) -> Path:
+    # Path.home() and expanduser() raise for a user id without a name, as containers have them.
+    return Path(env.get("HOME") or os.path.expanduser("~"))  # noqa: PTH111
 
 
 def _tls_of_environment(env: Mapping[str, str]) -> TlsConfig | None:
@@ -189,7 +194,7 @@ def _tls_of_context(context: Context) -> TlsConfig | None:
 
 def well_known_endpoints(env: Mapping[str, str]) -> Iterator[Endpoint]:
     """Yield where Docker and Podman put their sockets, rootful before rootless, Docker first."""
-    home = Path(env.get("HOME") or Path.home())
+    home = _home(env)
     runtime = Path(env.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
     places = (
         ("Docker's socket", Path("/var/run/docker.sock")),
@@ -217,10 +222,10 @@ def probe(endpoint: Endpoint) -> str:
         sock.settimeout(_PROBE_TIMEOUT)
         try:
             sock.connect(endpoint.path)
-        except TimeoutError:
-            return "nothing answers"
+        except (TimeoutError, BlockingIOError):
+            return "nothing answers"  # The latter: nobody takes the connections that wait.
         except ConnectionRefusedError:
             return "nothing listens (a left-over file)"
         except OSError as error:
-            return os.strerror(error.errno or errno.EIO).lower()
+            return (error.strerror or str(error)).lower()
     return ""

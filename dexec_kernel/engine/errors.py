@@ -19,7 +19,10 @@ __all__ = [
     "EngineUnavailable",
     "ExecLost",
     "ExecNotFound",
+    "FileSystemReadOnly",
     "NotChosenError",
+    "PathForbidden",
+    "PathNotFound",
     "ProtocolError",
     "StreamCutOff",
     "StreamFault",
@@ -101,6 +104,18 @@ class ContainerPaused(EngineApiError):
 
 class ExecNotFound(EngineApiError):
     """The engine no longer knows the exec: its container stopped, or the engine was restarted."""
+
+
+class PathNotFound(EngineApiError):
+    """There is no such file or folder in the container."""
+
+
+class PathForbidden(EngineApiError):
+    """The engine may not read or write the path."""
+
+
+class FileSystemReadOnly(EngineApiError):
+    """The container's file system is read-only at the path."""
 
 
 class CommandNotStarted(EngineError):

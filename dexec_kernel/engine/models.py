@@ -58,7 +58,13 @@ class ExecConfig:
         entries = [*self.cmd, *(f"{name}={value}" for name, value in self.env.items())]
         for entry in entries:
             # The entry may be a secret: say how large it is, not what it is.
-            if (size := len(entry.encode("utf-8", "surrogateescape"))) > MAX_ARGUMENT_SIZE:
+            try:
+                size = len(entry.encode())
+            except UnicodeEncodeError as error:
+                raise ConfigurationError(
+                    f"An argument or environment entry is no Unicode text: {error.reason}."
+                ) from None  # The cause would show it.
+            if size > MAX_ARGUMENT_SIZE:
                 raise ConfigurationError(
                     f"An argument or environment entry has {size:,} bytes; a process takes at most"
                     f" {MAX_ARGUMENT_SIZE:,} in one.",
@@ -124,19 +130,22 @@ class ExecInspect:
     def from_json(cls, body: Json) -> ExecInspect:
         """Read the engine's answer. Raises :class:`ProtocolError` where it makes no sense.
 
-        ``Running`` is read first: Podman says ``ExitCode: 0`` of an exec that still runs.
+        ``Running`` is read first: Podman says ``ExitCode: 0`` of an exec that still runs, and of
+        one that was not started, which it alone calls not removable.
         """
         try:
             running = bool(body["Running"])
             exit_code = body["ExitCode"]
+            pid = int(body.get("Pid") or 0) or None
+            was_started = pid is not None or bool(exit_code) or body.get("CanRemove", True)
             state = ExecState.RUNNING if running else ExecState.EXITED
-            if not running and exit_code is None:
+            if not running and (exit_code is None or not was_started):
                 state = ExecState.NOT_STARTED
             return cls(
                 exec_id=str(body["ID"]),
                 container_id=str(body["ContainerID"]),
                 state=state,
-                pid=int(body.get("Pid") or 0) or None,
+                pid=pid,
                 exit_code=int(exit_code) if state is ExecState.EXITED else None,
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -189,7 +198,8 @@ class ContainerSummary:
 class ContainerInspect:
     """What the engine knows of one container.
 
-    ``user`` and ``working_dir`` are those of its configuration, empty where it has none.
+    ``user`` and ``working_dir`` are those of its configuration, empty where it has none; with a
+    ``tty`` its streams are one, without frames.
     """
 
     id: str
@@ -201,6 +211,8 @@ class ContainerInspect:
     user: str
     working_dir: str
     labels: Mapping[str, str]
+    env_names: tuple[str, ...] = ()
+    tty: bool = False
 
     @classmethod
     def from_json(cls, body: Json) -> ContainerInspect:
@@ -217,8 +229,35 @@ class ContainerInspect:
                 user=str(config.get("User") or ""),
                 working_dir=str(config.get("WorkingDir") or ""),
                 labels=dict(config.get("Labels") or {}),
+                env_names=tuple(str(entry).partition("=")[0] for entry in config.get("Env") or ()),
+                tty=bool(config.get("Tty")),
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ProtocolError(
                 f"The engine's container inspect cannot be read: {error!r}."
             ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerTop:
+    """A container's processes, as ``ps`` on the engine's host has them: each row under the titles.
+
+    Rows are as long as ``titles``.
+    """
+
+    titles: tuple[str, ...]
+    processes: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def from_json(cls, body: Json) -> ContainerTop:
+        """Read the engine's answer. Raises :class:`ProtocolError`."""
+        try:
+            titles = tuple(str(title) for title in body["Titles"])
+            rows = tuple(tuple(map(str, row)) for row in body["Processes"] or ())
+        except (KeyError, TypeError) as error:
+            raise ProtocolError(
+                f"The engine's list of processes cannot be read: {error!r}."
+            ) from error
+        if any(len(row) != len(titles) for row in rows):
+            raise ProtocolError("The engine's list of processes has rows that fit no title.")
+        return cls(titles, rows)

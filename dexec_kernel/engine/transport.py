@@ -11,6 +11,8 @@ import asyncio
 import os
 import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from dexec_kernel.engine.endpoint import Endpoint, TlsConfig
@@ -18,6 +20,9 @@ from dexec_kernel.engine.errors import ConfigurationError, EngineUnavailable
 
 #: How much one read takes at most: eight of the engine's largest frames.
 READ_SIZE = 256 * 1024
+
+#: In seconds: how often a unix socket whose queue is full is tried again.
+_CONNECT_INTERVAL = 0.02
 
 
 class ByteStream(Protocol):
@@ -65,7 +70,7 @@ async def open_stream(endpoint: Endpoint, *, timeout: float) -> ByteStream:  # n
     except OSError as error:
         _close(sock)
         raise EngineUnavailable(
-            f"The engine at {endpoint.url} cannot be reached: {error.strerror or error}.",
+            f"The engine at {endpoint.url} cannot be reached: {_reason(error)}.",
             advice=endpoint.advice,
         ) from error
     except BaseException:
@@ -112,11 +117,28 @@ async def _connected(family: int, address: str | tuple[object, ...]) -> socket.s
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.settimeout(0)
-        await asyncio.get_running_loop().sock_connect(sock, address)
+        if family == socket.AF_UNIX:
+            await _connect_unix(sock, address)
+        else:
+            await asyncio.get_running_loop().sock_connect(sock, address)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+async def _connect_unix(sock: socket.socket, path: object) -> None:
+    """Connect at once, or wait for a listener that has too many waiting for it already.
+
+    The event loop's own connect takes such a one for connected.
+    """
+    while True:
+        try:
+            sock.connect(path)  # type: ignore[arg-type] # an address of the socket's family
+        except BlockingIOError:
+            await asyncio.sleep(_CONNECT_INTERVAL)
+        else:
+            return
 
 
 def _close(sock: socket.socket | None) -> None:
@@ -125,8 +147,14 @@ def _close(sock: socket.socket | None) -> None:
 
 
 def _lost(error: OSError) -> EngineUnavailable:
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    return EngineUnavailable(f"The connection to the engine was lost: {reason}.")
+    return EngineUnavailable(f"The connection to the engine was lost: {_reason(error)}.")
+
+
+def _reason(error: OSError) -> str:
+    # These two have numbers of their own. Of the others, asyncio words some for programmers.
+    if isinstance(error, ssl.SSLError | socket.gaierror) or not error.errno:
+        return error.strerror or str(error)
+    return os.strerror(error.errno)
 
 
 class SocketStream:
@@ -135,33 +163,49 @@ class SocketStream:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._loop = asyncio.get_running_loop()
+        self._closed = False
+        self._pending = 0
 
     async def read(self) -> bytes:
         """Return the next bytes, at most 256 KiB; nothing at the end."""
         # sock_recv does not suspend while there is something to read: let the others have a turn.
         await asyncio.sleep(0)
-        try:
+        with self._using():
             return await self._loop.sock_recv(self._sock, READ_SIZE)
-        except OSError as error:
-            raise _lost(error) from error
 
     async def write(self, data: bytes) -> None:
         """Send all of ``data``."""
-        try:
+        with self._using():
             await self._loop.sock_sendall(self._sock, data)
-        except OSError as error:
-            raise _lost(error) from error
 
     async def write_eof(self) -> None:
         """End our side; the other goes on."""
-        try:
+        with self._using():
             self._sock.shutdown(socket.SHUT_WR)
-        except OSError as error:
-            raise _lost(error) from error
 
     def close(self) -> None:
-        """Close the connection. May be called twice."""
-        self._sock.close()
+        """Close the connection, and end what waits for it. May be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._pending:
+            # The event loop would never tell a closed socket's reader that it is closed.
+            with suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
+        else:
+            self._sock.close()
+
+    @contextmanager
+    def _using(self) -> Iterator[None]:
+        self._pending += 1
+        try:
+            yield
+        except OSError as error:
+            raise _lost(error) from error
+        finally:
+            self._pending -= 1
+            if self._closed and not self._pending:
+                self._sock.close()
 
 
 class TlsStream:
@@ -197,7 +241,10 @@ class TlsStream:
             try:
                 return self._tls.read(READ_SIZE)
             except ssl.SSLWantReadError:
-                await self._flush()
+                # A reader must not wait for a writer, who may be waiting for the reader. Whoever
+                # sends takes what OpenSSL has to say here along.
+                if not self._sending.locked():
+                    await self._flush()
                 await self._receive()
             except ssl.SSLZeroReturnError:
                 return b""
@@ -242,7 +289,7 @@ class TlsStream:
 
     async def _flush(self) -> None:
         async with self._sending:
-            if data := self._outgoing.read():
+            while data := self._outgoing.read():
                 await self._stream.write(data)
 
     async def _receive(self) -> None:

@@ -1,0 +1,111 @@
+"""Execs and cells in real containers, in few words."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from devtools import containers
+from dexec_kernel.cells.outcome import Outcome, Snapshot
+from dexec_kernel.cells.memory import Memory
+from dexec_kernel.cells.run import CellRun
+from dexec_kernel.cells.text import Piece
+from dexec_kernel.engine.client import EngineClient
+from dexec_kernel.engine.connection import HijackedConnection
+from dexec_kernel.engine.frames import Stream
+from dexec_kernel.engine.models import ExecConfig, ExecInspect
+
+
+async def collect(connection: HijackedConnection) -> tuple[bytes, bytes]:
+    """Return stdout and stderr up to the end of the stream."""
+    found = {Stream.STDOUT: bytearray(), Stream.STDERR: bytearray()}
+    async for frame in connection:
+        found[frame.stream] += frame.data
+    return bytes(found[Stream.STDOUT]), bytes(found[Stream.STDERR])
+
+
+async def execute(
+    client: EngineClient, container: str, *cmd: str, **options: Any
+) -> tuple[ExecInspect, str, str]:
+    """Run a command to its end; return its inspect, stdout and stderr."""
+    config = ExecConfig(cmd, **options)
+    exec_id = await client.container_exec_create(container, config)
+    async with await client.container_exec_attach(exec_id, tty=config.tty) as connection:
+        out, err = await collect(connection)
+    return await client.container_exec_wait(exec_id), out.decode(), err.decode()
+
+
+class Cell:
+    """One cell in a container, and what came of it."""
+
+    def __init__(
+        self,
+        client: EngineClient,
+        container: str,
+        source: str,
+        *,
+        memory: Memory | None = None,
+        grace: float = 2.0,
+    ) -> None:
+        self._client = client
+        self._container = container
+        self._source = source
+        self._grace = grace
+        self.memory = memory or Memory()
+        self.pieces: list[Piece] = []
+        self.printed = asyncio.Event()
+        self.run: CellRun
+
+    def _emit(self, pieces: list[Piece]) -> None:
+        self.pieces += pieces
+        self.printed.set()
+
+    async def begin(self) -> asyncio.Task[Outcome]:
+        """Begin to run the cell."""
+        self.run = CellRun(
+            self._client,
+            await self._client.container_inspect(self._container),
+            self._source,
+            self.memory,
+            emit=self._emit,
+            changed=lambda: None,
+            interrupt_grace=self._grace,
+        )
+        return asyncio.create_task(asyncio.wait_for(self.run.run(), 30))
+
+    async def outcome(self) -> Outcome:
+        return await (await self.begin())
+
+    async def started(self) -> asyncio.Task[Outcome]:
+        """Start the cell and wait for its first output."""
+        task = await self.begin()
+        printing = asyncio.create_task(self.printed.wait())
+        await asyncio.wait({task, printing}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        printing.cancel()
+        assert self.printed.is_set(), task.result() if task.done() else "nothing was printed"
+        return task
+
+    async def known(self) -> Snapshot:
+        """Wait until the PID is known."""
+        async with asyncio.timeout(5):
+            while (found := self.run.snapshot()).pid is None:  # noqa: ASYNC110 -- no event tells
+                await asyncio.sleep(0.005)
+        return found
+
+    def text(self, stream: str) -> str:
+        return "".join(piece.text for piece in self.pieces if piece.stream == stream)
+
+    @property
+    def stdout(self) -> str:
+        return self.text("stdout")
+
+    @property
+    def stderr(self) -> str:
+        return self.text("stderr")
+
+
+def processes(host: str, container: str) -> list[str]:
+    """Return the command lines of what runs in a container besides its own command."""
+    rows = containers.top(host, container, "-eo pid,stat,args")
+    rows = [row for row in rows if not row["STAT"].startswith("Z")]
+    return sorted(row["COMMAND"] for row in rows if row["COMMAND"] != "sleep 2147483647")

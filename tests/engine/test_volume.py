@@ -1,0 +1,50 @@
+"""A lot of output: memory stays flat, and a slow reader slows the process down."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tracemalloc
+from pathlib import Path
+
+from dexec_kernel.engine.frames import Stream
+from dexec_kernel.engine.models import ExecConfig
+
+GIB = 1 << 30
+MIB = 1 << 20
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+async def test_a_gigabyte_is_read_in_flat_memory(client, busybox):
+    command = ["sh", "-c", "dd if=/dev/zero bs=64k count=16384 2>/dev/null; echo end >&2"]
+    exec_id = await client.container_exec_create(busybox, ExecConfig(command))
+    before, most, count, errors = resident(), 0, 0, b""
+    async with await client.container_exec_attach(exec_id) as connection:
+        while frames := await connection.read():
+            for frame in frames:
+                if frame.stream is Stream.STDERR:
+                    errors += frame.data
+                else:
+                    count += len(frame.data)
+            most = max(most, resident())
+    assert count == GIB
+    assert errors == b"end\n"
+    assert most - before < 32 * MIB
+    assert (await client.container_exec_wait(exec_id)).exit_code == 0
+
+
+async def test_nobody_who_reads_holds_the_process_back(client, busybox):
+    command = ["sh", "-c", "dd if=/dev/zero bs=64k count=1024 2>/dev/null"]
+    exec_id = await client.container_exec_create(busybox, ExecConfig(command))
+    tracemalloc.start()
+    try:
+        async with await client.container_exec_attach(exec_id) as connection:
+            await connection.read()
+            await asyncio.sleep(0.3)
+            assert (await client.container_exec_inspect(exec_id)).exit_code is None
+            assert tracemalloc.get_traced_memory()[1] < 4 * MIB
+    finally:
+        tracemalloc.stop()
