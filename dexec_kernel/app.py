@@ -8,6 +8,7 @@ from ipykernel.kernelapp import IPKernelApp, kernel_aliases
 from traitlets import Dict, DottedObjectName
 
 from dexec_kernel.kernel import DexecKernel
+from dexec_kernel.settings import Settings
 
 _ENVIRONMENT_PREFIX = "DEXEC_"
 
@@ -33,7 +34,7 @@ class DexecKernelApp(IPKernelApp):  # type: ignore[misc] # ipykernel is not type
         """Make the kernel. Called by IPKernelApp, after the config files were read."""
         super().init_kernel()
         given = self.cli_config.get(DexecKernel.__name__, {})
-        for name in DexecKernel.class_own_traits(config=True):
+        for name in Settings.class_own_traits(config=True):
             variable = _ENVIRONMENT_PREFIX + name.upper()
             if variable in os.environ and name not in given:
                 self.kernel.set_from_text(name, os.environ[variable], source=variable)

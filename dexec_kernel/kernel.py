@@ -9,31 +9,53 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import comm
 from ipykernel._version import kernel_protocol_version
 from ipykernel.kernelbase import Kernel
-from traitlets import CaselessStrEnum, Float, TraitError, Unicode
+from jupyter_core.paths import jupyter_runtime_dir
 
 from dexec_kernel import __version__
-from dexec_kernel.cells.outcome import Exited, Failed, Interrupted, Outcome, describe_exit
-from dexec_kernel.cells.run import CellRun, Memory
-from dexec_kernel.cells.source import parse_cell
+from dexec_kernel.background import Background
+from dexec_kernel.cells.complete import CompletionContext
+from dexec_kernel.cells.log_folder import LogFolder, remove_stale
+from dexec_kernel.cells.memory import Memory
+from dexec_kernel.cells.options import CellOptions
+from dexec_kernel.cells.outcome import (
+    Backgrounded,
+    Exited,
+    Outcome,
+    Snapshot,
+)
+from dexec_kernel.cells.output import OutputLimits
+from dexec_kernel.cells.run import CellRun
+from dexec_kernel.cells.source import Cell, parse_cell
 from dexec_kernel.cells.text import Piece
 from dexec_kernel.display.cell import CellDisplay, Mode
-from dexec_kernel.display.containers import choice_data
-from dexec_kernel.display.fault import CellFault, command_failed, interrupted, of_error
+from dexec_kernel.display.fault import CellFault, interrupted, of_error
 from dexec_kernel.engine.client import EngineClient
-from dexec_kernel.engine.errors import ConfigurationError, DexecError, EngineUnavailable
-from dexec_kernel.engine.lookup import candidates, find_container, require_running
-from dexec_kernel.engine.models import ContainerInspect
+from dexec_kernel.engine.errors import DexecError, EngineUnavailable
+from dexec_kernel.engine.lookup import find_container, require_running
+from dexec_kernel.engine.models import ConsoleSize, ContainerInspect
+from dexec_kernel.history import History, HistoryRequest
+from dexec_kernel.language import Language
+from dexec_kernel.magics.catalogue import REGISTRY
+from dexec_kernel.magics.context import MagicContext
+from dexec_kernel.magics.registry import run_calls
+from dexec_kernel.messages import Messages, fault_of
+from dexec_kernel.settings import Settings
+from dexec_kernel.widgets import open_widget, open_widget_control
 
 #: In seconds: Jupyter waits five for a shutdown, then kills the kernel.
 _SHUTDOWN_TIMEOUT = 4.0
+#: In seconds: what jupyter_server drops, it drops until a cell's idle has reached it.
+_REPEAT_AFTER = 0.5
 
 
-class DexecKernel(Kernel):  # type: ignore[misc] # ipykernel is not typed
+class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not typed
     """A kernel that runs every cell as an exec in a container."""
 
     implementation = "dexec_kernel"
@@ -48,22 +70,6 @@ class DexecKernel(Kernel):  # type: ignore[misc] # ipykernel is not typed
         "version": __version__,
     }
 
-    container = Unicode(
-        help="The container that cells run in: a name, an id, or compose:PROJECT/SERVICE."
-        " Empty: the only one that runs."
-    ).tag(config=True)
-    status_bar = CaselessStrEnum(
-        [mode.value for mode in Mode],
-        default_value=Mode.LIVE.value,
-        help="The bar of a cell: live (a widget while the cell runs), static, or off.",
-    ).tag(config=True)
-    interrupt_grace = Float(
-        2.0,
-        min=0.0,
-        help="Seconds that an interrupted cell has to end by SIGINT, then by SIGTERM, before it is"
-        " killed.",
-    ).tag(config=True)
-
     # Cells flush nothing through sys.stdout, so that there is nothing to wait for.
     _execute_sleep = 0.0
 
@@ -72,28 +78,27 @@ class DexecKernel(Kernel):  # type: ignore[misc] # ipykernel is not typed
         self._client: EngineClient | None = None
         self._memory = Memory()
         self._cell: CellRun | None = None
+        self._background = Background(self.log)
+        self._magics: MagicContext | None = None
+        self._last: Snapshot | None = None
         self._cell_done = asyncio.Event()
         self._cell_done.set()
         self._counter = 1
-        self._fault: ConfigurationError | None = None
+        self._logs: LogFolder | None = None
+        self._repeat: asyncio.TimerHandle | None = None
+        self._history = History(lambda: self.history_file, self.log)
+        self._language = Language(
+            engine=self._engine,
+            container=lambda: self.container,
+            memory=self._memory,
+            context=self._context,
+            log=self.log,
+        )
         self.comm_manager = comm.get_comm_manager()
         for name in ("comm_open", "comm_msg", "comm_close"):
             self.shell_handlers[name] = getattr(self.comm_manager, name)
-        self.comm_manager.register_target("jupyter.widget", _open_widget)
-        self.comm_manager.register_target("jupyter.widget.control", _open_widget_control)
-
-    def set_from_text(self, name: str, text: str, *, source: str) -> None:
-        """Set a setting from text. A value that is not valid becomes the error of every cell.
-
-        A kernel that does not start could not say why: Jupyter shows no more than that it died.
-        """
-        try:
-            setattr(self, name, self.traits()[name].from_string(text))
-        except (TraitError, ValueError) as error:
-            self._fault = ConfigurationError(
-                f"{source} is {text!r}, which is no value for the setting {name}.",
-                advice=f"{error}\n{self.traits()[name].help}",
-            )
+        self.comm_manager.register_target("jupyter.widget", open_widget)
+        self.comm_manager.register_target("jupyter.widget.control", open_widget_control)
 
     # --- life -----------------------------------------------------------------------------------
 
@@ -104,9 +109,12 @@ class DexecKernel(Kernel):  # type: ignore[misc] # ipykernel is not typed
         self._loop.add_signal_handler(signal.SIGINT, self.interrupt)
         for number in (signal.SIGTERM, signal.SIGHUP):
             self._loop.add_signal_handler(number, self._terminate)
+        self._loop.run_in_executor(None, remove_stale, _log_parent())
 
     def interrupt(self) -> None:
         """Interrupt the cell that runs, if one does. Called on the main event loop."""
+        if self._magics is not None:
+            self._magics.interrupted.set()
         if self._cell is not None:
             self._cell.interrupt()
 
@@ -133,6 +141,8 @@ class DexecKernel(Kernel):  # type: ignore[misc] # ipykernel is not typed
         ending.add_done_callback(lambda _ending: self.io_loop.stop())
 
     async def _close(self) -> None:
+        if self._magics is not None:
+            self._magics.interrupted.set()
         if self._cell is not None:
             self._cell.interrupt(urgent=True)
             try:
@@ -140,6 +150,13 @@ class DexecKernel(Kernel):  # type: ignore[misc] # ipykernel is not typed
                     await self._cell_done.wait()
             except TimeoutError:
                 self.log.warning("The cell's processes could not be ended in time.")
+        await self._background.end(keep=self.keep_background)
+        if self._repeat is not None:
+            self._repeat.cancel()
+        if self._logs is not None:
+            await asyncio.to_thread(self._logs.close)
+        await self._language.aclose()
+        await self._history.aclose()
         await self._forget_engine()
 
     # --- what the kernel says of itself ---------------------------------------------------------
@@ -176,6 +193,38 @@ class DexecKernel(Kernel):  # type: ignore[misc] # ipykernel is not typed
     def execution_count(self, value: int) -> None:
         """Ignore ipykernel's counting, which counts what is not stored as well."""
 
+    # --- what a front end asks about text ---------------------------------------------------------
+
+    async def do_complete(self, code: str, cursor_pos: int) -> dict[str, Any]:
+        """Complete the word at the cursor, from inside the container."""
+        return await self._language.complete(code, cursor_pos)
+
+    async def do_inspect(
+        self,
+        code: str,
+        cursor_pos: int,
+        detail_level: int = 0,  # noqa: ARG002 -- there is one
+        omit_sections: Any = (),  # noqa: ARG002 -- there are none
+    ) -> dict[str, Any]:
+        """Say what the word at the cursor is."""
+        return await self._language.inspect(code, cursor_pos)
+
+    async def do_is_complete(self, code: str) -> dict[str, Any]:
+        """Say whether the text is complete, or Enter should begin another line."""
+        return self._language.is_complete(code)
+
+    async def do_history(self, *values: Any, **named: Any) -> dict[str, Any]:
+        """Return lines of the history; the arguments are those of a ``history_request``."""
+        return {
+            "status": "ok",
+            "history": await self._history.find(HistoryRequest(*values, **named)),
+        }
+
+    def _context(self, container_id: str) -> CompletionContext:
+        """Return what is known of a container's session besides what an exec sees."""
+        state = self._memory.session.state(container_id)
+        return CompletionContext(cwd=state.folder if state is not None else None)
+
     # --- cells ------------------------------------------------------------------------------------
 
     async def do_execute(
@@ -191,7 +240,7 @@ class DexecKernel(Kernel):  # type: ignore[misc] # ipykernel is not typed
         ``allow_stdin`` tells a front end with a person from a program that executes notebooks:
         only the former gets widgets.
         """
-        messages = _Messages(self, silent=silent)
+        messages = Messages(self, silent=silent)
         number = self._counter
         try:
             fault = await self._execute(code, messages, interactive=allow_stdin)
@@ -202,6 +251,7 @@ class DexecKernel(Kernel):  # type: ignore[misc] # ipykernel is not typed
             fault = of_error(error)
         finally:
             if store_history and not silent:
+                self._history.store(number, code)
                 self._counter += 1
         if fault is None:
             return {
@@ -215,25 +265,50 @@ class DexecKernel(Kernel):  # type: ignore[misc] # ipykernel is not typed
         return {"status": "error", "execution_count": number, **content}
 
     async def _execute(
-        self, code: str, messages: _Messages, *, interactive: bool
+        self, code: str, messages: Messages, *, interactive: bool
     ) -> CellFault | None:
-        if self._fault is not None:
-            raise self._fault
+        if self.fault is not None:
+            raise self.fault
         cell = parse_cell(code)
-        for magic in cell.magics:
-            await self._container_magic(magic.arguments, messages)
-        if not cell.body:
+        if not await self._run_magics(cell, messages):
+            return interrupted("", "")
+        if not cell.runs:
             return None
-        container = await find_container(await self._engine(), self.container)
+        container = await find_container(
+            await self._engine(), cell.options.container or self.container
+        )
         require_running(container)
-        outcome = await self._run(container, cell.body, messages, interactive=interactive)
-        return _fault_of(outcome)
+        outcome = await self._run(container, cell, messages, interactive=interactive)
+        if cell.options.no_error and isinstance(outcome, Exited):
+            return None
+        return fault_of(outcome)
+
+    async def _run_magics(self, cell: Cell, messages: Messages) -> bool:
+        """Run a cell's magics, all of which are read before; return False when interrupted."""
+        calls = [REGISTRY.read(line) for line in cell.magics]
+        if cell.cell_magic is not None:
+            calls.append(REGISTRY.read(cell.cell_magic, body=cell.body))
+        context = MagicContext(
+            settings=self,
+            engine=self._engine,
+            publish=messages.publish,
+            shells=self._memory.shells,
+            last=self._last,
+        )
+        self._magics = context
+        try:
+            completed = await run_calls(calls, context)
+        finally:
+            self._magics = None
+        if completed and cell.help:
+            context.show_text(cell.help)
+        return completed
 
     async def _run(
         self,
         container: ContainerInspect,
-        source: str,
-        messages: _Messages,
+        cell: Cell,
+        messages: Messages,
         *,
         interactive: bool,
     ) -> Outcome:
@@ -248,11 +323,14 @@ class DexecKernel(Kernel):  # type: ignore[misc] # ipykernel is not typed
         run = CellRun(
             await self._engine(),
             container,
-            source,
+            cell.body,
             self._memory,
             emit=emit,
             changed=changed,
             interrupt_grace=self.interrupt_grace,
+            limits=self._output_limits(),
+            options=self._with_defaults(cell.options),
+            console_size=ConsoleSize(rows=self.rows, columns=self.columns),
         )
         mode = Mode(self.status_bar)
         if mode is Mode.LIVE and not interactive:
@@ -261,34 +339,37 @@ class DexecKernel(Kernel):  # type: ignore[misc] # ipykernel is not typed
             Mode.OFF if messages.silent else mode,
             publish=messages.publish,
             snapshot=run.snapshot,
-            on_interrupt=run.interrupt,
+            on_interrupt=lambda: self._background.stop_or_interrupt(run),
         )
         self._cell = run
         self._cell_done.clear()
         display.start()
         try:
             outcome = await run.run()
-            display.finish()
+            if isinstance(outcome, Backgrounded):
+                self._background.follow(run, display)
+            else:
+                display.finish()
         finally:
-            display.stop()
+            if run not in self._background:
+                display.stop()
+            if run.came_near_server_limits:
+                loop = asyncio.get_running_loop()
+                self._repeat = loop.call_later(_REPEAT_AFTER, display.repeat)
+            self._last = run.snapshot()
             self._cell = None
             self._cell_done.set()
         return outcome
 
-    async def _container_magic(self, arguments: tuple[str, ...], messages: _Messages) -> None:
-        """``%container``: choose, or show what there is to choose from."""
-        client = await self._engine()
-        if arguments:
-            chosen = await find_container(client, arguments[0])
-            self.container = arguments[0]
-            data = choice_data([], chosen=chosen, setting=self.container)
-        else:
-            running = await candidates(client)
-            chosen_now = None
-            if self.container or len(running) == 1:
-                chosen_now = await find_container(client, self.container)
-            data = choice_data(running, chosen=chosen_now, setting=self.container)
-        messages.publish("display_data", {"data": data, "metadata": {}, "transient": {}})
+    def _output_limits(self) -> OutputLimits:
+        if self._logs is None:
+            self._logs = LogFolder(_log_parent(), keep=self.keep_logs)
+        return OutputLimits(self.output_limit, self.log_limit, self._logs)
+
+    def _with_defaults(self, options: CellOptions) -> CellOptions:
+        """Return a cell's options with the settings where the cell does not say."""
+        timeout = self.timeout if options.timeout is None else options.timeout
+        return replace(options, timeout=timeout or None)  # 0 is no limit
 
     async def _engine(self) -> EngineClient:
         if self._client is None:
@@ -301,49 +382,6 @@ class DexecKernel(Kernel):  # type: ignore[misc] # ipykernel is not typed
             await client.aclose()
 
 
-class _Messages:
-    """Sends a cell's messages with that cell as their parent, whatever else is being handled."""
-
-    def __init__(self, kernel: DexecKernel, *, silent: bool) -> None:
-        self._kernel = kernel
-        self._parent = kernel.get_parent("shell")
-        self.silent = silent
-
-    def publish(self, kind: str, content: dict[str, Any]) -> None:
-        """Send a message on iopub; nothing for a silent cell."""
-        if not self.silent:
-            kernel = self._kernel
-            kernel.session.send(
-                kernel.iopub_socket,
-                kind,
-                content,
-                parent=self._parent,
-                ident=kernel._topic(kind),  # noqa: SLF001 -- as the base class does
-            )
-
-
-def _fault_of(outcome: Outcome) -> CellFault | None:
-    """Return what a cell's outcome is to Jupyter; None for a success."""
-    match outcome:
-        case Exited(exit_code=0):
-            return None
-        case Exited(exit_code=exit_code, reason=reason):
-            return command_failed(describe_exit(exit_code, reason))
-        case Interrupted(signal=name, note=note):
-            return interrupted(name, note)
-        case Failed(error=error):
-            return of_error(error)
-
-
-def _open_widget(opened: Any, message: dict[str, Any]) -> None:
-    """Open a widget from the front end; ipywidgets is imported when it is needed."""
-    import ipywidgets  # noqa: PLC0415
-
-    ipywidgets.Widget.handle_comm_opened(opened, message)
-
-
-def _open_widget_control(opened: Any, message: dict[str, Any]) -> None:
-    """Answer a front end that asks for the state of all widgets, as JupyterLab does at first."""
-    import ipywidgets  # noqa: PLC0415
-
-    ipywidgets.Widget.handle_control_comm_opened(opened, message)
+def _log_parent() -> Path:
+    """Return where kernels keep their logs: beside their connection files, which are as private."""
+    return Path(jupyter_runtime_dir()) / "dexec"

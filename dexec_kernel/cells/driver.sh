@@ -1,13 +1,50 @@
 # dexec-kernel: one notebook cell. Nothing of this stays in the container.
 #
-# Run as: SHELL -c 'eval "$1";eval "shift;$1"' cell THIS MARK [PART …]
-# Tells the kernel on stderr, between two MARKs, its PID and working directory; takes the cell from
-# the PARTs or, when there are none, from stdin up to a line that is MARK; leaves it in $1 for the
-# second eval, which stands on line 1 so that errors count the cell's lines.
+# Run as: SHELL -c 'eval "$DEXEC_DRIVER";eval "shift 2;$2$1"' cell [PART …]
+# with these in the environment, where neither `ps` nor the engine's events show them:
+#   DEXEC_DRIVER    this text
+#   DEXEC_MARK      the mark of this exec
+#   DEXEC_HANDOVER  handover.sh, what the shell does at its end
+#   DEXEC_STATE_0 … the session's state, DEXEC_OPTIONS its `set` options, DEXEC_FOLDER its folder
+#   DEXEC_USER      set when another user than the session's runs the cell
+#   DEXEC_WAIT      set when the terminal is given its size before the cell begins
+# Restores the state; tells the kernel on stderr, between two MARKs, its PID and folder; takes the
+# cell from the PARTs or, when there are none, from stdin up to a line that is MARK; leaves it in $1
+# and the session's options in $2 for the second eval, which stands on line 1 so that errors count
+# the cell's lines.
 # Everything here is POSIX and a builtin, for images that have nothing but a shell.
-__dexec_mark=$2
-shift 2
-printf '%s%s %s%s' "$__dexec_mark" "$$" "$PWD" "$__dexec_mark" >&2
+__dexec_mark=$DEXEC_MARK
+__dexec_handover=$DEXEC_HANDOVER
+__dexec_options=${DEXEC_OPTIONS-}
+__dexec_state=''
+__dexec_lines=0
+while eval "[ -n \"\${DEXEC_STATE_$__dexec_lines-}\" ]"; do
+  eval "__dexec_state=\$__dexec_state\$DEXEC_STATE_$__dexec_lines"
+  unset -v "DEXEC_STATE_$__dexec_lines"
+  __dexec_lines=$((__dexec_lines + 1))
+done
+__dexec_home=${HOME-}
+# People expect their aliases to work, as at a prompt.
+if [ -n "${BASH_VERSION-}" ]; then
+  # shellcheck disable=SC3044 # bash's own word, for bash alone
+  shopt -s expand_aliases
+fi
+# Some of what a shell prints of itself it does not take back: its read-only variables.
+eval "$__dexec_state" 2>/dev/null
+if [ -n "${DEXEC_USER-}" ]; then
+  HOME=$__dexec_home
+fi
+if [ -n "${DEXEC_FOLDER-}" ]; then
+  cd "$DEXEC_FOLDER" 2>/dev/null || :
+fi
+printf '%sstart %s %s%s' "$__dexec_mark" "$$" "$PWD" "$__dexec_mark" >&2
+if [ -n "${DEXEC_WAIT-}" ]; then
+  IFS= read -r __dexec_line || exit 125
+  # What the terminal has echoed by now is not the cell's.
+  printf '%sgo %s' "$__dexec_mark" "$__dexec_mark" >&2
+fi
+unset -v DEXEC_DRIVER DEXEC_MARK DEXEC_HANDOVER DEXEC_OPTIONS DEXEC_USER DEXEC_FOLDER DEXEC_WAIT
+__dexec_ifs=$IFS
 if [ "$#" -eq 0 ]; then
   # Lines are gathered by the hundred: to append each to the whole takes minutes at a megabyte.
   __dexec_part=''
@@ -27,10 +64,17 @@ if [ "$#" -eq 0 ]; then
   done
   set -- "$@" "$__dexec_part"
 fi
-__dexec_ifs=$IFS
 IFS=
 __dexec_part="$*"
 IFS=$__dexec_ifs
-set -- "$__dexec_part"
+set -- "$__dexec_part" "$__dexec_options"
+# A signal that ends the cell lets it hand over first. Bash needs the trap for another reason too: it
+# forgets a SIGINT when the command that it waits for ends in its own way just then, and a loop of
+# short commands would go on.
+# shellcheck disable=SC2064 # the text is needed now: the variable is gone by then
+trap "$__dexec_handover" EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 # The cell sees none of our names.
-unset -v __dexec_mark __dexec_part __dexec_line __dexec_lines __dexec_ifs
+unset -v __dexec_mark __dexec_handover __dexec_options __dexec_state __dexec_part __dexec_line \
+  __dexec_lines __dexec_ifs __dexec_home

@@ -4,62 +4,68 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from dexec_kernel.cells.backend import Attached, Backend
+from dexec_kernel.cells.command import Command
 from dexec_kernel.cells.marks import MarkScanner, Message
-from dexec_kernel.cells.not_started import explain
-from dexec_kernel.cells.text import Coalescer, Piece
-from dexec_kernel.engine.errors import EngineError, EngineUnavailable
+from dexec_kernel.cells.not_started import explain, is_engine_report, names_unknown_user
+from dexec_kernel.cells.output import Output
+from dexec_kernel.engine.answers import SERVER_ERROR
+from dexec_kernel.engine.errors import EngineApiError, EngineError, EngineUnavailable
 from dexec_kernel.engine.frames import Frame, Stream
-from dexec_kernel.engine.models import ExecConfig, ExecInspect, ExecState
+from dexec_kernel.engine.models import ExecInspect, ExecState
 
 #: In bytes: an engine's report of a failed start is never as long as this.
 _MAX_REPORT = 64 * 1024
+#: What a driver says at most, with room to spare.
+_MESSAGES = 16
 #: In seconds: most cells end sooner, and then one inspect tells the PID and the exit code.
 _PID_DELAY = 0.02
-
-Emit = Callable[[list[Piece]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What one exec runs: ``stdin`` is sent and ended; ``mark`` is what a driver answers with."""
-
-    config: ExecConfig
-    stdin: bytes | None = None
-    mark: str = ""
 
 
 class Execution:
     """Runs one command. What is known of it stands in the attributes, None while unknown.
 
-    ``emit`` gets the output, piece by piece; ``changed`` is called when the PID becomes known.
+    ``output`` gets what it prints; ``changed`` is called when the PID becomes known;
+    ``running`` is set when the command is known to run.
     Whether the command was started at all is not known at once: the engine reports a failure in
     the stream, as if the command had printed it. Until the driver's first word, or a PID, what
     comes is withheld.
     """
 
     def __init__(
-        self, backend: Backend, container_id: str, *, emit: Emit, changed: Callable[[], None]
+        self,
+        backend: Backend,
+        container_id: str,
+        *,
+        output: Output,
+        changed: Callable[[], None],
+        running: asyncio.Event,
     ) -> None:
         self._backend = backend
         self._container_id = container_id
-        self._emit = emit
+        self.output = output
         self._changed = changed
-        self._text = Coalescer()
-        self._timer: asyncio.TimerHandle | None = None
-        self._scanner: MarkScanner | None = None
+        #: One for each stream, where a driver speaks: a cell may send its stderr to its stdout.
+        self._scanners: dict[Stream, MarkScanner] = {}
+        self._tty = False
+        #: True while a terminal's driver waits: what comes is the echo of what it is sent.
+        self._is_echo = False
         self._withheld: list[Frame] = []
         self.exec_id: str | None = None
         self.pid: int | None = None
         self.inner_pid: int | None = None
         self.cwd: str | None = None
         self.exit_code: int | None = None
-        self.output_bytes = 0
-        self.running = asyncio.Event()
+        #: Done when the cell's own commands are, while background processes keep its shell.
+        self.backgrounded = asyncio.Event()
+        self.background_exit_code = 0
+        self.background_count = 0
+        #: What the cell's shell said of its state at the end, by kind.
+        self.handover: dict[str, bytes] = {}
+        self.running = running
 
     async def run(self, command: Command) -> ExecInspect:
         """Create, attach, stream, inspect. Returns the inspect of the exited exec.
@@ -67,21 +73,32 @@ class Execution:
         Raises :class:`CommandNotStarted`, :class:`StdinNotPassed` before anything has run, and
         what the engine's verbs raise.
         """
+        self._tty = command.config.tty
         self.exec_id = await self._backend.container_exec_create(self._container_id, command.config)
-        connection = await self._backend.container_exec_attach(self.exec_id)
+        connection = await self._attach(command)
         try:
             if command.stdin is not None and not connection.upgraded:
                 raise StdinNotPassed("The engine was reached without an upgraded connection.")
-            self._scanner = MarkScanner(command.mark) if command.mark else None
-            async with _beside(self._send(connection, command.stdin), self._watch_pid()):
+            if command.mark:
+                streams = (Stream.STDOUT, Stream.STDERR)
+                self._scanners = {s: MarkScanner(command.mark, messages=_MESSAGES) for s in streams}
+            async with _beside(self._send(connection, command), self._watch_pid()):
                 await self._pump(connection)
-            return await self._finish(command)
+            inspect = await self._finish(command)
+            self._take_rest()
+            await self.output.finish()
+            return inspect
         finally:
             connection.close()
-            if self._timer is not None:
-                self._timer.cancel()
             # Whatever ended it, what the command has printed is not lost.
-            self._give(self._text.finish())
+            self._take_rest()
+            self.output.close()
+
+    async def learn_pid(self) -> None:
+        """Ask for the PID of a command that runs, where it is not known yet."""
+        if self.pid is None and self.exec_id is not None:
+            with suppress(EngineError):  # The bar says that it is unknown.
+                self.pid = (await self._backend.container_exec_inspect(self.exec_id)).pid
 
     async def learn_exit_code(self) -> None:
         """Ask for the exit code of a command whose processes are gone and whose stream goes on.
@@ -91,71 +108,115 @@ class Execution:
         if self.exec_id is not None:
             self.exit_code = (await self._backend.container_exec_inspect(self.exec_id)).exit_code
 
-    async def _send(self, connection: Attached, stdin: bytes | None) -> None:
-        if stdin is None:
+    def _take_rest(self) -> None:
+        rests = [Frame(stream, scanner.finish()) for stream, scanner in self._scanners.items()]
+        self._withheld += [frame for frame in rests if frame.data]
+        self._release()
+
+    async def _attach(self, command: Command) -> Attached:
+        assert self.exec_id is not None  # noqa: S101 -- run() has set it
+        try:
+            return await self._backend.container_exec_attach(
+                self.exec_id, tty=command.config.tty, console_size=command.config.console_size
+            )
+        except EngineApiError as error:
+            if error.status == SERVER_ERROR and names_unknown_user(error.message):
+                # Podman looks the user up before it answers; the rest it reports in the stream.
+                raise explain(command.config.cmd, None, error.message) from error
+            raise
+
+    async def _send(self, connection: Attached, command: Command) -> None:
+        if command.stdin is None:
             return
         try:
-            await connection.write(stdin)
+            if command.config.tty:
+                await self._set_up_terminal(connection, command)
+            await connection.write(command.stdin)
             await connection.close_write()
         except EngineUnavailable:
             return  # Nobody reads: the end of the stream tells why.
 
+    async def _set_up_terminal(self, connection: Attached, command: Command) -> None:
+        """Give the terminal its size before the cell begins, then let the driver go on."""
+        assert self.exec_id is not None  # noqa: S101 -- run() has set it
+        await self.running.wait()
+        if command.config.console_size is not None:
+            # Again where the engine has taken it from exec start: engines below 1.42 do not.
+            await self._backend.container_exec_resize(self.exec_id, command.config.console_size)
+        if command.mark:
+            await connection.write(b"\n")
+
     async def _watch_pid(self) -> None:
         """Find out the PID; for a command without a driver, that it runs."""
         assert self.exec_id is not None  # noqa: S101 -- run() has set it
-        if self._scanner is not None:
+        if self._scanners:
             await self.running.wait()
             await asyncio.sleep(_PID_DELAY)
         pause = 0.002
         while True:
             try:
                 inspect = await self._backend.container_exec_inspect(self.exec_id)
+            except EngineUnavailable:
+                inspect = None  # It may come back; the end of the stream tells if it does not.
             except EngineError:
                 return  # The end of the stream tells more.
-            if inspect.pid is not None:
+            if inspect is not None and inspect.pid is not None:
                 self.pid = inspect.pid
                 self._set_running()
                 self._changed()
                 return
-            if inspect.state is ExecState.EXITED:
+            if inspect is not None and inspect.state is ExecState.EXITED:
                 return
             await asyncio.sleep(pause)
-            pause = min(2 * pause, 0.1)
+            pause = min(2 * pause, 0.1 if inspect is not None else 1.0)
 
     async def _pump(self, connection: Attached) -> None:
         while frames := await connection.read():
             for frame in frames:
                 self._take(frame)
-            self._give_due()
+            self.output.flush()
+            await self.output.ready()
 
     def _take(self, frame: Frame) -> None:
-        if not self.running.is_set():
-            self._withheld.append(frame)
-            if frame.stream is Stream.STDERR and self._scanner is not None:
-                self._look_for_greeting()
-            elif self._scanner is None and self._withheld_bytes() > _MAX_REPORT:
-                self._set_running()
+        scanner = self._scanners.get(frame.stream)
+        if scanner is None:
+            self._keep(frame)
             return
-        if frame.stream is not Stream.STDERR or self._scanner is None:
-            self._feed("stdout" if frame.stream is not Stream.STDERR else "stderr", frame.data)
-            return
-        for item in self._scanner.feed(frame.data):
-            if isinstance(item, bytes):
-                self._feed("stderr", item)
+        for item in scanner.feed(frame.data):
+            if isinstance(item, Message):
+                self._hear(item)
+            else:
+                self._keep(Frame(frame.stream, item))
 
-    def _look_for_greeting(self) -> None:
-        """Read the driver's first message, which says that it runs, as whom and where."""
-        assert self._scanner is not None  # noqa: S101 -- the caller has looked
-        *before, last = self._withheld
-        items = self._scanner.feed(last.data)
-        message = next((item for item in items if isinstance(item, Message)), None)
-        rest = [Frame(Stream.STDERR, item) for item in items if isinstance(item, bytes)]
-        self._withheld = [*before, *rest]
-        if message is not None:
-            pid, _, cwd = message.data.decode("utf-8", "replace").partition(" ")
+    def _keep(self, frame: Frame) -> None:
+        """Feed what is the cell's, or withhold it while that is not known."""
+        if self._is_echo:
+            return
+        if self.running.is_set():
+            self._feed(frame)
+            return
+        self._withheld.append(frame)
+        if not self._scanners and self._withheld_bytes() > _MAX_REPORT:
+            self._set_running()
+
+    def _hear(self, message: Message) -> None:
+        """Take in what the driver says: first that it runs, and where; at the end its state."""
+        kind, _, said = message.data.partition(b" ")
+        if kind == b"start":
+            pid, _, cwd = said.decode("utf-8", "replace").partition(" ")
             self.inner_pid = int(pid) if pid.isdigit() else None
             self.cwd = cwd
+            self._is_echo = self._tty
             self._set_running()
+        elif kind == b"go":
+            self._is_echo = False
+        elif kind == b"background":
+            exit_code, count = (int(word) for word in said.split())
+            self.background_exit_code, self.background_count = exit_code, count
+            self.backgrounded.set()
+            self._changed()
+        else:
+            self.handover[kind.decode("ascii", "replace")] = said
 
     def _set_running(self) -> None:
         if not self.running.is_set():
@@ -165,50 +226,27 @@ class Execution:
     def _release(self) -> None:
         withheld, self._withheld = self._withheld, []
         for frame in withheld:
-            self._feed("stderr" if frame.stream is Stream.STDERR else "stdout", frame.data)
-        self._give_due()
+            self._feed(frame)
+        self.output.flush()
 
     def _withheld_bytes(self) -> int:
         return sum(len(frame.data) for frame in self._withheld)
 
     async def _finish(self, command: Command) -> ExecInspect:
-        """Take the end of the stream, and learn how it ended."""
+        """Learn how it ended."""
         assert self.exec_id is not None  # noqa: S101 -- run() has set it
-        if self._scanner is not None and (rest := self._scanner.finish()):
-            self._take_rest(rest)
         inspect = await self._backend.container_exec_wait(self.exec_id)
         self.pid = self.pid or inspect.pid
         self.exit_code = inspect.exit_code
         if not self.running.is_set() and inspect.start_failed:
             report = b"".join(frame.data for frame in self._withheld).decode("utf-8", "replace")
-            self._withheld = []
-            raise explain(command.config.cmd, inspect.exit_code, report)
-        self._release()
+            if is_engine_report(report):
+                self._withheld = []
+                raise explain(command.config.cmd, inspect.exit_code, report)
         return inspect
 
-    def _take_rest(self, rest: bytes) -> None:
-        if self.running.is_set():
-            self._feed("stderr", rest)
-        else:
-            self._withheld.append(Frame(Stream.STDERR, rest))
-
-    def _feed(self, stream: str, data: bytes) -> None:
-        self.output_bytes += len(data)
-        self._text.feed(stream, data)
-
-    def _give_due(self) -> None:
-        """Hand on what is due, and come back for the rest."""
-        loop = asyncio.get_running_loop()
-        self._give(self._text.take(loop.time()))
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if (due := self._text.due_at()) is not None:
-            self._timer = loop.call_at(due, self._give_due)
-
-    def _give(self, pieces: list[Piece]) -> None:
-        if pieces:
-            self._emit(pieces)
+    def _feed(self, frame: Frame) -> None:
+        self.output.feed("stderr" if frame.stream is Stream.STDERR else "stdout", frame.data)
 
 
 class StdinNotPassed(EngineError):

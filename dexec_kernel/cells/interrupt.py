@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from dexec_kernel.cells.signals import NO_SIGNAL, Signaller
 
 SIGNALS = ("INT", "TERM", "KILL")
-#: In seconds: how often it is looked whether the processes are gone.
-_LOOK_INTERVAL = 0.2
+#: In seconds: when it is looked first whether the processes are gone, which most are at once, and
+#: how often later.
+_FIRST_LOOK, _LOOK_INTERVAL = 0.02, 0.2
 #: In seconds: how long those may take whose leader has already gone, and whom SIGKILL has hit.
 _ORPHAN_GRACE = 0.25
 _KILL_GRACE = 2.0
@@ -57,8 +58,10 @@ class Ladder:
         loop = asyncio.get_running_loop()
         grace = self.grace if name != "KILL" else _KILL_GRACE
         deadline = loop.time() + grace
+        pause = _FIRST_LOOK
         while True:
-            await self._pause(ended, min(_LOOK_INTERVAL, max(0.0, deadline - loop.time())))
+            await self._pause(ended, min(pause, max(0.0, deadline - loop.time())))
+            pause = min(2 * pause, _LOOK_INTERVAL)
             alive = await signaller.send(NO_SIGNAL)
             if not alive or loop.time() >= deadline:
                 return alive

@@ -21,30 +21,36 @@ def new_mark() -> str:
 class MarkScanner:
     """Splits a stream into its own bytes and the messages that stand between marks.
 
-    Only as many bytes are held back as could be the beginning of a mark.
+    Only as many bytes are held back as could be the beginning of a mark. After as many
+    ``messages`` as were announced nothing is looked for any more: whoever prints the arguments of
+    the cell's process (`ps >&2`) prints marks, which are output like any other then.
     """
 
-    def __init__(self, mark: str) -> None:
+    def __init__(self, mark: str, *, messages: int = 1) -> None:
         self._mark = mark.encode("ascii")
+        self._expected = messages
         self._buffer = b""
         self._inside = False
 
     def feed(self, data: bytes) -> list[bytes | Message]:
         """Take the next bytes; return what is certain by now, in order, nothing empty."""
+        if not self._expected:
+            return [data] if data else []
         buffer = self._buffer + data
         items: list[bytes | Message] = []
         position = 0
-        while (found := buffer.find(self._mark, position)) >= 0:
+        while self._expected and (found := buffer.find(self._mark, position)) >= 0:
             part = buffer[position:found]
             if self._inside:
                 items.append(Message(part))
+                self._expected -= 1
             elif part:
                 items.append(part)
             self._inside = not self._inside
             position = found + len(self._mark)
         rest = buffer[position:]
         if not self._inside:
-            kept = self._possible_mark(rest)
+            kept = self._possible_mark(rest) if self._expected else 0
             if len(rest) > kept:
                 items.append(rest[: len(rest) - kept])
             rest = rest[len(rest) - kept :]

@@ -11,31 +11,44 @@ from collections.abc import Sequence
 
 from dexec_kernel.engine.errors import CommandNotStarted
 
-_missing = re.compile(
-    r"executable file .*not found|not found in \$PATH|no such file or directory|stat .*: no such",
-    re.IGNORECASE,
-)
-_bad_directory = re.compile(r"chdir to cwd|\bcwd\b|working directory", re.IGNORECASE)
+_not_in_path = re.compile(r"executable file .*not found", re.IGNORECASE)
+_no_such_file = re.compile(r"no such file or directory", re.IGNORECASE)
+_bad_directory = re.compile(r"\bchdir\b|\bcwd must be|working directory", re.IGNORECASE)
 _bad_user = re.compile(r"unable to find (user|group)|no matching entries in passwd", re.IGNORECASE)
 _denied = re.compile(r"permission denied", re.IGNORECASE)
 _not_a_program = re.compile(r"exec format error", re.IGNORECASE)
 _too_long = re.compile(r"argument list too long", re.IGNORECASE)
 
 
+def is_engine_report(output: str) -> bool:
+    """Tell whether ``output``, all of an exec that has no PID, is the engine's and no command's.
+
+    Podman names no PID of an exec that has ended, so that a command's own exit code 126 looks as
+    the engine's does. Docker ends its report as for a terminal, Podman begins it like this.
+    """
+    return output.endswith("\r\n") or output.startswith("Error: ")
+
+
+def names_unknown_user(engine_text: str) -> bool:
+    """Tell whether the engine could not find the user."""
+    return _bad_user.search(engine_text) is not None
+
+
 def explain(command: Sequence[str], exit_code: int | None, engine_text: str) -> CommandNotStarted:
     """Return the error for a command that the engine could not start."""
     text = engine_text.strip()
     missing = False
-    if _bad_user.search(text):
+    if _not_in_path.search(text):
+        # First, as what is missing may have any name.
+        reason, advice, missing = _no_command(command[0])
+    elif names_unknown_user(text):
         reason = "the container has no such user"
         advice = "Users are those of the container's /etc/passwd; a number works always."
     elif _bad_directory.search(text):
         reason = "the working directory does not exist in the container, or cannot be entered"
         advice = "Name one that exists."
-    elif _missing.search(text):
-        reason = f"the container has no command {command[0]!r}"
-        advice = "Without a shell in the image, a command is looked up in the image's PATH alone."
-        missing = True
+    elif _no_such_file.search(text):
+        reason, advice, missing = _no_command(command[0])
     elif _denied.search(text):
         reason = f"{command[0]!r} may not be executed by this user"
         advice = "Look at its mode (`ls -l`); a folder cannot be executed either."
@@ -55,3 +68,8 @@ def explain(command: Sequence[str], exit_code: int | None, engine_text: str) -> 
         missing_command=missing,
         advice=advice,
     )
+
+
+def _no_command(name: str) -> tuple[str, str, bool]:
+    advice = "Without a shell in the image, a command is looked up in the image's PATH alone."
+    return f"the container has no command {name!r}", advice, True

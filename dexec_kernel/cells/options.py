@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 class CellOptions:
     """How one cell is executed; empty and None where the cell does not say.
 
-    ``timeout`` is in seconds. With a ``command`` the cell's body is its stdin. Environment values
-    never show in the ``repr``.
+    ``timeout`` is in seconds, 0 for no limit whatever the kernel's setting is. With a ``command``
+    the cell's body is its stdin. Environment values never show in the ``repr``.
     """
 
     container: str = ""

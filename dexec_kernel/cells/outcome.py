@@ -18,6 +18,8 @@ class State(Enum):
     RUNNING = "running"
     EXITED = "exited"
     INTERRUPTED = "interrupted"
+    TIMED_OUT = "timed out"
+    BACKGROUND = "background"
     NOT_STARTED = "not started"
     LOST = "lost"
 
@@ -28,7 +30,8 @@ class Snapshot:
 
     ``pid`` is the one on the engine's host, ``exit_code`` inspect's: both None while unknown.
     ``started`` is in seconds since the epoch, ``duration`` in seconds, ``output_bytes`` counts
-    stdout and stderr. ``note`` is what else the user should know, in words.
+    stdout and stderr. ``note`` is what else the user should know, in words. ``log`` is the path of
+    the file with the whole output, on the kernel's side, where the notebook does not have it.
     """
 
     state: State
@@ -45,6 +48,7 @@ class Snapshot:
     cwd: str | None
     output_bytes: int
     note: str
+    log: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,26 @@ class Failed:
     error: DexecError
 
 
-Outcome = Exited | Interrupted | Failed
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The cell had its time, ``seconds``, and was ended like an interrupted one."""
+
+    seconds: float
+    signal: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backgrounded:
+    """The cell's own commands have ended with ``exit_code``, and background processes go on.
+
+    The exit code is what the shell says; inspect has it when the last process has ended.
+    """
+
+    exit_code: int
+
+
+Outcome = Exited | Backgrounded | Interrupted | TimedOut | Failed
 
 
 def exit_reason(exit_code: int, *, cause: str = "") -> str:

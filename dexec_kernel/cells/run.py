@@ -5,69 +5,70 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from dexec_kernel.cells.backend import Backend
-from dexec_kernel.cells.execution import Command, Emit, Execution, StdinNotPassed
+from dexec_kernel.cells.command import Command, build_command, changes_session
+from dexec_kernel.cells.execution import Execution, StdinNotPassed
 from dexec_kernel.cells.interrupt import Ladder
-from dexec_kernel.cells.marks import new_mark
+from dexec_kernel.cells.memory import Memory
+from dexec_kernel.cells.options import CellOptions
 from dexec_kernel.cells.outcome import (
+    Backgrounded,
     Exited,
     Failed,
     Interrupted,
     Outcome,
     Snapshot,
     State,
+    TimedOut,
     exit_reason,
 )
-from dexec_kernel.cells.shell import (
-    Shell,
-    command_line,
-    driver_arguments,
-    driver_command,
-    driver_stdin,
+from dexec_kernel.cells.output import Emit, Output, OutputLimits
+from dexec_kernel.cells.reasons import cause_of, why_gone
+from dexec_kernel.cells.shell import Shell
+from dexec_kernel.cells.signals import SignalError, Signaller, find_signaller
+from dexec_kernel.engine.answers import (
+    container_not_found,
+    container_not_running,
+    container_paused,
 )
-from dexec_kernel.cells.signals import SignalError, find_signaller
-from dexec_kernel.engine.answers import container_not_running
 from dexec_kernel.engine.errors import (
     CommandNotStarted,
+    ContainerNotFound,
+    ContainerNotRunning,
+    ContainerPaused,
     DexecError,
     EngineError,
     ExecLost,
     ExecNotFound,
 )
-from dexec_kernel.engine.models import ContainerInspect, ExecConfig
+from dexec_kernel.engine.models import ConsoleSize, ContainerInspect, ExecInspect
 
-_KILLED = 128 + 9
+_DEFAULT_LIMITS = OutputLimits()
+_DEFAULT_OPTIONS = CellOptions()
+#: In seconds: for an engine to start a process, which takes most about 50 ms.
+_START_TIMEOUT = 10.0
 #: In seconds: for the stream to end after the processes have, which is a matter of milliseconds.
 _STREAM_END_TIMEOUT = 0.5
-#: In seconds: the engine's clock may be off by this against ours.
-_CLOCK_SKEW = 1.0
 #: In seconds: each step of the ladder when the kernel goes away.
 _URGENT_GRACE = 0.4
 
+_NOT_BEGUN = "before it was started"
 _MAY_START = "the engine had not started it yet, and may still do so"
-NO_SHELL_NOTE = "no shell in the image: the cell ran as one command line"
+NO_SHELL_NOTE = "no shell in the image: ran as one command line"
 
-
-class Memory:
-    """What is found out once, and not with every cell."""
-
-    def __init__(self) -> None:
-        self.shells: dict[str, Shell] = {}
-        #: False where a proxy before the engine drops the upgrade that stdin needs.
-        self.stdin_passes = True
-
-    def candidates(self, container_id: str) -> list[Shell]:
-        """Return the shells to try in a container, the one that is known alone."""
-        known = self.shells.get(container_id)
-        return list(Shell) if known is None else [known]
+#: What terminals begin with, since there were terminals.
+DEFAULT_CONSOLE_SIZE = ConsoleSize(rows=24, columns=80)
 
 
 class CellRun:
     """One cell in one container. ``run`` is called once.
 
     ``emit`` gets the output, ``changed`` is called when more is known, which
-    :meth:`snapshot` returns. ``interrupt_grace`` is in seconds, for each step.
+    :meth:`snapshot` returns. ``interrupt_grace`` is in seconds, for each step; ``limits`` say how
+    much of the output goes where. ``console_size`` is that of a terminal, where ``options`` ask
+    for one.
     """
 
     def __init__(
@@ -80,21 +81,30 @@ class CellRun:
         emit: Emit,
         changed: Callable[[], None],
         interrupt_grace: float,
+        limits: OutputLimits = _DEFAULT_LIMITS,
+        options: CellOptions = _DEFAULT_OPTIONS,
+        console_size: ConsoleSize = DEFAULT_CONSOLE_SIZE,
     ) -> None:
         self._backend = backend
         self._container = container
         self._source = source
         self._memory = memory
+        self._options = options
+        self._console_size = console_size
+        self._notes: list[str] = []
         self._emit = emit
         self._changed = changed
+        self._limits = limits
         self._ladder = Ladder(interrupt_grace)
         self._interrupted = asyncio.Event()
+        self._running = asyncio.Event()
         self._execution = self._new_execution()
         self._shell: Shell | None = None
         self._started = time.time()
         self._clock = time.monotonic()
         self._ended_after: float | None = None
         self._outcome: Outcome | None = None
+        self._rest: asyncio.Task[ExecInspect] | None = None
 
     async def run(self) -> Outcome:
         """Run the cell to its end. Engine errors are part of the outcome.
@@ -104,15 +114,47 @@ class CellRun:
         work = asyncio.create_task(self._work())
         interrupted = asyncio.create_task(self._interrupted.wait())
         try:
-            await asyncio.wait({work, interrupted}, return_when=asyncio.FIRST_COMPLETED)
-            outcome = await work if work.done() else await self._interrupt(work)
+            await asyncio.wait(
+                {work, interrupted},
+                timeout=self._options.timeout,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            self._set_outcome(await work if work.done() else await self._end(work))
         finally:
             interrupted.cancel()
             work.cancel()
             await asyncio.gather(work, interrupted, return_exceptions=True)
+            # Only a cell with background processes has a rest.
+            if self._rest is not None and not isinstance(self._outcome, Backgrounded):
+                self._rest.cancel()
+                await asyncio.gather(self._rest, return_exceptions=True)
+        assert self._outcome is not None  # noqa: S101 -- set above
+        return self._outcome
+
+    async def wait_for_background(self) -> Outcome:
+        """Wait for the background processes of a cell whose outcome was :class:`Backgrounded`.
+
+        When the task is cancelled the connection is closed and the processes are left alone.
+        """
+        assert self._rest is not None  # noqa: S101 -- so the outcome says
+        try:
+            inspect = await self._rest
+        except DexecError as error:
+            self._set_outcome(Failed(error))
+        else:
+            self._set_outcome(Exited(inspect.exit_code or 0, exit_reason(inspect.exit_code or 0)))
+        finally:
+            self._rest.cancel()
+        return self._outcome or Exited(0, "")
+
+    async def stop_background(self) -> None:
+        """End the background processes, as an interrupt would. Raises what signals raise."""
+        if self._rest is not None and not self._rest.done():
+            await self._ladder.climb(self._signaller(), self._rest)
+
+    def _set_outcome(self, outcome: Outcome) -> None:
         self._ended_after = time.monotonic() - self._clock
         self._outcome = outcome
-        return outcome
 
     def interrupt(self, *, urgent: bool = False) -> None:
         """Ask the cell's processes to end; asked again, go on to the next signal at once.
@@ -125,19 +167,31 @@ class CellRun:
             self._ladder.skip()
         self._interrupted.set()
 
+    @property
+    def came_near_server_limits(self) -> bool:
+        """Whether jupyter_server may have dropped messages of the cell, the last ones too."""
+        return self._execution.output.came_near_server_limits
+
     def snapshot(self) -> Snapshot:
         """Return what is known of the cell now."""
         execution, outcome = self._execution, self._outcome
         reason = outcome.reason if isinstance(outcome, Exited) else ""
-        note = outcome.note if isinstance(outcome, Interrupted) else ""
-        if self._shell is Shell.NONE and not note:
-            note = NO_SHELL_NOTE
+        notes = list(self._notes)
+        if isinstance(outcome, Interrupted | TimedOut) and outcome.note:
+            notes.append(outcome.note)
+        if self._shell is Shell.NONE and not self._options.command:
+            notes.append(NO_SHELL_NOTE)
+        if execution.output.note:
+            notes.append(execution.output.note)
+        if isinstance(outcome, Backgrounded):
+            count = execution.background_count
+            notes.append(f"{count} process{'es' * (count != 1)} live{'s' * (count == 1)} on")
         exit_code = execution.exit_code
         if exit_code is not None and not reason:
             reason = exit_reason(exit_code)
         duration = self._ended_after
         return Snapshot(
-            state=_state(outcome),
+            state=_state(outcome, is_begun=execution.exec_id is not None),
             container=self._container.name,
             container_id=self._container.id,
             image=self._container.image,
@@ -147,10 +201,11 @@ class CellRun:
             exit_reason=reason,
             started=self._started,
             duration=time.monotonic() - self._clock if duration is None else duration,
-            user=self._container.user or "root",
-            cwd=execution.cwd or self._container.working_dir or "/",
-            output_bytes=execution.output_bytes,
-            note=note,
+            user=self._options.user or self._container.user or "root",
+            cwd=execution.cwd or self._options.workdir or self._container.working_dir or "/",
+            output_bytes=execution.output.total_bytes,
+            note="; ".join(notes),
+            log=execution.output.log,
         )
 
     # --- the work -----------------------------------------------------------------------------
@@ -159,7 +214,13 @@ class CellRun:
         try:
             return await self._try_shells()
         except ExecNotFound as error:
-            return Failed(await self._explain_gone(error))
+            return Failed(await why_gone(self._backend, self._container, error))
+        except ContainerNotRunning:
+            return Failed(container_not_running(self._container.name))
+        except ContainerPaused:
+            return Failed(container_paused(self._container.name))
+        except ContainerNotFound:
+            return Failed(container_not_found(self._container.name))
         except DexecError as error:
             return Failed(error)
 
@@ -176,84 +237,103 @@ class CellRun:
         return await self._try(last)
 
     async def _try(self, shell: Shell) -> Outcome:
+        if self._interrupted.is_set():
+            return Interrupted("", _NOT_BEGUN)
         self._shell = shell
         command = self._command(shell)
         if command is None:
             return Exited(0, "")
         self._execution = self._new_execution()
         try:
-            inspect = await self._execution.run(command)
+            inspect = await self._run_to_end_or_background(command)
         except StdinNotPassed:
             self._memory.stdin_passes = False
             return await self._try(shell)
         except CommandNotStarted as error:
-            if shell is Shell.NONE or not error.missing_command:
+            if shell is Shell.NONE and error.missing_command:
                 self._memory.shells[self._container.id] = shell
             raise
         self._memory.shells[self._container.id] = shell
+        self._take_over()
+        if inspect is None:
+            return Backgrounded(self._execution.background_exit_code)
         exit_code = inspect.exit_code
         if exit_code is None:
             raise ExecLost("The engine does not know the exit code.")
-        cause = await self._cause(exit_code)
+        cause = await cause_of(self._backend, self._container.id, exit_code, since=self._started)
         return Exited(exit_code, exit_reason(exit_code, cause=cause))
 
+    async def _run_to_end_or_background(self, command: Command) -> ExecInspect | None:
+        """Run the command; return None when only its background processes are left."""
+        execution = self._execution
+        self._rest = asyncio.create_task(execution.run(command))
+        waiting = asyncio.create_task(execution.backgrounded.wait())
+        try:
+            await asyncio.wait({self._rest, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            self._rest.cancel()
+            await asyncio.gather(self._rest, return_exceptions=True)
+            raise
+        finally:
+            waiting.cancel()
+        if self._rest.done():
+            return await self._rest
+        await execution.learn_pid()
+        return None
+
     def _command(self, shell: Shell) -> Command | None:
-        if shell is Shell.NONE:
-            words = command_line(self._source)
-            return Command(ExecConfig(words)) if words else None
-        mark = new_mark()
-        command = driver_command(shell, mark)
-        if self._memory.stdin_passes:
-            stdin = driver_stdin(self._source, mark)
-            return Command(ExecConfig(command, attach_stdin=True), stdin, mark)
-        return Command(ExecConfig([*command, *driver_arguments(self._source)]), None, mark)
+        return build_command(
+            shell,
+            self._source,
+            self._options,
+            self._memory.session.state(self._container.id),
+            stdin_passes=self._memory.stdin_passes,
+            console_size=self._console_size,
+        )
+
+    def _take_over(self) -> None:
+        """Take over the state of the cell's shell, and note what the user should know of it."""
+        session, execution = self._memory.session, self._execution
+        before = session.state(self._container.id)
+        if before and execution.cwd not in {None, before.folder} and not self._options.workdir:
+            self._notes.append(f"the folder {before.folder} is gone")
+        if changes_session(self._options):
+            names = self._container.env_names
+            note = session.take_over(self._container.id, execution.handover, env_names=names)
+            self._notes += [note] if note else []
 
     def _new_execution(self) -> Execution:
-        return Execution(self._backend, self._container.id, emit=self._emit, changed=self._changed)
-
-    async def _cause(self, exit_code: int) -> str:
-        """Return why a process was killed, where the engine knows."""
-        if exit_code != _KILLED:
-            return ""
-        since = self._started - _CLOCK_SKEW
-        try:
-            if await self._backend.container_oom_since(self._container.id, since):
-                return "out of memory"
-            container = await self._backend.container_inspect(self._container.id)
-        except EngineError:
-            return ""  # It explains an exit code that is known; nothing depends on it.
-        return "" if container.running else "the container stopped"
-
-    async def _explain_gone(self, error: ExecNotFound) -> DexecError:
-        """Return why the engine does not know the exec that it has just created."""
-        container = await self._backend.container_inspect(self._container.id)
-        if not container.running:
-            return container_not_running(self._container.name)
-        lost = ExecLost(
-            "The engine lost the exec before it was started.",
-            advice="It was restarted, perhaps. Run the cell again.",
+        # They share the event: whoever waits for the cell to run waits for whichever does.
+        return Execution(
+            self._backend,
+            self._container.id,
+            output=Output(self._emit, self._limits),
+            changed=self._changed,
+            running=self._running,
         )
-        lost.__cause__ = error
-        return lost
 
     # --- the interrupt ------------------------------------------------------------------------
+
+    async def _end(self, work: asyncio.Task[Outcome]) -> Outcome:
+        """End a cell that was interrupted, or that has had its time."""
+        seconds = self._options.timeout
+        if self._interrupted.is_set() or seconds is None:
+            return await self._interrupt(work)
+        outcome = await self._interrupt(work)
+        if isinstance(outcome, Interrupted):
+            return TimedOut(seconds, outcome.signal, outcome.note)
+        return outcome
 
     async def _interrupt(self, work: asyncio.Task[Outcome]) -> Outcome:
         if not await self._has_begun(work):
             if work.done():
                 return work.result()
             begun = self._execution.exec_id is not None
-            return Interrupted("", _MAY_START if begun else "before it was started")
+            return Interrupted("", _MAY_START if begun else _NOT_BEGUN)
         execution = self._execution
+        execution.output.hurry()
         try:
-            signaller = find_signaller(
-                self._backend,
-                self._container.id,
-                self._shell or Shell.NONE,
-                inner_pid=execution.inner_pid,
-                pid=execution.pid,
-            )
-            ended = await self._ladder.climb(signaller, work)
+            ended = await self._ladder.climb(self._signaller(), work)
         except (SignalError, EngineError) as error:
             return Interrupted("", f"the processes may go on: {error.message}")
         note = ""
@@ -263,28 +343,37 @@ class CellRun:
         else:
             await asyncio.wait({work}, timeout=_STREAM_END_TIMEOUT)
             if not work.done():
-                await execution.learn_exit_code()
+                with suppress(EngineError):
+                    await execution.learn_exit_code()
         return Interrupted(f"SIG{ended.signal}", note)
+
+    def _signaller(self) -> Signaller:
+        return find_signaller(
+            self._backend,
+            self._container.id,
+            self._shell or Shell.NONE,
+            inner_pid=self._execution.inner_pid,
+            pid=self._execution.pid,
+        )
 
     async def _has_begun(self, work: asyncio.Task[Outcome]) -> bool:
         """Wait until the command runs; return False when it does not, or has already ended.
 
-        Once the engine has been told to start it, only time tells; a second interrupt ends the
-        wait.
+        Once the engine has been told to start it, only time tells.
         """
         if self._execution.exec_id is None:
             return False
-        running = asyncio.create_task(self._execution.running.wait())
-        skipped = asyncio.create_task(self._ladder.skipped.wait())
+        running = asyncio.create_task(self._running.wait())
         try:
-            await asyncio.wait({running, work, skipped}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                {running, work}, timeout=_START_TIMEOUT, return_when=asyncio.FIRST_COMPLETED
+            )
             return running.done() and not work.done()
         finally:
             running.cancel()
-            skipped.cancel()
 
 
-def _state(outcome: Outcome | None) -> State:
+def _state(outcome: Outcome | None, *, is_begun: bool) -> State:
     match outcome:
         case None:
             return State.RUNNING
@@ -292,7 +381,11 @@ def _state(outcome: Outcome | None) -> State:
             return State.EXITED
         case Interrupted():
             return State.INTERRUPTED
-        case Failed(error=CommandNotStarted()):
+        case TimedOut():
+            return State.TIMED_OUT
+        case Backgrounded():
+            return State.BACKGROUND
+        case Failed(error=CommandNotStarted() | ContainerNotRunning() | ContainerPaused()):
             return State.NOT_STARTED
         case Failed():
-            return State.LOST
+            return State.LOST if is_begun else State.NOT_STARTED

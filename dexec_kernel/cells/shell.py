@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import shlex
+import re
 from enum import Enum
 from functools import cache
 from importlib import resources
 
 from dexec_kernel.engine.errors import ConfigurationError
 
-#: Evaluates the driver, then the cell that the driver leaves in $1.
-_BOOTSTRAP = 'eval "$1";eval "shift;$1"'
+#: Evaluates the driver, then the cell that the driver leaves in $1, with its options in $2.
+_BOOTSTRAP = 'eval "$DEXEC_DRIVER";eval "shift 2;$2$1"'
 #: $0 of a cell: what the shell's own error messages begin with.
 _NAME = "cell"
 #: In bytes: a cell goes over as several arguments, each under the limit of one.
 _PART_SIZE = 100_000
 #: In bytes: all arguments and the environment of a process have about 2 MiB together.
-_MAX_ARGUMENTS_SIZE = 1_500_000
+_MAX_ARGUMENTS_SIZE = 900_000
+#: The tokens of a command line. A comment begins where a word may begin.
+_token = re.compile(
+    r"""(?P<blank>[ \t\r]+|\\\n)|(?P<comment>\#[^\n]*)|(?P<end>\n)
+    |(?P<word>(?:[^ \t\r\n'"\\]|\\.|'[^']*'|"(?:[^"\\]|\\.)*")+)""",
+    re.DOTALL | re.VERBOSE,
+)
+#: The parts of a word in which quoting is undone, and what a backslash escapes in double quotes.
+_part = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\.""", re.DOTALL)
+_escaped = re.compile(r'\\([$`"\\\n])')
 
 
 class Shell(Enum):
@@ -28,20 +37,36 @@ class Shell(Enum):
 
 
 @cache
-def _script(name: str) -> str:
+def script_text(name: str) -> str:
     """Return a script of this package without its comments."""
     lines = resources.files(__package__).joinpath(name).read_text(encoding="utf-8").splitlines()
     head = lines[0]
     return "\n".join([head, *(line for line in lines if not line.lstrip().startswith("#"))])
 
 
-def driver_command(shell: Shell, mark: str) -> list[str]:
+def driver_command(shell: Shell) -> list[str]:
     """Return the command that reads a cell from its stdin and evaluates it."""
-    return [shell.value, "-c", _BOOTSTRAP, _NAME, _script("driver.sh"), mark]
+    return [shell.value, "-c", _BOOTSTRAP, _NAME]
+
+
+def driver_environment(mark: str, *, hand_over: bool) -> dict[str, str]:
+    """Return what :func:`driver_command` needs in its environment.
+
+    With ``hand_over`` the cell's shell tells its state when it ends.
+    """
+    trap = script_text("handover.sh").replace("MARK", mark)
+    return {
+        "DEXEC_DRIVER": script_text("driver.sh"),
+        "DEXEC_MARK": mark,
+        "DEXEC_HANDOVER": trap.replace("STATE", "yes" if hand_over else "no"),
+    }
 
 
 def driver_stdin(source: str, mark: str) -> bytes:
-    """Return what :func:`driver_command` wants on its stdin. The cell has no NUL in it."""
+    """Return what :func:`driver_command` wants on its stdin. The cell has no NUL in it.
+
+    What follows it on stdin is the cell's own.
+    """
     return f"{source}\n{mark}\n".encode()
 
 
@@ -72,7 +97,7 @@ def signal_command(shell: Shell, signal: str, leader: int) -> list[str]:
 
     It prints the PIDs of what is alive. ``leader`` is the PID of the cell inside the container.
     """
-    return [shell.value, "-c", _script("signal.sh"), "dexec-signal", signal, str(leader)]
+    return [shell.value, "-c", script_text("signal.sh"), "dexec-signal", signal, str(leader)]
 
 
 def command_line(source: str) -> list[str]:
@@ -81,22 +106,19 @@ def command_line(source: str) -> list[str]:
     The words are split and unquoted as a shell does; there are no variables, pipes or patterns.
     Raises :class:`ConfigurationError` for more than one command.
     """
-    commands: list[list[str]] = []
-    pending = ""
-    for line in source.splitlines():
-        pending = f"{pending}\n{line}" if pending else line
-        if pending.endswith("\\"):
-            pending = pending[:-1] + " "
-            continue
-        try:
-            words = shlex.split(pending, comments=True)
-        except ValueError:
-            continue  # An open quote: the next line belongs to it.
-        pending = ""
-        if words:
-            commands.append(words)
-    if pending.strip():
-        raise ConfigurationError(f"A quote is not closed: {pending.splitlines()[0]!r}.")
+    commands: list[list[str]] = [[]]
+    position = 0
+    while position < len(source):
+        match = _token.match(source, position)
+        if match is None:
+            line = source[position:].partition("\n")[0]
+            raise ConfigurationError(f"A quote or a backslash is left open: {line!r}.")
+        position = match.end()
+        if match.lastgroup == "word":
+            commands[-1].append(_part.sub(_unquote, match[0]))
+        elif match.lastgroup == "end":
+            commands.append([])
+    commands = [words for words in commands if words]
     if len(commands) > 1:
         raise ConfigurationError(
             f"This container has no shell, so that a cell is one command line; this one has"
@@ -104,3 +126,13 @@ def command_line(source: str) -> list[str]:
             advice="Put each command into a cell of its own.",
         )
     return commands[0] if commands else []
+
+
+def _unquote(part: re.Match[str]) -> str:
+    """Return what a quoted part of a word stands for. A backslash takes a newline away."""
+    text = part[0]
+    if text.startswith("'"):
+        return text[1:-1]
+    if text.startswith('"'):
+        return _escaped.sub(lambda match: match[1].strip("\n"), text[1:-1])
+    return text[1:].strip("\n")

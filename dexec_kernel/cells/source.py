@@ -1,47 +1,63 @@
-"""A cell's text, taken apart: the line magics at its head and the body below them."""
+"""A cell's text, taken apart: line magics at its head, a cell magic, and the body below them."""
 
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass
 
-from dexec_kernel.engine.errors import DexecError
+from dexec_kernel.cells.exec_magic import CELL_MAGICS, exec_help, is_exec_magic, read_exec_magic
+from dexec_kernel.cells.magic_errors import CellSyntaxError, UnknownMagic
+from dexec_kernel.cells.option_parser import asks_for_help, split_words
+from dexec_kernel.cells.options import CellOptions
 
-#: A magic is a % and a name; a shell has %1 and %% (jobs), and those only inside a command.
-_magic = re.compile(r"\s*%(?P<name>[A-Za-z_]\w*)(?:\s+(?P<rest>.*))?$")
+__all__ = [
+    "CELL_MAGICS",
+    "Cell",
+    "CellSyntaxError",
+    "MagicLine",
+    "UnknownMagic",
+    "parse_cell",
+]
 
-MAGICS = {"container": "%container [NAME]: run the cells in NAME; without it, show the choice"}
-
-
-class CellSyntaxError(DexecError):
-    """The cell cannot be read: a magic has words that it does not take, or no shell takes it."""
-
-
-class UnknownMagic(CellSyntaxError):
-    """The cell asks for something that there is not."""
+#: A magic is one or two % and a name; a shell has %1 and %% (jobs), and those only in a command.
+_magic = re.compile(r"\s*(?P<sign>%%?[A-Za-z_][\w.-]*)(?P<help>\?{0,2})(?:\s+(?P<rest>.*))?$")
+_CELL_MAGIC = "%%"
 
 
 @dataclass(frozen=True, slots=True)
-class Magic:
-    """A line magic, such as ``%container web``."""
+class MagicLine:
+    """A magic's line, such as ``%container web``. ``sign`` is the name with its % or %%."""
 
-    name: str
-    arguments: tuple[str, ...]
+    sign: str
+    arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell: the magics at its head, and the ``body`` that is executed in the container."""
+    """A cell: the magics at its head, and the ``body`` that is executed in the container.
 
-    magics: tuple[Magic, ...]
-    body: str
+    Where ``options.command`` is set, or there is a ``cell_magic``, that takes the body instead:
+    the text below its line, unchanged. ``help`` is what is to be shown instead of running
+    anything below the magics.
+    """
+
+    magics: tuple[MagicLine, ...] = ()
+    body: str = ""
+    options: CellOptions = CellOptions()  # noqa: RUF009 -- frozen
+    cell_magic: MagicLine | None = None
+    help: str = ""
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is something to run in the container."""
+        return not self.help and self.cell_magic is None and bool(self.body or self.options.command)
 
 
 def parse_cell(text: str) -> Cell:
-    """Take a cell apart. Raises :class:`CellSyntaxError`, for one :class:`UnknownMagic`.
+    """Take a cell apart. Raises :class:`CellSyntaxError`.
 
-    The body keeps its line numbers: lines of magics are left empty.
+    A body that a shell runs keeps its line numbers: lines of magics are left empty. Magics other
+    than ``%%exec`` and its short forms are not looked at here: whoever runs them knows them.
     """
     if "\0" in text:
         raise CellSyntaxError("A cell cannot contain a NUL character; no shell takes one.")
@@ -49,30 +65,44 @@ def parse_cell(text: str) -> Cell:
         text.encode()
     except UnicodeEncodeError as error:
         raise CellSyntaxError(f"The cell is no Unicode text: {error.reason}.") from error
-    magics: list[Magic] = []
+    magics: list[MagicLine] = []
     lines = text.split("\n")
     for number, line in enumerate(lines):
         if not line.strip():
             continue
-        match = _magic.match(line.rstrip("\r"))
-        if match is None:
+        magic = _read_line(line.rstrip("\r"))
+        if magic is None:
             break
-        magics.append(_read_magic(match["name"], match["rest"] or ""))
         lines[number] = ""
+        if magic.sign.startswith(_CELL_MAGIC):
+            below = "\n".join(lines[number + 1 :])
+            return _cell_with_magic(tuple(magics), magic, below, lines)
+        magics.append(magic)
+    return Cell(tuple(magics), _shell_body(lines))
+
+
+def _read_line(line: str) -> MagicLine | None:
+    match = _magic.match(line)
+    if match is None:
+        return None
+    sign = match["sign"]
+    if match["help"]:
+        return MagicLine(sign, ("--help",))
+    return MagicLine(sign, split_words(sign, match["rest"] or ""))
+
+
+def _cell_with_magic(
+    magics: tuple[MagicLine, ...], magic: MagicLine, below: str, lines: list[str]
+) -> Cell:
+    name = magic.sign.removeprefix(_CELL_MAGIC)
+    if not is_exec_magic(name):
+        return Cell(magics, below, cell_magic=magic)
+    if asks_for_help(magic.arguments):
+        return Cell(magics, help=exec_help(name))
+    options = read_exec_magic(name, magic.arguments)
+    return Cell(magics, below if options.command else _shell_body(lines), options)
+
+
+def _shell_body(lines: list[str]) -> str:
     body = "\n".join(lines)
-    return Cell(tuple(magics), body if body.strip() else "")
-
-
-def _read_magic(name: str, rest: str) -> Magic:
-    if name not in MAGICS:
-        known = "\n".join(f"  {usage}" for usage in MAGICS.values())
-        raise UnknownMagic(f"There is no magic %{name}.", advice=f"Known are:\n{known}")
-    try:
-        arguments = shlex.split(rest, comments=True)
-    except ValueError as error:
-        raise CellSyntaxError(f"%{name} {rest}: {error}.", advice=MAGICS[name]) from error
-    if len(arguments) > 1:
-        raise CellSyntaxError(
-            f"%{name} takes one name at most; {arguments[1]!r} is too much.", advice=MAGICS[name]
-        )
-    return Magic(name, tuple(arguments))
+    return body if body.strip() else ""

@@ -57,10 +57,14 @@ class Coalescer:
         """Take bytes of ``stream``."""
         self._append(stream, self._decoders[stream].decode(data))
 
+    def interject(self, stream: str, text: str) -> None:
+        """Put text behind what was fed; a character that is not complete ends there."""
+        self._end_characters()
+        self._append(stream, text)
+
     def finish(self) -> list[Piece]:
         """Take the end of all streams, and return what there still is."""
-        for stream, decoder in self._decoders.items():
-            self._append(stream, decoder.decode(b"", final=True))
+        self._end_characters()
         return self._take(hold_back="")
 
     def take(self, now: float) -> list[Piece]:
@@ -84,6 +88,10 @@ class Coalescer:
         if self._held_since is not None and self._is_held_line_alone():
             return max(due, self._held_since + MAX_HOLD)
         return due
+
+    def _end_characters(self) -> None:
+        for stream, decoder in self._decoders.items():
+            self._append(stream, decoder.decode(b"", final=True))
 
     def _append(self, stream: str, text: str) -> None:
         if not text:

@@ -111,6 +111,10 @@ def _parts(snapshot: Snapshot) -> list[_Part]:
     ]
     if snapshot.output_bytes >= _KIB:
         parts.append(_Part(format_size(snapshot.output_bytes), "stdout and stderr together"))
+    if snapshot.log is not None:
+        log = one_line(snapshot.log)
+        title = f"the whole output, in a file on the machine of the kernel: {log}"
+        parts.append(_Part(f"log {log}", title, shrink=100))
     if snapshot.note:
         note = one_line(snapshot.note)
         parts.append(_Part(note, note, shrink=1))
@@ -131,6 +135,10 @@ def _look(snapshot: Snapshot) -> _Look:
             return _Look("✗", _RED, ending or "exit code unknown")
         case State.INTERRUPTED:
             return _Look("■", _AMBER, f"interrupted, {ending or 'exit code unknown'}")
+        case State.BACKGROUND:
+            return _Look("●", _BLUE, "in the background")
+        case State.TIMED_OUT:
+            return _Look("■", _AMBER, f"timed out, {ending or 'exit code unknown'}")
         case State.NOT_STARTED:
             return _Look("✗", _RED, "not started" + (f", {ending}" if ending else ""))
         case State.LOST:

@@ -70,6 +70,18 @@ class CellDisplay:
         if self._widget is not None:
             self._widget.update(bar_html(self._snapshot()))
 
+    def keep_alive(self) -> None:
+        """Show that the cell has ended and its background processes have not."""
+        self.stop()
+        if self._mode is Mode.LIVE:
+            if self._widget is None:
+                self._go_live()
+            else:
+                self._tick_later()
+            self._offer_stop()
+        elif self._mode is Mode.STATIC:
+            self._send(self._static_data())
+
     def finish(self) -> None:
         """Show how the cell ended. A cell that ran no exec leaves nothing."""
         self.stop()
@@ -80,6 +92,11 @@ class CellDisplay:
         if self._widget is not None:
             self._widget.close()
             self._widget = None
+
+    def repeat(self) -> None:
+        """Show how the cell ended once more, where that may have been lost."""
+        if self._shown:
+            self._send(self._static_data())
 
     def stop(self) -> None:
         """Stop the clock."""
@@ -98,6 +115,14 @@ class CellDisplay:
             self._tick_later()
         else:
             self.show()
+
+    def _offer_stop(self) -> None:
+        if self._widget is not None:
+            self._widget.offer_stop()
+            snapshot = self._snapshot()
+            data = {MIME_TYPE: record_of(snapshot), **self._widget.mimebundle()}
+            self._send({**data, "text/plain": bar_text(snapshot)})
+            self.update()
 
     def _tick(self) -> None:
         self.update()

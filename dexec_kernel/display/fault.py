@@ -46,6 +46,12 @@ def command_failed(ending: str) -> CellFault:
     return CellFault("CommandFailed", ending)
 
 
+def timed_out(seconds: float, signal: str, note: str) -> CellFault:
+    """Return the fault of a cell that has had its time."""
+    how = f", ended by {signal}" if signal else ""
+    return CellFault("CellTimeout", f"timed out after {seconds:g} s{how}", (note,) if note else ())
+
+
 def interrupted(signal: str, note: str) -> CellFault:
     """Return the fault of an interrupted cell."""
     return CellFault(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from dexec_kernel.cells.outcome import Snapshot
+from dexec_kernel.cells.outcome import Snapshot, State
 
 MIME_TYPE = "application/vnd.dexec.exec+json"
 
@@ -25,7 +25,7 @@ def record_of(snapshot: Snapshot) -> dict[str, Any]:
         "duration_s": round(snapshot.duration, 3),
         "user": snapshot.user,
         "cwd": snapshot.cwd,
-        "timed_out": False,
+        "timed_out": snapshot.state is State.TIMED_OUT,
         "output_bytes": snapshot.output_bytes,
-        "log": None,
+        "log": snapshot.log,
     }

@@ -54,6 +54,11 @@ class LiveBar:
         """Show another state."""
         self._html.value = html + _STYLE
 
+    def offer_stop(self) -> None:
+        """Say of the button that it ends what lives on, as the cell itself has ended."""
+        self._button.description = "Stop"
+        self._button.tooltip = "End the background processes that this cell has started"
+
     def close(self) -> None:
         """Close every model of the bar, in the kernel and in the browser."""
         for widget in (self._button, self._html, self._box):

@@ -139,7 +139,8 @@ def environment(host: str, **settings: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("DEXEC_", "DOCKER_"))
     }
-    return {**kept, "DOCKER_HOST": host, **settings}
+    # The history of whoever runs the tests is left alone.
+    return {**kept, "DOCKER_HOST": host, "DEXEC_HISTORY_FILE": ":memory:", **settings}
 
 
 @pytest.fixture

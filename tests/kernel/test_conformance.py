@@ -26,19 +26,30 @@ class Conformance(jupyter_kernel_test.KernelTests):
     code_generate_error = "exit 3"
     # There is no sample for what this kernel has not: it would skip these.
     test_clear_output = None
-    test_completion = None
     test_execute_result = None
-    test_history = None
-    test_inspect = None
-    test_is_complete = None
+    test_history = None  # It takes its cells from the results, which there are none of.
     test_pager = None
     code_display_data: ClassVar = [{"code": "%container", "mime": "text/plain"}]
+    completion_samples: ClassVar = [
+        {"text": "mkdi", "matches": {"mkdir"}},
+        {"text": "ls /etc/hostn", "matches": {"/etc/hostname"}},
+        {"text": "%contai", "matches": {"%container", "%containers"}},
+    ]
+    complete_code_samples: ClassVar = ["echo hi", "for x in a b; do\n  echo $x\ndone"]
+    incomplete_code_samples: ClassVar = ["echo 'hi", "if true; then", "cat <<E\nx"]
+    invalid_code_samples: ClassVar = ["fi", "echo )"]
+    code_inspect_sample = "mkdir"
     settings: ClassVar[dict[str, str]] = {}
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
     def _environment(cls, host, busybox):
-        values = {"DOCKER_HOST": host, "DEXEC_CONTAINER": busybox, **cls.settings}
+        values = {
+            "DOCKER_HOST": host,
+            "DEXEC_CONTAINER": busybox,
+            "DEXEC_HISTORY_FILE": ":memory:",
+            **cls.settings,
+        }
         with patch.dict(os.environ, values):
             yield
 

@@ -15,14 +15,26 @@ ARROWS = {
     "cells": {"engine"},
     "display": {"cells", "engine"},
     "picker": {"engine"},
-    "kernel": {"cells", "display", "engine", "__init__"},
-    "app": {"kernel"},
+    "magics": {"cells", "display", "engine"},
+    "history": set(),
+    "language": {"magics", "cells", "engine"},
+    "settings": {"cells", "display", "engine"},
+    "messages": {"cells", "display"},
+    "background": {"cells", "display", "engine"},
+    "widgets": set(),
+    "kernel": {
+        *("settings", "messages", "background", "widgets", "history", "language", "magics"),
+        *("cells", "display", "engine", "__init__"),
+    },
+    "app": {"kernel", "settings"},
     "cli": {"picker", "engine", "cells", "__init__"},
     "__main__": {"app"},
     "__init__": set(),
 }
 #: Who may import Jupyter: what talks to a front end, or writes what Jupyter reads.
-MAY_IMPORT_JUPYTER = {"kernel", "app", "display", "picker"}
+MAY_IMPORT_JUPYTER = {
+    *("kernel", "settings", "messages", "widgets", "history", "app", "display", "picker")
+}
 JUPYTER = {
     "IPython",
     "comm",

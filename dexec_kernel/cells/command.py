@@ -1,0 +1,122 @@
+"""A cell as the command of one exec."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from dexec_kernel.cells.marks import new_mark
+from dexec_kernel.cells.options import CellOptions
+from dexec_kernel.cells.session import ShellState
+from dexec_kernel.cells.shell import (
+    Shell,
+    command_line,
+    driver_arguments,
+    driver_command,
+    driver_environment,
+    driver_stdin,
+)
+from dexec_kernel.engine.models import ConsoleSize, ExecConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What one exec runs.
+
+    ``stdin`` is sent and ended, None where the command gets none. ``mark`` is what a driver
+    answers with. A terminal's size is in ``config``.
+    """
+
+    config: ExecConfig
+    stdin: bytes | None = None
+    mark: str = ""
+
+
+def changes_session(options: CellOptions) -> bool:
+    """Return whether a cell with these options hands its state to the next.
+
+    A cell that runs as somebody else, elsewhere or with other variables begins with the session's
+    state and leaves it as it was.
+    """
+    return not (
+        options.user
+        or options.workdir
+        or options.env
+        or options.tty
+        or options.privileged
+        or options.command
+    )
+
+
+def build_command(
+    shell: Shell,
+    source: str,
+    options: CellOptions,
+    state: ShellState | None,
+    *,
+    stdin_passes: bool,
+    console_size: ConsoleSize,
+) -> Command | None:
+    """Return what runs a cell; None for an empty cell without a shell.
+
+    ``stdin_passes`` is False where a proxy before the engine passes no stdin on. Raises
+    :class:`ConfigurationError` for a cell that cannot be run this way.
+    """
+    body = source.encode() if options.command else b""
+    if shell is Shell.NONE:
+        words = list(options.command) or command_line(source)
+        stdin = body if options.command else None
+        config = _config(words, options, dict(options.env), console_size, stdin=stdin is not None)
+        return Command(config, stdin) if words else None
+    mark = new_mark()
+    script = f"exec {shlex.join(options.command)}" if options.command else source
+    env = driver_environment(mark, hand_over=changes_session(options))
+    env |= _state_environment(options, state)
+    command = driver_command(shell)
+    if stdin_passes and not options.tty:
+        config = _config(command, options, env, console_size, stdin=True)
+        return Command(config, driver_stdin(script, mark) + body, mark)
+    command += driver_arguments(script)
+    if not options.tty:
+        return Command(_config(command, options, env, console_size, stdin=False), None, mark)
+    # A terminal would echo the cell, and cut its long lines: only what the cell reads goes there.
+    env["DEXEC_WAIT"] = "1"
+    return Command(_config(command, options, env, console_size, stdin=True), body, mark)
+
+
+def _config(
+    command: list[str],
+    options: CellOptions,
+    env: dict[str, str],
+    console_size: ConsoleSize,
+    *,
+    stdin: bool,
+) -> ExecConfig:
+    return ExecConfig(
+        command,
+        attach_stdin=stdin,
+        tty=options.tty,
+        env=env,
+        working_dir=options.workdir,
+        user=options.user,
+        privileged=options.privileged,
+        console_size=console_size if options.tty else None,
+    )
+
+
+def _state_environment(options: CellOptions, state: ShellState | None) -> dict[str, str]:
+    env: dict[str, str] = {}
+    if state is not None:
+        env |= state.environment()
+        if not options.workdir:
+            env["DEXEC_FOLDER"] = state.folder
+    if options.user:
+        env["DEXEC_USER"] = "1"
+    # What the cell asks for comes after what the session has.
+    exports = "".join(
+        f"\nexport {name}={shlex.quote(value)}" for name, value in options.env.items()
+    )
+    if exports:
+        number = sum(name.startswith("DEXEC_STATE_") for name in env)
+        env[f"DEXEC_STATE_{number}"] = exports
+    return env

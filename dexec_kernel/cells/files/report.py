@@ -1,0 +1,59 @@
+"""What a copy did, counted while it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+_KIB = 1024
+_UNITS = ("KiB", "MiB", "GiB", "TiB")
+_NAMED = 5
+
+
+@dataclass(slots=True)
+class Report:
+    """Counts of what was copied so far; ``size`` is the bytes of the files' contents.
+
+    ``expected`` is what ``size`` will be in the end, None where that is not known. ``left_out``
+    has the first names of what was not copied, each with its reason.
+    """
+
+    files: int = 0
+    folders: int = 0
+    links: int = 0
+    size: int = 0
+    expected: int | None = None
+    omitted: int = 0
+    left_out: list[str] = field(default_factory=list)
+
+    def leave_out(self, name: str, reason: str) -> None:
+        """Note that something was not copied."""
+        self.omitted += 1
+        if len(self.left_out) < _NAMED:
+            self.left_out.append(f"{name}: {reason}")
+
+    @property
+    def summary(self) -> str:
+        """What was copied, in one line: ``3 files, 1 folder, 1.2 MiB``."""
+        counts = [(self.files, "file"), (self.folders, "folder"), (self.links, "link")]
+        words = [f"{n} {word}{'' if n == 1 else 's'}" for n, word in counts if n]
+        return ", ".join([*(words or ["0 files"]), size_text(self.size)])
+
+    @property
+    def omissions(self) -> list[str]:
+        """Lines about what was left out."""
+        if not self.omitted:
+            return []
+        more = self.omitted - len(self.left_out)
+        lines = [f"{self.omitted} left out:", *(f"  {line}" for line in self.left_out)]
+        return [*lines, f"  and {more} more"] if more else lines
+
+
+def size_text(size: float) -> str:
+    """Return a size in bytes for people: ``1.2 MiB``."""
+    if size < _KIB:
+        return f"{size:.0f} B"
+    for unit in _UNITS:
+        size /= _KIB
+        if size < _KIB or unit == _UNITS[-1]:
+            break
+    return f"{size:.1f} {unit}"

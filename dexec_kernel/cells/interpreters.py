@@ -1,0 +1,99 @@
+"""Programs that read their program from stdin, and the words that make them do it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """How a program is told to read its stdin.
+
+    ``stdin`` is the word for it, "" where none is needed. It stands behind the options and before
+    the script's own arguments. ``valued`` are the options that take the next word, ``complete``
+    those after which stdin is data and no program, as Python's ``-c``; letters for short options,
+    whole words for long ones.
+    """
+
+    stdin: str = ""
+    valued: str = ""
+    complete: str = ""
+    long_valued: frozenset[str] = frozenset()
+    long_complete: frozenset[str] = frozenset()
+
+    def command(self, name: str, words: Sequence[str]) -> tuple[str, ...]:
+        """Return the command line for ``%%name WORDS``."""
+        if not self.stdin:
+            return (name, *words)
+        position = 0
+        while position < len(words) and words[position].startswith(("-", "+")):
+            word = words[position]
+            if word in {"-", "--", self.stdin} or self._completes(word):
+                return (name, *words)
+            position += 2 if self._takes_next(word) else 1
+        return (name, *words[:position], self.stdin, *words[position:])
+
+    def _completes(self, word: str) -> bool:
+        if word.startswith("--"):
+            return word.partition("=")[0] in self.long_complete
+        return self._letter(word, self.complete) is not None
+
+    def _takes_next(self, word: str) -> bool:
+        if word.startswith("--"):
+            return word in self.long_valued
+        return self._letter(word, self.valued) == len(word) - 1
+
+    def _letter(self, word: str, wanted: str) -> int | None:
+        """Return where one of the ``wanted`` letters stands in a cluster such as ``-xc``."""
+        for position, letter in enumerate(word[1:], 1):
+            if letter in wanted:
+                return position
+            if letter in self.valued:
+                return None  # The rest is its value.
+        return None
+
+
+_PYTHON = Interpreter(
+    "-", valued="WX", complete="cm", long_valued=frozenset({"--check-hash-based-pycs"})
+)
+_SHELL = Interpreter("-s", valued="oO", complete="c", long_valued=frozenset({"--rcfile"}))
+_CLIENT = Interpreter()
+
+#: By the name of the program, which is that of the magic; versions of Python go without saying.
+INTERPRETERS = {
+    "python3": _PYTHON,
+    "python": _PYTHON,
+    "node": Interpreter(
+        "-",
+        valued="rC",
+        complete="ep",
+        long_valued=frozenset({"--require", "--import", "--conditions", "--loader"}),
+        long_complete=frozenset({"--eval", "--print"}),
+    ),
+    "ruby": Interpreter("-", valued="ICEr", complete="e"),
+    "perl": Interpreter("-", valued="IMm", complete="eE"),
+    "php": Interpreter("--", valued="cdz", complete="rfFBRES"),
+    "lua": Interpreter("-", valued="l", complete="e"),
+    "Rscript": Interpreter("-", complete="e"),
+    "bash": _SHELL,
+    "sh": _SHELL,
+    "dash": _SHELL,
+    "ash": _SHELL,
+    "zsh": _SHELL,
+    "psql": _CLIENT,
+    "mysql": _CLIENT,
+    "mariadb": _CLIENT,
+    "sqlite3": _CLIENT,
+    "redis-cli": _CLIENT,
+    "mongosh": _CLIENT,
+}
+_python = re.compile(r"(python|pypy)[\d.]+")
+
+
+def interpreter_of(name: str) -> Interpreter | None:
+    """Return how a program reads its stdin, for the names of magics; None for other names."""
+    if _python.fullmatch(name):
+        return _PYTHON
+    return INTERPRETERS.get(name)

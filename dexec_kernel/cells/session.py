@@ -1,0 +1,130 @@
+"""What carries over from cell to cell: the state of the shell, kept for each container.
+
+The shell prints its own state when a cell ends (``handover.sh``) and evaluates it when the next
+begins (``driver.sh``). Here it is only put together, and looked at as far as is needed for that.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+#: In characters, of four bytes at most: one environment entry takes 131,071 bytes.
+_PART_SIZE = 30_000
+#: In bytes: all entries and arguments of a process have about 2 MiB together.
+MAX_STATE_SIZE = 900_000
+
+#: Options that a shell has of itself, or that would make the next cell's shell useless.
+_SET_BY_DEFAULT = frozenset({"braceexpand", "hashall", "interactive-comments"})
+_NEVER_CARRIED = frozenset({"interactive", "noexec", "onecmd", "privileged", "stdin"})
+#: These come last: the first shows every command that follows, the second ends the shell for one.
+_LAST = ("errexit", "verbose", "xtrace")
+
+_option = re.compile(rb"^set ([+-])o ([a-z-]+)$", re.MULTILINE)
+_shopt = re.compile(rb"^shopt -[su] [a-z0-9_]+$", re.MULTILINE)
+_exported = re.compile(
+    rb"^(?:export|declare -[A-Za-z]*x[A-Za-z]*) ([A-Za-z_][A-Za-z0-9_]*)", re.MULTILINE
+)
+
+#: What a hand-over consists of, the last of it last.
+KINDS = ("options", "folder", "umask", "functions", "aliases", "variables")
+_ALWAYS = frozenset({"options", "folder", "umask", "aliases", "variables"})
+
+
+@dataclass(frozen=True, slots=True)
+class ShellState:
+    """The state of a container's shell between two cells.
+
+    ``script`` is evaluated before a cell is read, ``options`` in front of the cell's own text, on
+    one line. Neither is for people's eyes: they hold the values of variables.
+    """
+
+    script: bytes
+    options: str
+    folder: str
+
+    def environment(self) -> dict[str, str]:
+        """Return what hands the state to the driver, but for the folder."""
+        # Bytes that are no UTF-8 do not survive: the engine's API is JSON.
+        text = self.script.decode("utf-8", "replace")
+        starts = range(0, len(text), _PART_SIZE)
+        found = {
+            f"DEXEC_STATE_{number}": text[start : start + _PART_SIZE]
+            for number, start in enumerate(starts)
+        }
+        return {**found, "DEXEC_OPTIONS": self.options} if self.options else found
+
+
+class Session:
+    """The states of the containers that cells have run in."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, ShellState] = {}
+
+    def state(self, container_id: str) -> ShellState | None:
+        """Return the state that the next cell in a container begins with; None for the first."""
+        return self._states.get(container_id)
+
+    def take_over(
+        self, container_id: str, handover: Mapping[str, bytes], *, env_names: Iterable[str]
+    ) -> str:
+        """Take over what a cell's shell said at its end; return what the user should know, or "".
+
+        ``handover`` holds what it said by kind (``KINDS``), ``env_names`` are the variables that
+        the container gives to every process. A hand-over that is missing or damaged changes
+        nothing.
+        """
+        if not handover:
+            return ""  # The shell was replaced or killed, or ended by a trap of its own.
+        if not handover.keys() >= _ALWAYS:
+            return "the shell's state arrived damaged, and the one before is kept"
+        state = _put_together(handover, env_names)
+        if len(state.script) > MAX_STATE_SIZE:
+            size = f"{len(state.script):,} bytes"
+            return f"the shell's state is too large ({size}), and the one before is kept"
+        self._states[container_id] = state
+        return ""
+
+    def reset(self, container_id: str) -> None:
+        """Forget the state: the next cell begins as the container has it."""
+        self._states.pop(container_id, None)
+
+
+def _put_together(handover: Mapping[str, bytes], env_names: Iterable[str]) -> ShellState:
+    variables = handover["variables"]
+    exported = {match.decode() for match in _exported.findall(variables)}
+    # What the cell has unset, the container would give to the next one again.
+    unset = [name for name in env_names if name not in exported and name.isidentifier()]
+    lines = [
+        b"umask " + handover["umask"].strip(),
+        *_shopt.findall(handover["options"]),
+        *([b"unset -v " + " ".join(unset).encode()] if unset else []),
+        variables,
+        handover.get("functions", b""),
+        _aliases(handover["aliases"]),
+    ]
+    folder = handover["folder"].decode("utf-8", "replace")
+    return ShellState(b"\n".join(lines), _options(handover["options"]), folder)
+
+
+def _aliases(printed: bytes) -> bytes:
+    """Return commands that define the aliases: bash prints such, others ``name='value'`` alone."""
+    if printed.startswith(b"alias "):
+        return printed
+    words = shlex.split(printed.decode("utf-8", "surrogateescape"))
+    script = "\n".join(f"alias {shlex.quote(word)}" for word in words)
+    return script.encode("utf-8", "surrogateescape")
+
+
+def _options(printed: bytes) -> str:
+    """Return on one line what sets the options that differ from a new shell's."""
+    chosen = {name.decode(): sign == b"-" for sign, name in _option.findall(printed)}
+    differing = [
+        name
+        for name, is_set in chosen.items()
+        if is_set != (name in _SET_BY_DEFAULT) and name not in _NEVER_CARRIED
+    ]
+    differing.sort(key=lambda name: (_LAST.index(name) + 1 if name in _LAST else 0, name))
+    return "".join(f"set {'-' if chosen[name] else '+'}o {name};" for name in differing)

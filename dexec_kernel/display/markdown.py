@@ -1,0 +1,24 @@
+"""Markdown from a container, made harmless.
+
+A front end trusts what a cell shows, and Markdown may hold any HTML. A space of no width takes the
+meaning from what could do something, and leaves how it looks.
+"""
+
+from __future__ import annotations
+
+import re
+
+_NO_WIDTH = "\u200b"
+_harmful = re.compile(
+    r"<(?=[A-Za-z/!?])"  # a tag
+    r"|&(?=#|[A-Za-z])"  # an entity, which may be a part of an address
+    r"|!(?=\[)"  # an image, which would be fetched
+    r"|\](?=\((?!https?://))"  # a link that leads elsewhere than into the web
+    r"|\](?=:(?!\s*https?://))"
+    r"|\\(?=[A-Za-z])"  # a command of MathJax: it can make links too
+)
+
+
+def harmless_markdown(text: str) -> str:
+    """Return Markdown without HTML, images, formulas with commands, and links but to the web."""
+    return _harmful.sub(lambda found: found[0] + _NO_WIDTH, text)

@@ -1,0 +1,1 @@
+"""The line magics, and cell magics other than ``%%exec``: a module a subject."""

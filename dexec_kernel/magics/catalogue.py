@@ -1,0 +1,33 @@
+"""All magics that there are, and ``%magics``, which lists them."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from dexec_kernel.cells.exec_magic import CELL_MAGICS
+from dexec_kernel.cells.option_parser import MagicParser
+from dexec_kernel.magics import containers, files, limits, logs
+from dexec_kernel.magics.context import MagicContext
+from dexec_kernel.magics.registry import Magic, Registry
+
+#: The modules with magics, in the order of the list. Add one here and nowhere else.
+_SUBJECTS = (containers, limits, logs, files)
+
+
+async def _list(context: MagicContext, _arguments: Namespace) -> None:
+    lines = [f"{magic.usage}\n    {magic.summary}" for magic in REGISTRY]
+    lines += ["%%exec [OPTION...] [-- COMMAND ARG...]\n    run the cell with options, or a command"]
+    short = ", ".join(f"%%{name}" for name in CELL_MAGICS[1:])
+    lines += [f"{short}\n    give the cell to that program, on its stdin"]
+    lines += ["Each has --help, and %NAME? explains it too."]
+    context.show_text("\n".join(lines))
+
+
+_MAGICS = Magic(
+    "magics",
+    "list all magics",
+    MagicParser("%magics", "List all magics, each with what it takes."),
+    _list,
+)
+
+REGISTRY = Registry([*(magic for module in _SUBJECTS for magic in module.MAGICS), _MAGICS])

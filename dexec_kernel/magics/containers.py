@@ -1,0 +1,145 @@
+"""``%container``, ``%containers``, ``%ps`` and ``%status``: where cells run, and what is there."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import dataclass
+
+from dexec_kernel.cells.option_parser import MagicParser
+from dexec_kernel.cells.outcome import describe_exit
+from dexec_kernel.display.containers import choice_data
+from dexec_kernel.display.table import line_data, table_data
+from dexec_kernel.engine.errors import ContainerNotFound, NotChosenError
+from dexec_kernel.engine.lookup import candidates
+from dexec_kernel.engine.models import ContainerInspect
+from dexec_kernel.magics.context import MagicContext
+from dexec_kernel.magics.registry import Magic
+
+_SHORT_ID = 12
+
+
+async def _container(context: MagicContext, arguments: Namespace) -> None:
+    if arguments.name is not None:
+        chosen = await context.set_container(arguments.name)
+        context.show(choice_data([], chosen=chosen, setting=context.settings.container))
+        return
+    running = await candidates(await context.client())
+    setting = context.settings.container
+    current = await context.container() if setting or len(running) == 1 else None
+    context.show(choice_data(running, chosen=current, setting=setting))
+
+
+async def _containers(context: MagicContext, _arguments: Namespace) -> None:
+    found = await (await context.client()).container_list(all=True)
+    current = (await _current(context)).container
+    if not found:
+        context.show_text("There is no container.")
+        return
+    rows = [
+        (
+            "→" if current is not None and item.id == current.id else "",
+            item.name,
+            item.id[:_SHORT_ID],
+            item.state,
+            item.image,
+            item.status,
+        )
+        for item in sorted(found, key=lambda item: (item.state != "running", item.name))
+    ]
+    context.show(table_data(("", "name", "id", "state", "image", "status"), rows))
+
+
+async def _ps(context: MagicContext, _arguments: Namespace) -> None:
+    container = await context.container()
+    top = await (await context.client()).container_top(container.id)
+    context.show(table_data(top.titles, top.processes))
+
+
+async def _status(context: MagicContext, _arguments: Namespace) -> None:
+    client = await context.client()
+    ping = await client.ping()
+    engine = ping.server or ("Podman" if ping.is_podman else "unknown")
+    current = await _current(context)
+    parts = [
+        f"engine {engine} at {client.endpoint.url}",
+        f"API {await client.api_version()}",
+        f"container {current.words}",
+    ]
+    if (container := current.container) is not None:
+        shell = context.shells.get(container.id)
+        parts.append(f"image {container.image or 'unknown'}")
+        parts.append(f"shell {shell.value if shell is not None else 'not known yet'}")
+    parts.append(f"last cell: {_last(context)}")
+    context.show(line_data(parts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Current:
+    """The current container where there is one, and the words for it."""
+
+    container: ContainerInspect | None
+    words: str
+
+
+async def _current(context: MagicContext) -> _Current:
+    try:
+        container = await context.container()
+    except NotChosenError:
+        return _Current(None, "not chosen")
+    except ContainerNotFound:
+        return _Current(None, f"{context.settings.container} (not found)")
+    state = "paused" if container.paused else "running" if container.running else "not running"
+    return _Current(container, f"{container.name} ({state})")
+
+
+def _last(context: MagicContext) -> str:
+    last = context.last
+    if last is None:
+        return "none"
+    if last.exit_code is None:
+        return f"{last.state.value}, exit code unknown"
+    return describe_exit(last.exit_code, last.exit_reason)
+
+
+def _container_parser() -> MagicParser:
+    parser = MagicParser(
+        "%container",
+        "Run the cells in another container, from here on. Without a name, show the\n"
+        "current one and those that could be chosen.",
+    )
+    parser.add_argument(
+        "name", metavar="NAME", nargs="?", help="a name or id, or compose:PROJECT/SERVICE"
+    )
+    return parser
+
+
+MAGICS = (
+    Magic(
+        "container",
+        "run the cells in NAME; without it, show the choice",
+        _container_parser(),
+        _container,
+    ),
+    Magic(
+        "containers",
+        "list all containers",
+        MagicParser("%containers", "List all containers of the engine, running or not."),
+        _containers,
+    ),
+    Magic(
+        "ps",
+        "list the container's processes",
+        MagicParser(
+            "%ps",
+            "List the processes of the current container. The engine's host lists them, so\n"
+            "that the image needs no ps. PIDs are the host's; Podman's are HPID.",
+        ),
+        _ps,
+    ),
+    Magic(
+        "status",
+        "say where cells run",
+        MagicParser("%status", "Say in one line which engine, container and shell cells run in."),
+        _status,
+    ),
+)

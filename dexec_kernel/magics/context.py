@@ -1,0 +1,73 @@
+"""What a magic may use of the kernel. Knows nothing of Jupyter but the names of its messages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any, Protocol
+
+from dexec_kernel.cells.outcome import Snapshot
+from dexec_kernel.cells.shell import Shell
+from dexec_kernel.engine.client import EngineClient
+from dexec_kernel.engine.lookup import find_container
+from dexec_kernel.engine.models import ContainerInspect
+
+#: Sends a message: its type, such as ``stream``, and its content.
+Publish = Callable[[str, dict[str, Any]], None]
+
+_BOX = 'style="margin:0;padding-left:8px;background:none;font-size:12px;line-height:18px"'
+
+
+class Settings(Protocol):
+    """The kernel's settings that magics read and set."""
+
+    container: str
+    timeout: float
+
+
+@dataclass
+class MagicContext:
+    """One cell's magics share it. ``interrupted`` is set when the user interrupts the cell.
+
+    A handler is cancelled on an interrupt, so that it needs the event only to end in its own way.
+    ``shells`` has, by container id, those that are known; ``last`` is the last cell that ran.
+    """
+
+    settings: Settings
+    engine: Callable[[], Awaitable[EngineClient]]
+    publish: Publish
+    shells: Mapping[str, Shell] = field(default_factory=dict)
+    last: Snapshot | None = None
+    interrupted: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def client(self) -> EngineClient:
+        """Return the engine's client. Raises :class:`EngineUnavailable`."""
+        return await self.engine()
+
+    async def container(self) -> ContainerInspect:
+        """Look at the current container, whether it runs or not.
+
+        Raises :class:`ContainerNotFound`, :class:`NotChosenError`.
+        """
+        return await find_container(await self.client(), self.settings.container)
+
+    async def set_container(self, name: str) -> ContainerInspect:
+        """Run cells in ``name`` from here on. Raises :class:`ContainerNotFound`."""
+        chosen = await find_container(await self.client(), name)
+        self.settings.container = name
+        return chosen
+
+    def write(self, text: str, stream: str = "stdout") -> None:
+        """Print; ``stream`` is ``stdout`` or ``stderr``."""
+        self.publish("stream", {"name": stream, "text": text})
+
+    def show(self, data: Mapping[str, Any]) -> None:
+        """Display a mime bundle. All that comes from outside must be escaped in its HTML."""
+        self.publish("display_data", {"data": dict(data), "metadata": {}, "transient": {}})
+
+    def show_text(self, text: str) -> None:
+        """Display plain text, such as help, in a fixed font."""
+        html = f"<pre {_BOX}>{escape(text)}</pre>"
+        self.show({"text/plain": text, "text/html": html})

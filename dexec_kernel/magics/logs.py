@@ -1,0 +1,136 @@
+"""``%logs``: what the container's own process has printed."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import time
+from argparse import Namespace
+from datetime import datetime
+
+from dexec_kernel.cells.option_parser import MagicParser
+from dexec_kernel.cells.text import Coalescer, Piece
+from dexec_kernel.engine.connection import HijackedConnection
+from dexec_kernel.magics.context import MagicContext
+from dexec_kernel.magics.registry import Magic
+
+#: In lines: what is shown where nothing else is asked for.
+DEFAULT_TAIL = 1000
+#: In bytes of JSON: a notebook with more than this in one output becomes hard to use.
+LIMIT = 2 * 1024 * 1024
+
+_ALL = "all"
+#: Seconds; from here on a bare number is a time and not a duration.
+_FIRST_EPOCH = 1_000_000_000
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_duration = re.compile(r"(?:\d+[dhms])+")
+_duration_part = re.compile(r"(\d+)([dhms])")
+
+
+async def _logs(context: MagicContext, arguments: Namespace) -> None:
+    container = await context.container()
+    client = await context.client()
+    tail = DEFAULT_TAIL if arguments.tail is None and not arguments.since else arguments.tail
+    connection = await client.container_logs(
+        container.id,
+        tty=container.tty,
+        follow=arguments.follow,
+        tail=None if tail == _ALL else tail,
+        since=arguments.since,
+    )
+    try:
+        if not await _print(connection, context):
+            context.write(
+                f"\n%logs stops here, after {LIMIT // 1024 // 1024} MiB; see --tail and --since.\n",
+                "stderr",
+            )
+    finally:
+        connection.close()
+
+
+async def _print(connection: HijackedConnection, context: MagicContext) -> bool:
+    """Print to the end of the stream; return False where there was too much of it."""
+    loop = asyncio.get_running_loop()
+    text = Coalescer()
+    room = LIMIT
+    reading = asyncio.ensure_future(connection.read())
+    try:
+        while True:
+            due = text.due_at()
+            wait = None if due is None else max(0.0, due - loop.time())
+            await asyncio.wait({reading}, timeout=wait)
+            frames = reading.result() if reading.done() else None
+            for frame in frames or ():
+                text.feed(frame.stream.name.lower(), frame.data)
+            pieces = text.finish() if frames == [] else text.take(loop.time())
+            for piece in pieces:
+                if (room := room - _size(piece)) < 0:
+                    return False
+                context.write(piece.text, piece.stream)
+            if frames == []:
+                return True
+            if frames is not None:
+                reading = asyncio.ensure_future(connection.read())
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+
+def _size(piece: Piece) -> int:
+    return len(json.dumps(piece.text, ensure_ascii=False).encode())
+
+
+def _lines(text: str) -> int | str:
+    if text == _ALL:
+        return text
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of lines, nor 'all'")
+    return int(text)
+
+
+def _since(text: str) -> int:
+    """Return seconds since the epoch for a duration or a time."""
+    if text.isascii() and text.isdigit():
+        number = int(text)
+        return number if number >= _FIRST_EPOCH else _ago(number)
+    if _duration.fullmatch(text):
+        return _ago(sum(int(n) * _UNITS[unit] for n, unit in _duration_part.findall(text)))
+    try:
+        return max(1, int(datetime.fromisoformat(text).timestamp()))
+    except (ValueError, OverflowError, OSError) as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither seconds, nor like 10m or 1h30m, nor like 2026-01-31T12:00"
+        ) from error
+
+
+def _ago(seconds: int) -> int:
+    return max(1, int(time.time()) - seconds)
+
+
+def _parser() -> MagicParser:
+    parser = MagicParser(
+        "%logs",
+        "Show the log of the current container: what its own process has printed. With -f\n"
+        "it goes on until you interrupt the cell.",
+    )
+    add = parser.add_argument
+    add("-f", "--follow", action="store_true", help="go on with what comes")
+    add(
+        "--tail",
+        metavar="N",
+        type=_lines,
+        help=f"the last N lines, or 'all'; {DEFAULT_TAIL} unless told, or all with --since",
+    )
+    add(
+        "--since",
+        metavar="S",
+        type=_since,
+        default=0,
+        help="what came in the last S seconds, or 10m, 1h30m, or since 2026-01-31T12:00",
+    )
+    return parser
+
+
+MAGICS = (Magic("logs", "show the container's log", _parser(), _logs),)

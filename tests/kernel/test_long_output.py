@@ -1,0 +1,217 @@
+"""Long output: what reaches the notebook, what is counted, what the log has, what it costs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+MIB = 1024 * 1024
+LIMIT = 2 * MIB
+NOTICE = re.compile(
+    r"\[([\d,]+) bytes, ([\d,]+) lines left out; (the whole output is|the beginning is|there is)"
+    r" (?:in )?(.*)\]\n"
+)
+
+
+@pytest.fixture(autouse=True)
+def runtime_dir(tmp_path, monkeypatch):
+    """A place for logs that no other kernel uses."""
+    path = tmp_path / "runtime"
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(path))
+    return path
+
+
+def json_size(text):
+    return len(json.dumps(text, ensure_ascii=False).encode()) - 2
+
+
+def notice(result):
+    """Return what the line between head and tail says: bytes, lines, and the rest."""
+    [found] = NOTICE.finditer(result.text("stderr"))
+    return int(found[1].replace(",", "")), int(found[2].replace(",", "")), found[4]
+
+
+def rss(kernel):
+    """Return the kernel's resident memory, in bytes."""
+    status = Path(f"/proc/{kernel.manager.provisioner.process.pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+
+
+def peak(kernel):
+    """Return the most that the kernel's resident memory has been, in bytes."""
+    status = Path(f"/proc/{kernel.manager.provisioner.process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
+
+
+def test_output_within_the_limit_is_whole_and_has_no_log(bash):
+    result = bash.run("seq 200000")
+    assert result.text() == "".join(f"{n}\n" for n in range(1, 200_001))
+    assert result.record["log"] is None
+    assert "left out" not in result.outputs[0]["data"]["text/plain"]
+
+
+def test_head_and_tail_with_the_count_between_them(bash):
+    result = bash.run("seq 2000000")
+    whole = "".join(f"{n}\n" for n in range(1, 2_000_001))
+    size, lines, path = notice(result)
+    outputs = [o for o in result.outputs if o["kind"] == "stream"]
+    place = next(n for n, output in enumerate(outputs) if output["name"] == "stderr")
+    head = "".join(output["text"] for output in outputs[:place])
+    tail = "".join(output["text"] for output in outputs[place + 1 :])
+    assert whole.startswith(head)
+    assert whole.endswith(tail)
+    assert len(head) + size + len(tail) == len(whole)
+    assert head.count("\n") + lines + tail.count("\n") == 2_000_000
+    assert head.endswith("\n")
+    assert 1.8 * MIB < json_size(result.text()) + json_size(result.text("stderr")) <= LIMIT
+    assert result.record["log"] == path
+    assert Path(path).read_text() == whole
+    assert path in result.outputs[0]["data"]["text/html"]
+    assert "left out" in result.outputs[0]["data"]["text/plain"]
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(
+    ("code", "size"),
+    [
+        ("yes | head -c 1000000000", 1_000_000_000),
+        ("head -c 200000000 /dev/zero | tr '\\0' x", 200_000_000),
+    ],
+    ids=["many lines", "one line"],
+)
+def test_memory_stays_small(bash, code, size):
+    bash.run("seq 2000000")
+    before = rss(bash)
+    result = bash.run(code, timeout=120)
+    assert peak(bash) - before < 64 * MIB
+    assert result.record["output_bytes"] == size
+    left_out, _, _ = notice(result)
+    assert left_out + len(result.text()) == size
+
+
+def test_the_log_has_every_byte(bash):
+    result = bash.run("head -c 60000000 /dev/urandom > /dev/shm/x; cat /dev/shm/x")
+    sums = bash.run("sha256sum < /dev/shm/x; rm /dev/shm/x").text()
+    whole = Path(result.record["log"]).read_bytes()
+    assert hashlib.sha256(whole).hexdigest() == sums.split()[0]
+
+
+def test_a_log_that_reaches_its_limit_says_so(start_kernel, debian):
+    kernel = start_kernel(DEXEC_CONTAINER=debian, DEXEC_LOG_LIMIT="5000000")
+    result = kernel.run("yes | head -c 20000000")
+    text = Path(result.record["log"]).read_bytes()
+    assert text[:5_000_000] == b"y\n" * 2_500_000
+    assert text[5_000_000:] == b"\n[dexec: the log ends here, log_limit is 5,000,000 bytes]\n"
+    assert "log_limit is 5,000,000 bytes" in result.text("stderr")
+    assert "log_limit is 5,000,000 bytes" in result.outputs[0]["data"]["text/plain"]
+
+
+def test_without_a_log(start_kernel, debian, runtime_dir):
+    kernel = start_kernel(DEXEC_CONTAINER=debian, DEXEC_LOG_LIMIT="0")
+    result = kernel.run("yes | head -c 20000000")
+    assert result.record["log"] is None
+    assert "there is no log: log_limit is 0" in result.text("stderr")
+    assert list(runtime_dir.glob("dexec/*")) == []
+
+
+def test_an_interrupt_works_at_once(bash, debian, gone):
+    request = bash.send("yes")
+    time.sleep(1)
+    begin = time.monotonic()
+    bash.interrupt()
+    result = bash.collect(request)
+    assert time.monotonic() - begin < 1
+    assert result.reply["ename"] == "KeyboardInterrupt"
+    assert result.record["state"] == "interrupted"
+    size, _, path = notice(result)
+    whole = size + len(result.text())
+    assert Path(path).stat().st_size in {whole, whole + len("^C")} or whole > 2**30
+    assert gone(debian) == []
+    assert bash.run("echo next").text() == "next\n"
+
+
+def test_the_bar_counts_while_the_cell_runs(bash):
+    seen = []
+
+    def look(message):
+        if message["msg_type"] == "comm_msg":
+            seen.append(str(message["content"]["data"]))
+
+    bash.run("seq 2000000; sleep 2.5", at=look, allow_stdin=True)
+    assert any("MiB of output left out" in update for update in seen)
+
+
+def test_streams_that_change_all_the_time_make_few_messages(bash):
+    result = bash.run("for ((n = 0; n < 20000; n++)); do echo $n; echo $n >&2; done")
+    assert result.text().startswith("0\n1\n2\n")
+    assert result.text().endswith("\n19999\n")
+    assert result.text("stderr").endswith("\n19999\n")
+    assert len(result.of("stream")) < 2500
+
+
+@pytest.mark.parametrize("keep", ["0", "1"])
+def test_logs_go_with_the_kernel_unless_they_are_kept(start_kernel, debian, keep):
+    kernel = start_kernel(DEXEC_CONTAINER=debian, DEXEC_KEEP_LOGS=keep)
+    path = Path(kernel.run("seq 2000000").record["log"])
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    kernel.manager.shutdown_kernel()
+    assert path.exists() == (keep == "1")
+    assert path.parent.exists() == (keep == "1")
+
+
+def test_logs_of_a_killed_kernel_go_when_the_next_one_starts(start_kernel, debian):
+    kernel = start_kernel(DEXEC_CONTAINER=debian)
+    path = Path(kernel.run("seq 2000000").record["log"])
+    kernel.manager.shutdown_kernel(now=True)
+    assert path.exists()
+    start_kernel(DEXEC_CONTAINER=debian)
+    deadline = time.monotonic() + 5
+    while path.parent.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not path.parent.exists()
+
+
+def test_a_raised_limit_is_paced(start_kernel, debian):
+    """Never more in any three seconds than jupyter_server lets pass, and nothing lost."""
+    kernel = start_kernel(DEXEC_CONTAINER=debian, DEXEC_OUTPUT_LIMIT="20000000")
+    result = kernel.run("seq 900000", timeout=60)
+    assert result.text() == "".join(f"{n}\n" for n in range(1, 900_001))
+    sizes = [
+        (moment, json_size(message["content"]["text"]) + 700)
+        for moment, message in zip(result.times, result.messages, strict=True)
+        if message["msg_type"] == "stream"
+    ]
+    most = max(
+        sum(size for moment, size in sizes if begin <= moment < begin + 3) for begin, _ in sizes
+    )
+    assert most < 2_950_000
+    # The bar's last state may have been dropped before the idle, and comes once more.
+    [late] = kernel.late_messages(1.0)
+    assert late["msg_type"] == "update_display_data"
+    assert "exit code 0" in late["content"]["data"]["text/plain"]
+
+
+def test_a_paced_cell_can_be_interrupted_at_once(start_kernel, debian):
+    kernel = start_kernel(DEXEC_CONTAINER=debian, DEXEC_OUTPUT_LIMIT="200000000")
+    request = kernel.send("yes")
+    time.sleep(4)
+    begin = time.monotonic()
+    kernel.interrupt()
+    result = kernel.collect(request)
+    assert time.monotonic() - begin < 1
+    assert result.reply["ename"] == "KeyboardInterrupt"
+    assert kernel.run("echo next").text() == "next\n"
+
+
+def test_no_limit_no_pacing(start_kernel, debian):
+    kernel = start_kernel(DEXEC_CONTAINER=debian, DEXEC_OUTPUT_LIMIT="0")
+    result = kernel.run("seq 2600000")
+    assert result.text() == "".join(f"{n}\n" for n in range(1, 2_600_001))
+    assert result.record["log"] is None
+    assert result.times[-1] < 10

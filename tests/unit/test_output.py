@@ -1,0 +1,140 @@
+"""A cell's output on its way to the front end, with time that is real and disks that are not."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from dexec_kernel.cells.log_folder import LogFolder
+from dexec_kernel.cells.output import Output, OutputLimits
+
+MIB = 1024 * 1024
+LINE = b"a line of sixty-four bytes, as it travels: %06d xxxxxxxxxxxx\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = LogFolder(tmp_path / "logs")
+    yield folder
+    folder.close()
+
+
+class Front:
+    """Gathers what is emitted."""
+
+    def __init__(self, limits):
+        self.pieces = []
+        self.output = Output(self.pieces.extend, limits)
+
+    async def pump(self, count, *, block=100):
+        for begin in range(0, count, block):
+            data = b"".join(LINE % n for n in range(begin, min(begin + block, count)))
+            self.output.feed("stdout", data)
+            self.output.flush()
+            await self.output.ready()
+
+    def text(self, stream="stdout"):
+        return "".join(piece.text for piece in self.pieces if piece.stream == stream)
+
+
+async def test_short_output_passes_through(folder):
+    front = Front(OutputLimits(folder=folder))
+    front.output.feed("stdout", b"hi\n")
+    front.output.flush()
+    assert front.text() == "hi\n"
+    await front.output.finish()
+    front.output.close()
+    assert front.text() == "hi\n"
+    assert (front.output.note, front.output.log) == ("", None)
+    assert not front.output.came_near_server_limits
+
+
+async def test_note_while_it_runs_and_at_the_end(folder):
+    front = Front(OutputLimits(100_000, folder=folder))
+    await front.pump(1_000)
+    assert front.output.note == "the output goes on when the cell ends"
+    await front.pump(100_000)
+    assert "5.9 MiB of output left out here" in front.output.note
+    assert front.output.log is not None
+    await front.output.finish()
+    front.output.close()
+    assert "left out here" in front.output.note
+    assert f"the whole output is in {front.output.log}]\n" in front.text("stderr")
+
+
+async def test_a_cell_that_is_cut_off_says_all_it_can(folder):
+    """Closed without having been finished, as when the kernel goes away."""
+    front = Front(OutputLimits(100_000, folder=folder))
+    await front.pump(10_000)
+    front.output.close()
+    front.output.close()
+    assert front.text().startswith((LINE % 0).decode())
+    assert front.text().endswith((LINE % 9_999).decode())
+    assert front.text("stderr").count("left out") == 1
+
+
+async def test_finishing_may_be_cancelled(folder):
+    front = Front(OutputLimits(100_000, folder=folder))
+    await front.pump(10_000)
+    task = asyncio.create_task(front.output.finish())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    front.output.close()
+    assert front.text().endswith((LINE % 9_999).decode())
+    assert front.text("stderr").count("left out") == 1
+
+
+async def test_a_character_that_is_cut_off_does_not_swallow_the_line_about_it():
+    front = Front(OutputLimits(100))
+    front.output.feed("stdout", b"x" * 40 + b"\xe2")
+    front.output.feed("stdout", b"y" * 300)
+    await front.output.finish()
+    front.output.close()
+    before, _, after = front.text().partition("\ufffd")
+    assert set(before) == {"x"}
+    assert set(after) == {"y"}
+    assert front.text("stderr").startswith("\n[")
+    assert front.text("stderr").endswith("there is no log]\n")
+
+
+async def test_more_than_the_server_lets_pass_waits_and_a_hurry_ends_that(folder):
+    front = Front(OutputLimits(100 * MIB, folder=folder))
+    pumping = asyncio.create_task(front.pump(400_000, block=1000))
+    await asyncio.sleep(1)
+    sent = len(front.text())
+    assert 2_000_000 < sent < 2_500_000
+    assert not pumping.done()
+    begin = time.monotonic()
+    front.output.hurry()
+    await pumping
+    await front.output.finish()
+    front.output.close()
+    assert time.monotonic() - begin < 3
+    assert sum(len(piece.text) + 1024 for piece in front.pieces) < 3_000_000
+    assert front.text().endswith((LINE % 399_999).decode())
+    assert "left out" in front.text("stderr")
+    assert front.output.came_near_server_limits
+
+
+async def test_after_an_interrupt_output_is_still_live():
+    front = Front(OutputLimits())
+    front.output.hurry()
+    front.output.feed("stdout", b"Traceback\n")
+    front.output.flush()
+    assert front.text() == "Traceback\n"
+    front.output.close()
+
+
+async def test_without_a_limit_nothing_waits(folder):
+    front = Front(OutputLimits(0, folder=folder))
+    begin = time.monotonic()
+    await front.pump(200_000, block=1000)
+    await front.output.finish()
+    front.output.close()
+    assert front.text().encode() == b"".join(LINE % n for n in range(200_000))
+    assert time.monotonic() - begin < 10
+    assert front.output.log is None
+    assert front.output.came_near_server_limits

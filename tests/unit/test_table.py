@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from dexec_kernel.display.table import line_data, table_data
+
+
+def test_columns_stand_below_each_other():
+    data = table_data(("", "name"), [("→", "web"), ("", "a long name")])
+    assert data["text/plain"] == "   name\n→  web\n   a long name"
+
+
+def test_a_table_may_be_empty():
+    assert table_data(("PID",), [])["text/plain"] == "PID"
+
+
+def test_what_comes_from_outside_is_escaped_and_breaks_no_line():
+    data = table_data(("<th>",), [("<script>\n\u202e&",)])
+    assert data["text/plain"] == "<th>\n<script>  &"
+    assert "&lt;th&gt;" in data["text/html"]
+    assert "&lt;script&gt;  &amp;" in data["text/html"]
+    assert "<script>" not in data["text/html"]
+
+
+def test_a_line():
+    data = line_data(["a<b", "c\nd"])
+    assert data["text/plain"] == "a<b · c d"
+    assert "a&lt;b · c d</div>" in data["text/html"]
