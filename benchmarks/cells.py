@@ -85,7 +85,9 @@ def measure(host: str, container: str, env: dict[str, str], *, count: int) -> li
     """Measure ``echo hi`` beside each peer, in turns."""
     rows: list[Row] = []
     raw = RawEngine(host.removeprefix("unix://"), container)
-    settings = {**env, "DOCKER_HOST": host, "DEXEC_CONTAINER": container}
+    # All output, as the peers have it.
+    bounds = {"DEXEC_OUTPUT_LIMIT": "0"}
+    settings = {**env, "DOCKER_HOST": host, "DEXEC_CONTAINER": container, **bounds}
     what = "`echo hi`, request to idle"
     with kernel("dexec", settings) as run:
 

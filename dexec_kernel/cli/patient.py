@@ -9,8 +9,9 @@ import stat
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
+from dexec_kernel.cells.memory import Memory
 from dexec_kernel.cells.outcome import Exited, Failed, Outcome, Snapshot, describe_exit
-from dexec_kernel.cells.run import CellRun, Memory
+from dexec_kernel.cells.run import CellRun
 from dexec_kernel.cells.shell import Shell
 from dexec_kernel.cells.text import Piece
 from dexec_kernel.cli.findings import Finding, Status
