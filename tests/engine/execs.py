@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 
 from devtools import containers
-from dexec_kernel.cells.outcome import Outcome, Snapshot
 from dexec_kernel.cells.memory import Memory
+from dexec_kernel.cells.outcome import Outcome, Snapshot
 from dexec_kernel.cells.run import CellRun
 from dexec_kernel.cells.text import Piece
 from dexec_kernel.engine.client import EngineClient

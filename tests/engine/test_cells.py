@@ -7,8 +7,8 @@ import hashlib
 
 import pytest
 
-from dexec_kernel.cells.outcome import Exited, State
 from dexec_kernel.cells.memory import Memory
+from dexec_kernel.cells.outcome import Exited, State
 from dexec_kernel.cells.shell import Shell
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import parse_host

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from dexec_kernel.cells import run as run_module
-from dexec_kernel.cells.outcome import Exited, Interrupted, State
 from dexec_kernel.cells.memory import Memory
+from dexec_kernel.cells.outcome import Exited, Interrupted, State
 from dexec_kernel.cells.signals import SignalError
 from tests.engine.execs import Cell, processes
 

@@ -11,8 +11,8 @@ from typing import Self
 
 import pytest
 
-from dexec_kernel.cells.outcome import Exited, Interrupted
 from dexec_kernel.cells.memory import Memory
+from dexec_kernel.cells.outcome import Exited, Interrupted
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import parse_host
 from dexec_kernel.engine.errors import EngineApiError
