@@ -35,6 +35,8 @@ def create_container(
     readonly: bool = False,
     memory: int | None = None,
     tty: bool = False,
+    open_stdin: bool = False,
+    stdin_once: bool = False,
     network: str = "none",
 ) -> str:
     """Create a container (without starting it) and return its ID.
@@ -49,6 +51,8 @@ def create_container(
         "Env": list(env),
         "WorkingDir": working_dir,
         "Tty": tty,
+        "OpenStdin": open_stdin,
+        "StdinOnce": stdin_once,
         # Our PID 1 is `sleep`, to which SIGTERM does nothing; the usual 10 s would be wasted.
         "StopTimeout": 1,
         "HostConfig": {"NetworkMode": network, "ReadonlyRootfs": readonly, "Init": False},

@@ -24,12 +24,7 @@ from dexec_kernel.cells.complete import CompletionContext
 from dexec_kernel.cells.log_folder import LogFolder, remove_stale
 from dexec_kernel.cells.memory import Memory
 from dexec_kernel.cells.options import CellOptions
-from dexec_kernel.cells.outcome import (
-    Backgrounded,
-    Exited,
-    Outcome,
-    Snapshot,
-)
+from dexec_kernel.cells.outcome import Backgrounded, Exited, Outcome, Snapshot
 from dexec_kernel.cells.output import OutputLimits
 from dexec_kernel.cells.run import CellRun
 from dexec_kernel.cells.source import Cell, parse_cell
@@ -41,6 +36,7 @@ from dexec_kernel.engine.errors import DexecError, EngineUnavailable
 from dexec_kernel.engine.lookup import find_container, require_running
 from dexec_kernel.engine.models import ConsoleSize, ContainerInspect
 from dexec_kernel.history import History, HistoryRequest
+from dexec_kernel.input import Input
 from dexec_kernel.language import Language
 from dexec_kernel.magics.catalogue import REGISTRY
 from dexec_kernel.magics.context import MagicContext
@@ -76,9 +72,10 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._client: EngineClient | None = None
-        self._memory = Memory()
+        self._memory = Memory(keeps_background=lambda: self.keep_background)
         self._cell: CellRun | None = None
         self._background = Background(self.log)
+        self._input = Input(self)
         self._magics: MagicContext | None = None
         self._last: Snapshot | None = None
         self._cell_done = asyncio.Event()
@@ -151,6 +148,7 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
             except TimeoutError:
                 self.log.warning("The cell's processes could not be ended in time.")
         await self._background.end(keep=self.keep_background)
+        self._input.close()
         if self._repeat is not None:
             self._repeat.cancel()
         if self._logs is not None:
@@ -223,7 +221,11 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
     def _context(self, container_id: str) -> CompletionContext:
         """Return what is known of a container's session besides what an exec sees."""
         state = self._memory.session.state(container_id)
-        return CompletionContext(cwd=state.folder if state is not None else None)
+        if state is None:
+            return CompletionContext()
+        return CompletionContext(
+            state.folder or None, state.variables, state.functions, state.aliases
+        )
 
     # --- cells ------------------------------------------------------------------------------------
 
@@ -294,6 +296,7 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
             publish=messages.publish,
             shells=self._memory.shells,
             last=self._last,
+            memory=self._memory,
         )
         self._magics = context
         try:
@@ -318,10 +321,16 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
                 messages.publish("stream", {"name": piece.stream, "text": piece.text})
 
         def changed() -> None:
-            display.update()
+            display.update(stdin)
 
+        engine, options = await self._engine(), self._with_defaults(cell.options)
+        stdin = None
+        if interactive and not messages.silent:
+            stdin = self._input.of_cell(
+                cell.body, engine, container.id, self._memory, options=options, changed=changed
+            )
         run = CellRun(
-            await self._engine(),
+            engine,
             container,
             cell.body,
             self._memory,
@@ -329,8 +338,9 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
             changed=changed,
             interrupt_grace=self.interrupt_grace,
             limits=self._output_limits(),
-            options=self._with_defaults(cell.options),
+            options=options,
             console_size=ConsoleSize(rows=self.rows, columns=self.columns),
+            stdin=stdin,
         )
         mode = Mode(self.status_bar)
         if mode is Mode.LIVE and not interactive:

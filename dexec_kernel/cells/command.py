@@ -23,13 +23,14 @@ from dexec_kernel.engine.models import ConsoleSize, ExecConfig
 class Command:
     """What one exec runs.
 
-    ``stdin`` is sent and ended, None where the command gets none. ``mark`` is what a driver
-    answers with. A terminal's size is in ``config``.
+    ``stdin`` is sent and, unless ``keeps_stdin``, ended; None where the command gets none. ``mark``
+    is what a driver answers with. A terminal's size is in ``config``.
     """
 
     config: ExecConfig
     stdin: bytes | None = None
     mark: str = ""
+    keeps_stdin: bool = False
 
 
 def changes_session(options: CellOptions) -> bool:
@@ -56,18 +57,25 @@ def build_command(
     *,
     stdin_passes: bool,
     console_size: ConsoleSize,
+    may_ask: bool = False,
 ) -> Command | None:
     """Return what runs a cell; None for an empty cell without a shell.
 
-    ``stdin_passes`` is False where a proxy before the engine passes no stdin on. Raises
+    ``stdin_passes`` is False where a proxy before the engine passes no stdin on, ``may_ask`` True
+    where somebody can be asked for input: stdin stays open then. That of a command ends with the
+    body, and an image without a shell cannot tell who waits, unless ``-i`` says so. Raises
     :class:`ConfigurationError` for a cell that cannot be run this way.
     """
     body = source.encode() if options.command else b""
+    forced = may_ask and options.interactive
+    keeps = forced or (may_ask and not options.command)
     if shell is Shell.NONE:
         words = list(options.command) or command_line(source)
-        stdin = body if options.command else None
+        # A terminal's Ctrl-C goes there.
+        types = forced or (options.tty and stdin_passes)
+        stdin = body if options.command or types else None
         config = _config(words, options, dict(options.env), console_size, stdin=stdin is not None)
-        return Command(config, stdin) if words else None
+        return Command(config, stdin, keeps_stdin=forced) if words else None
     mark = new_mark()
     script = f"exec {shlex.join(options.command)}" if options.command else source
     env = driver_environment(mark, hand_over=changes_session(options))
@@ -75,13 +83,13 @@ def build_command(
     command = driver_command(shell)
     if stdin_passes and not options.tty:
         config = _config(command, options, env, console_size, stdin=True)
-        return Command(config, driver_stdin(script, mark) + body, mark)
+        return Command(config, driver_stdin(script, mark) + body, mark, keeps)
     command += driver_arguments(script)
     if not options.tty:
         return Command(_config(command, options, env, console_size, stdin=False), None, mark)
     # A terminal would echo the cell, and cut its long lines: only what the cell reads goes there.
     env["DEXEC_WAIT"] = "1"
-    return Command(_config(command, options, env, console_size, stdin=True), body, mark)
+    return Command(_config(command, options, env, console_size, stdin=True), body, mark, keeps)
 
 
 def _config(

@@ -5,17 +5,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dexec_kernel.cells.backend import Attached, Backend
 from dexec_kernel.cells.command import Command
 from dexec_kernel.cells.marks import MarkScanner, Message
 from dexec_kernel.cells.not_started import explain, is_engine_report, names_unknown_user
 from dexec_kernel.cells.output import Output
+from dexec_kernel.cells.shell import Shell
+from dexec_kernel.cells.signals import (
+    SignalError,
+    Signaller,
+    TerminalSignaller,
+    find_signaller,
+)
 from dexec_kernel.engine.answers import SERVER_ERROR
 from dexec_kernel.engine.errors import EngineApiError, EngineError, EngineUnavailable
 from dexec_kernel.engine.frames import Frame, Stream
 from dexec_kernel.engine.models import ExecInspect, ExecState
+
+if TYPE_CHECKING:
+    # It knows the container's memory, which knows execs.
+    from dexec_kernel.cells.stdin import Stdin
 
 #: In bytes: an engine's report of a failed start is never as long as this.
 _MAX_REPORT = 64 * 1024
@@ -29,7 +40,7 @@ class Execution:
     """Runs one command. What is known of it stands in the attributes, None while unknown.
 
     ``output`` gets what it prints; ``changed`` is called when the PID becomes known;
-    ``running`` is set when the command is known to run.
+    ``running`` is set when the command is known to run; ``stdin`` asks for input, None for none.
     Whether the command was started at all is not known at once: the engine reports a failure in
     the stream, as if the command had printed it. Until the driver's first word, or a PID, what
     comes is withheld.
@@ -43,6 +54,7 @@ class Execution:
         output: Output,
         changed: Callable[[], None],
         running: asyncio.Event,
+        stdin: Stdin | None = None,
     ) -> None:
         self._backend = backend
         self._container_id = container_id
@@ -51,6 +63,7 @@ class Execution:
         #: One for each stream, where a driver speaks: a cell may send its stderr to its stdout.
         self._scanners: dict[Stream, MarkScanner] = {}
         self._tty = False
+        self._connection: Attached | None = None
         #: True while a terminal's driver waits: what comes is the echo of what it is sent.
         self._is_echo = False
         self._withheld: list[Frame] = []
@@ -66,6 +79,7 @@ class Execution:
         #: What the cell's shell said of its state at the end, by kind.
         self.handover: dict[str, bytes] = {}
         self.running = running
+        self._stdin = stdin
 
     async def run(self, command: Command) -> ExecInspect:
         """Create, attach, stream, inspect. Returns the inspect of the exited exec.
@@ -75,7 +89,7 @@ class Execution:
         """
         self._tty = command.config.tty
         self.exec_id = await self._backend.container_exec_create(self._container_id, command.config)
-        connection = await self._attach(command)
+        connection = self._connection = await self._attach(command)
         try:
             if command.stdin is not None and not connection.upgraded:
                 raise StdinNotPassed("The engine was reached without an upgraded connection.")
@@ -93,6 +107,33 @@ class Execution:
             # Whatever ended it, what the command has printed is not lost.
             self._take_rest()
             self.output.close()
+
+    def signaller(self, shell: Shell, user: str) -> Signaller:
+        """Return the way to signal the command. Raises :class:`SignalError` where there is none."""
+        try:
+            way = find_signaller(
+                self._backend,
+                self._container_id,
+                shell,
+                inner_pid=self.inner_pid,
+                pid=self.pid,
+                user=user,
+            )
+        except SignalError as error:
+            if not self._tty:
+                raise
+            return TerminalSignaller(self._type_keys, self._is_alive, error)
+        return TerminalSignaller(self._type_keys, self._is_alive, way) if self._tty else way
+
+    async def _type_keys(self, keys: bytes) -> None:
+        assert self._connection is not None  # noqa: S101 -- it runs
+        with suppress(EngineUnavailable):  # It has ended by itself.
+            await self._connection.write(keys)
+
+    async def _is_alive(self) -> bool:
+        assert self.exec_id is not None  # noqa: S101 -- it runs
+        inspect = await self._backend.container_exec_inspect(self.exec_id)
+        return inspect.state is ExecState.RUNNING
 
     async def learn_pid(self) -> None:
         """Ask for the PID of a command that runs, where it is not known yet."""
@@ -132,9 +173,25 @@ class Execution:
             if command.config.tty:
                 await self._set_up_terminal(connection, command)
             await connection.write(command.stdin)
+            if command.keeps_stdin and self._stdin is not None:
+                await self._serve_stdin(connection, self._stdin)
             await connection.close_write()
         except EngineUnavailable:
             return  # Nobody reads: the end of the stream tells why.
+
+    async def _serve_stdin(self, connection: Attached, stdin: Stdin) -> None:
+        """Ask for input until it ends; what lives on in the background gets none."""
+        await self.running.wait()
+        serving = asyncio.create_task(stdin.serve(connection, lambda: self.inner_pid))
+        backgrounded = asyncio.create_task(self.backgrounded.wait())
+        try:
+            await asyncio.wait({serving, backgrounded}, return_when=asyncio.FIRST_COMPLETED)
+            if serving.done():
+                await serving
+        finally:
+            serving.cancel()
+            backgrounded.cancel()
+            await asyncio.gather(serving, backgrounded, return_exceptions=True)
 
     async def _set_up_terminal(self, connection: Attached, command: Command) -> None:
         """Give the terminal its size before the cell begins, then let the driver go on."""
@@ -246,6 +303,8 @@ class Execution:
         return inspect
 
     def _feed(self, frame: Frame) -> None:
+        if self._stdin is not None:
+            self._stdin.printed(frame.data)
         self.output.feed("stderr" if frame.stream is Stream.STDERR else "stdout", frame.data)
 
 

@@ -67,8 +67,9 @@ class Ladder:
                 return alive
             if self.skipped.is_set():
                 return alive
-            if signaller.leader not in alive:
+            if signaller.leader not in alive or ended.done():
                 # Started with & in a shell, they ignore SIGINT and would make everybody wait.
+                # A leader that is alive all the same has no more to do than to wait for them.
                 deadline = min(deadline, loop.time() + _ORPHAN_GRACE)
 
     async def _pause(self, ended: asyncio.Task[object], seconds: float) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from dexec_kernel.cells.guardian import Guardians
 from dexec_kernel.cells.session import Session
 from dexec_kernel.cells.shell import Shell
 
@@ -9,7 +12,8 @@ from dexec_kernel.cells.shell import Shell
 class Memory:
     """What is found out once, and not with every cell."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps_background: Callable[[], bool] = lambda: False) -> None:
+        self.guardians = Guardians(keeps_background)
         self.shells: dict[str, Shell] = {}
         self.session = Session()
         #: False where a proxy before the engine drops the upgrade that stdin needs.

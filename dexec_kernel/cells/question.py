@@ -10,6 +10,7 @@ from importlib import resources
 from dexec_kernel.cells.backend import Backend
 from dexec_kernel.cells.marks import new_mark
 from dexec_kernel.cells.memory import Memory
+from dexec_kernel.cells.options import CellOptions
 from dexec_kernel.cells.shell import Shell
 from dexec_kernel.engine.frames import Stream
 from dexec_kernel.engine.models import ExecConfig
@@ -18,6 +19,7 @@ from dexec_kernel.engine.models import ExecConfig
 _TIMEOUT = 5.0
 #: In bytes: an answer is never as long as this.
 _MAX_SIZE = 4 * 1024 * 1024
+_AS_THE_CONTAINER = CellOptions()
 
 
 async def ask(
@@ -26,11 +28,14 @@ async def ask(
     memory: Memory,
     script: str,
     arguments: Sequence[str],
+    *,
+    options: CellOptions = _AS_THE_CONTAINER,
 ) -> str | None:
     """Run a script that prints its answer between two marks; return that, None for no answer.
 
     ``script`` is a file of this package; the mark comes first of its arguments. An image without
-    a shell gives no answer. Raises what the engine's verbs raise.
+    a shell gives no answer. The user of ``options`` runs it, as privileged as they say: only then
+    may it look at such a cell's processes. Raises what the engine's verbs raise.
     """
     for shell in memory.candidates(container_id):
         if shell is Shell.NONE:
@@ -38,7 +43,8 @@ async def ask(
         mark = new_mark()
         name = f"dexec-{script.removesuffix('.sh')}"
         command = [shell.value, "-c", _text(script), name, mark, *arguments]
-        output = await _run(backend, container_id, ExecConfig(command), mark.encode())
+        config = ExecConfig(command, user=options.user, privileged=options.privileged)
+        output = await _run(backend, container_id, config, mark.encode())
         _, begun, rest = output.partition(mark.encode())
         if begun:
             memory.shells[container_id] = shell

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dexec_kernel.cells.backend import Backend
 from dexec_kernel.cells.command import Command, build_command, changes_session
 from dexec_kernel.cells.execution import Execution, StdinNotPassed
+from dexec_kernel.cells.guardian import Place
 from dexec_kernel.cells.interrupt import Ladder
 from dexec_kernel.cells.memory import Memory
 from dexec_kernel.cells.options import CellOptions
@@ -27,7 +28,8 @@ from dexec_kernel.cells.outcome import (
 from dexec_kernel.cells.output import Emit, Output, OutputLimits
 from dexec_kernel.cells.reasons import cause_of, why_gone
 from dexec_kernel.cells.shell import Shell
-from dexec_kernel.cells.signals import SignalError, Signaller, find_signaller
+from dexec_kernel.cells.signals import SignalError, Signaller
+from dexec_kernel.cells.stdin import Stdin
 from dexec_kernel.engine.answers import (
     container_not_found,
     container_not_running,
@@ -68,7 +70,7 @@ class CellRun:
     ``emit`` gets the output, ``changed`` is called when more is known, which
     :meth:`snapshot` returns. ``interrupt_grace`` is in seconds, for each step; ``limits`` say how
     much of the output goes where. ``console_size`` is that of a terminal, where ``options`` ask
-    for one.
+    for one; ``stdin`` asks for input, None where nobody can be asked.
     """
 
     def __init__(
@@ -84,13 +86,16 @@ class CellRun:
         limits: OutputLimits = _DEFAULT_LIMITS,
         options: CellOptions = _DEFAULT_OPTIONS,
         console_size: ConsoleSize = DEFAULT_CONSOLE_SIZE,
+        stdin: Stdin | None = None,
     ) -> None:
         self._backend = backend
         self._container = container
         self._source = source
         self._memory = memory
         self._options = options
+        self._user = options.user or container.user
         self._console_size = console_size
+        self._stdin = stdin
         self._notes: list[str] = []
         self._emit = emit
         self._changed = changed
@@ -201,7 +206,7 @@ class CellRun:
             exit_reason=reason,
             started=self._started,
             duration=time.monotonic() - self._clock if duration is None else duration,
-            user=self._options.user or self._container.user or "root",
+            user=self._user or "root",
             cwd=execution.cwd or self._options.workdir or self._container.working_dir or "/",
             output_bytes=execution.output.total_bytes,
             note="; ".join(notes),
@@ -266,7 +271,10 @@ class CellRun:
     async def _run_to_end_or_background(self, command: Command) -> ExecInspect | None:
         """Run the command; return None when only its background processes are left."""
         execution = self._execution
-        self._rest = asyncio.create_task(execution.run(command))
+        place = Place(self._container.id, self._shell or Shell.NONE, self._user)
+        work = execution.run(command)
+        guarded = self._memory.guardians.beside(work, self._backend, place, execution)
+        self._rest = asyncio.create_task(guarded)
         waiting = asyncio.create_task(execution.backgrounded.wait())
         try:
             await asyncio.wait({self._rest, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -289,6 +297,7 @@ class CellRun:
             self._memory.session.state(self._container.id),
             stdin_passes=self._memory.stdin_passes,
             console_size=self._console_size,
+            may_ask=self._stdin is not None,
         )
 
     def _take_over(self) -> None:
@@ -310,12 +319,15 @@ class CellRun:
             output=Output(self._emit, self._limits),
             changed=self._changed,
             running=self._running,
+            stdin=self._stdin,
         )
 
     # --- the interrupt ------------------------------------------------------------------------
 
     async def _end(self, work: asyncio.Task[Outcome]) -> Outcome:
         """End a cell that was interrupted, or that has had its time."""
+        if self._stdin is not None:
+            self._stdin.close()
         seconds = self._options.timeout
         if self._interrupted.is_set() or seconds is None:
             return await self._interrupt(work)
@@ -341,20 +353,16 @@ class CellRun:
             pids = ", ".join(map(str, sorted(ended.survivors)))
             note = f"these processes could not be ended: {pids}"
         else:
-            await asyncio.wait({work}, timeout=_STREAM_END_TIMEOUT)
-            if not work.done():
+            # The work is done early where background processes keep the stream open.
+            ending = {work, self._rest or work}
+            await asyncio.wait(ending, timeout=_STREAM_END_TIMEOUT)
+            if not all(task.done() for task in ending):
                 with suppress(EngineError):
                     await execution.learn_exit_code()
         return Interrupted(f"SIG{ended.signal}", note)
 
     def _signaller(self) -> Signaller:
-        return find_signaller(
-            self._backend,
-            self._container.id,
-            self._shell or Shell.NONE,
-            inner_pid=self._execution.inner_pid,
-            pid=self._execution.pid,
-        )
+        return self._execution.signaller(self._shell or Shell.NONE, self._user)
 
     async def _has_begun(self, work: asyncio.Task[Outcome]) -> bool:
         """Wait until the command runs; return False when it does not, or has already ended.

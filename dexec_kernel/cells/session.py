@@ -9,7 +9,14 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+
+from dexec_kernel.cells.environment import (
+    alias_names,
+    exported_values,
+    function_names,
+    variable_names,
+)
 
 #: In characters, of four bytes at most: one environment entry takes 131,071 bytes.
 _PART_SIZE = 30_000
@@ -38,12 +45,17 @@ class ShellState:
     """The state of a container's shell between two cells.
 
     ``script`` is evaluated before a cell is read, ``options`` in front of the cell's own text, on
-    one line. Neither is for people's eyes: they hold the values of variables.
+    one line. Neither is for people's eyes: they hold the values of variables. ``exported`` are the
+    environment variables, the others the names of what the shell has.
     """
 
     script: bytes
     options: str
     folder: str
+    exported: Mapping[str, str] = field(default_factory=dict, repr=False)
+    variables: frozenset[str] = frozenset()
+    functions: frozenset[str] = frozenset()
+    aliases: frozenset[str] = frozenset()
 
     def environment(self) -> dict[str, str]:
         """Return what hands the state to the driver, but for the folder."""
@@ -87,6 +99,13 @@ class Session:
         self._states[container_id] = state
         return ""
 
+    def set_variable(self, container_id: str, name: str, value: str) -> None:
+        """Export a variable to the cells that follow."""
+        state = self._states.get(container_id) or ShellState(b"", "", "")
+        line = f"\nexport {name}={shlex.quote(value)}".encode()
+        exported = {**state.exported, name: value}
+        self._states[container_id] = replace(state, script=state.script + line, exported=exported)
+
     def reset(self, container_id: str) -> None:
         """Forget the state: the next cell begins as the container has it."""
         self._states.pop(container_id, None)
@@ -106,7 +125,15 @@ def _put_together(handover: Mapping[str, bytes], env_names: Iterable[str]) -> Sh
         _aliases(handover["aliases"]),
     ]
     folder = handover["folder"].decode("utf-8", "replace")
-    return ShellState(b"\n".join(lines), _options(handover["options"]), folder)
+    return ShellState(
+        b"\n".join(lines),
+        _options(handover["options"]),
+        folder,
+        exported_values(variables),
+        variable_names(variables),
+        function_names(handover.get("functions", b"")),
+        alias_names(handover["aliases"]),
+    )
 
 
 def _aliases(printed: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import Enum
 from functools import cache
 from importlib import resources
@@ -92,12 +93,23 @@ def driver_arguments(source: str) -> list[str]:
     return parts
 
 
-def signal_command(shell: Shell, signal: str, leader: int) -> list[str]:
+def signal_command(
+    shell: Shell, signal: str, leader: int, known: Mapping[int, int] | None = None
+) -> list[str]:
     """Return the command that sends ``signal`` ("INT", or "0" for none) to what a cell started.
 
-    It prints the PIDs of what is alive. ``leader`` is the PID of the cell inside the container.
+    It prints who is alive, as PID:START. ``leader`` is the PID of the cell inside the container;
+    ``known`` are those that an earlier call has printed, each with its start time.
     """
-    return [shell.value, "-c", script_text("signal.sh"), "dexec-signal", signal, str(leader)]
+    script = f"{script_text('reach.sh')}\n{script_text('signal.sh')}"
+    processes = [f"{pid}:{start}" for pid, start in (known or {}).items()]
+    return [shell.value, "-c", script, "dexec-signal", signal, str(leader), *processes]
+
+
+def guardian_command(shell: Shell) -> list[str]:
+    """Return the command that ends the cells that it is told of when its stdin ends."""
+    script = f"{script_text('reach.sh')}\n{script_text('guardian.sh')}"
+    return [shell.value, "-c", script, "dexec-guardian"]
 
 
 def command_line(source: str) -> list[str]:

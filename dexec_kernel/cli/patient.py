@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import grp
 import shlex
-import stat
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
 
 from dexec_kernel.cells.memory import Memory
 from dexec_kernel.cells.outcome import Exited, Failed, Outcome, Snapshot, describe_exit
@@ -16,7 +13,7 @@ from dexec_kernel.cells.shell import Shell
 from dexec_kernel.cells.text import Piece
 from dexec_kernel.cli.findings import Finding, Status
 from dexec_kernel.engine.client import NEWEST_API, EngineClient
-from dexec_kernel.engine.endpoint import Endpoint, find_endpoint, probe, well_known_endpoints
+from dexec_kernel.engine.endpoint import Endpoint, find_endpoint, probe
 from dexec_kernel.engine.errors import (
     CommandNotStarted,
     ContainerNotFound,
@@ -25,6 +22,7 @@ from dexec_kernel.engine.errors import (
 )
 from dexec_kernel.engine.lookup import COMPOSE_PREFIX, find_container
 from dexec_kernel.engine.models import ContainerInspect, Ping
+from dexec_kernel.engine.permission import permission_fix
 
 _VARIABLE = "DEXEC_CONTAINER"
 #: Prints the user's number where the image has an `id`, and succeeds in any shell.
@@ -84,8 +82,7 @@ class Patient:
         try:
             self._endpoint = await asyncio.to_thread(find_endpoint, self._environ)
         except EngineUnavailable as error:
-            fix = await asyncio.to_thread(_denied_fix, self._environ)
-            return Finding("endpoint", Status.FAILED, error.message, fix or error.advice)
+            return Finding("endpoint", Status.FAILED, error.message, error.advice)
         message = f"{self._endpoint.url}, from {self._endpoint.source}"
         return Finding("endpoint", Status.OK, message)
 
@@ -235,30 +232,3 @@ class Patient:
         user, number = self._snapshot.user or "unknown", self._printed.strip()
         who = f"{user} (uid {number})" if number.isdigit() and number != user else user
         return Finding("user", Status.OK, f"{who}, in the folder {self._snapshot.cwd}")
-
-
-def _denied_fix(environ: Mapping[str, str]) -> str:
-    """Return what lets this user use the first well-known socket that is denied, if one is."""
-    for endpoint in well_known_endpoints(environ):
-        if "permission" in probe(endpoint):
-            return permission_fix(endpoint.path)
-    return ""
-
-
-def permission_fix(path: str) -> str:
-    """Return the command that lets this user use the engine's socket."""
-    try:
-        info = Path(path).stat()
-        group = grp.getgrgid(info.st_gid).gr_name
-        for_group = bool(info.st_mode & stat.S_IWGRP)
-    except (KeyError, OSError):
-        # Not even the folder may be entered, or the group has no name here.
-        group, for_group = "docker", True
-    if group == "root" or not for_group:
-        return (
-            "The socket is for root alone. Use an engine of your own:"
-            " systemctl --user start podman.socket"
-        )
-    return (
-        f'sudo usermod -aG {group} "$USER"  # then log in again, or in this shell: newgrp {group}'
-    )

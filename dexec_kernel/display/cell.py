@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from dexec_kernel.cells.outcome import Snapshot
+from dexec_kernel.cells.stdin import Stdin
 from dexec_kernel.display.bar import bar_html, bar_text
 from dexec_kernel.display.record import MIME_TYPE, record_of
 
@@ -65,10 +66,12 @@ class CellDisplay:
         if self._mode is not Mode.OFF and not self._shown:
             self._send(self._static_data())
 
-    def update(self) -> None:
-        """Bring a live bar up to date."""
+    def update(self, stdin: Stdin | None = None) -> None:
+        """Bring a live bar up to date; while ``stdin`` asks, with a button that ends the input."""
         if self._widget is not None:
             self._widget.update(bar_html(self._snapshot()))
+            if stdin is not None:
+                self._widget.offer_eof(stdin.end if stdin.is_asking else None)
 
     def keep_alive(self) -> None:
         """Show that the cell has ended and its background processes have not."""

@@ -29,16 +29,9 @@ class LiveBar:
                 flex="1 1 auto", min_width="0", height=_HEIGHT, margin="0", overflow="hidden"
             ),
         )
-        self._button = ipywidgets.Button(
-            description="Interrupt",
-            icon="stop",
-            tooltip="End this cell's processes in the container",
-            layout=ipywidgets.Layout(
-                width="auto", height=_HEIGHT, margin="0 0 0 8px", padding="0 8px", flex="0 0 auto"
-            ),
-            style=ipywidgets.ButtonStyle(font_size="12px"),
-        )
-        self._button.add_class(_BUTTON_CLASS)
+        self._button = _button("Interrupt", "stop", "End this cell's processes in the container")
+        self._eof: ipywidgets.Button | None = None
+        self._on_eof: Callable[[], None] | None = None
         self._button.on_click(lambda _button: self._interrupt(on_interrupt))
         self._box = ipywidgets.HBox(
             [self._html, self._button],
@@ -59,14 +52,44 @@ class LiveBar:
         self._button.description = "Stop"
         self._button.tooltip = "End the background processes that this cell has started"
 
+    def offer_eof(self, on_eof: Callable[[], None] | None) -> None:
+        """Show a button that ends the cell's input, or with None hide it."""
+        self._on_eof = on_eof
+        if on_eof is None and self._eof is None:
+            return
+        if self._eof is None:
+            self._eof = _button("EOF", "sign-out", "End the input of this cell, as Ctrl-D does")
+            self._eof.on_click(lambda _button: self._end_input())
+            self._box.children = (self._html, self._eof, self._button)
+        self._eof.layout.display = None if on_eof is not None else "none"
+
     def close(self) -> None:
         """Close every model of the bar, in the kernel and in the browser."""
-        for widget in (self._button, self._html, self._box):
+        eof = () if self._eof is None else (self._eof,)
+        for widget in (self._button, *eof, self._html, self._box):
             for model in (widget.layout, getattr(widget, "style", None), widget):
                 if model is not None:
                     model.close()
+
+    def _end_input(self) -> None:
+        if self._on_eof is not None:
+            self._on_eof()
 
     def _interrupt(self, on_interrupt: Callable[[], None]) -> None:
         self._button.description = "Interrupting …"
         self._button.tooltip = "Press again for the next stronger signal at once"
         on_interrupt()
+
+
+def _button(description: str, icon: str, tooltip: str) -> ipywidgets.Button:
+    button = ipywidgets.Button(
+        description=description,
+        icon=icon,
+        tooltip=tooltip,
+        layout=ipywidgets.Layout(
+            width="auto", height=_HEIGHT, margin="0 0 0 8px", padding="0 8px", flex="0 0 auto"
+        ),
+        style=ipywidgets.ButtonStyle(font_size="12px"),
+    )
+    button.add_class(_BUTTON_CLASS)
+    return button

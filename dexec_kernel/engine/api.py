@@ -127,9 +127,10 @@ class JsonApi:
             # OSError: requests reports unreadable TLS files as it finds them.
             if isinstance(error, OSError) and self._tls_file_missing():
                 raise ConfigurationError(f"The TLS files cannot be used: {error}.") from error
+            cause = _innermost(error)
             raise EngineUnavailable(
-                f"The engine at {self._endpoint.url} cannot be reached: {_reason(error)}.",
-                advice=self._endpoint.advice,
+                f"The engine at {self._endpoint.url} cannot be reached: {_reason(cause)}.",
+                advice=self._endpoint.advice_on(cause),
             ) from error
         answer = Answer(response.status_code, response.headers, response.content)
         if answer.status >= _FIRST_ERROR_STATUS:
@@ -147,15 +148,18 @@ class JsonApi:
         return any(file is not None and not file.is_file() for file in files)
 
 
-def _reason(error: BaseException) -> str:
-    """Return the words of the innermost cause; requests wraps it three or four times."""
+def _innermost(error: BaseException) -> BaseException:
+    """Return the innermost cause; requests wraps it three or four times."""
     cause: BaseException = error
     while True:
         inner = cause.__cause__ or cause.__context__
         inner = inner or next((a for a in cause.args if isinstance(a, BaseException)), None)
         if inner is None:
-            break
+            return cause
         cause = inner
+
+
+def _reason(cause: BaseException) -> str:
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror
     return str(cause) or type(cause).__name__

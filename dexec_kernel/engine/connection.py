@@ -16,6 +16,7 @@ import h11
 from dexec_kernel.engine.answers import error_of, message_of
 from dexec_kernel.engine.errors import EngineUnavailable, ProtocolError, StreamCutOff
 from dexec_kernel.engine.frames import Decoder, Frame, FrameDecoder, RawDecoder
+from dexec_kernel.engine.http_events import next_event
 from dexec_kernel.engine.transport import ByteStream
 
 _SWITCHING_PROTOCOLS, _OK = 101, 200
@@ -62,7 +63,7 @@ class HijackedConnection:
         # In one write, and nothing after it: what follows before the answer is lost.
         events = (request, h11.Data(data=body), h11.EndOfMessage())
         await self._stream.write(b"".join(self._http.send(event) or b"" for event in events))
-        answer = await self._next_event()
+        answer = await next_event(self._http, self._stream)
         if isinstance(answer, h11.InformationalResponse):
             if answer.status_code != _SWITCHING_PROTOCOLS:
                 raise ProtocolError(f"The engine answered {answer.status_code} to an exec start.")
@@ -82,7 +83,7 @@ class HijackedConnection:
         request = h11.Request(method="GET", target=target, headers=[("Host", host)])
         events = (request, h11.EndOfMessage())
         await self._stream.write(b"".join(self._http.send(event) or b"" for event in events))
-        answer = await self._next_event()
+        answer = await next_event(self._http, self._stream)
         if not isinstance(answer, h11.Response):
             raise ProtocolError("The engine did not answer the GET with a response.")
         if answer.status_code != _OK:
@@ -164,31 +165,14 @@ class HijackedConnection:
             return data
         if self.upgraded:
             return await self._stream.read()
-        event = await self._next_event()
+        event = await next_event(self._http, self._stream)
         return bytes(event.data) if isinstance(event, h11.Data) else b""
-
-    async def _next_event(self) -> h11.Event | type[h11.PAUSED | h11.NEED_DATA]:
-        data: bytes | None = None
-        state = self._http.their_state
-        try:
-            while (event := self._http.next_event()) is h11.NEED_DATA:
-                data = await self._stream.read()
-                self._http.receive_data(data)
-        except h11.RemoteProtocolError as error:
-            if data == b"" and state is h11.SEND_RESPONSE:
-                raise EngineUnavailable(
-                    "The engine closed the connection without an answer."
-                ) from error
-            if data == b"":
-                raise StreamCutOff("The engine's stream ended inside a chunk of HTTP.") from error
-            raise ProtocolError(f"The engine's answer is not HTTP: {error}.") from error
-        return event
 
     async def _error_body(self) -> bytes:
         body = b""
         while len(body) < _MAX_ERROR_BODY:
             try:
-                event = await self._next_event()
+                event = await next_event(self._http, self._stream)
             except ProtocolError:
                 break  # The status says enough.
             if not isinstance(event, h11.Data):

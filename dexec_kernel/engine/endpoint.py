@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from dexec_kernel.engine.contexts import Context, current_context_name, read_context
 from dexec_kernel.engine.errors import ConfigurationError, EngineUnavailable
+from dexec_kernel.engine.permission import permission_fix
 
 PORT, TLS_PORT = 2375, 2376
 _PROBE_TIMEOUT = 2.0
@@ -68,6 +69,12 @@ class Endpoint:
     def advice(self) -> str:
         """What to do when nothing answers here."""
         return f"The address comes from {self.source}. {HOW_TO_START}"
+
+    def advice_on(self, error: BaseException) -> str:
+        """What to do when ``error`` keeps us from connecting: advice, or how to be let in."""
+        if self.is_unix and isinstance(error, OSError) and error.errno == errno.EACCES:
+            return f"The address comes from {self.source}. {permission_fix(self.path)}"
+        return self.advice
 
 
 def parse_host(url: str, *, source: str, tls: TlsConfig | None = None) -> Endpoint:
@@ -126,19 +133,17 @@ def find_endpoint(environ: Mapping[str, str] | None = None) -> Endpoint:
     if named is not None:
         return named
     tried: list[str] = ["DOCKER_HOST and DOCKER_CONTEXT: not set", "docker context: none in use"]
+    denied = ""
     for endpoint in well_known_endpoints(env):
         fault = probe(endpoint)
         if not fault:
             return endpoint
         tried.append(f"{endpoint.path}: {fault}")
-    denied = any("permission" in line for line in tried)
+        if "permission" in fault:
+            denied = denied or endpoint.path
     raise EngineUnavailable(
         "No container engine was found. Tried:\n" + "\n".join(f"  - {line}" for line in tried),
-        advice=(
-            "Your user may not use the socket: `sudo usermod -aG docker $USER`, then log in again."
-            if denied
-            else HOW_TO_START
-        ),
+        advice=permission_fix(denied) if denied else HOW_TO_START,
     )
 
 

@@ -17,7 +17,8 @@ import h11
 
 from dexec_kernel.engine import answers
 from dexec_kernel.engine.endpoint import Endpoint
-from dexec_kernel.engine.errors import EngineUnavailable, ProtocolError, StreamCutOff
+from dexec_kernel.engine.errors import EngineUnavailable, ProtocolError
+from dexec_kernel.engine.http_events import next_event
 from dexec_kernel.engine.transport import ByteStream, open_stream
 
 #: In seconds: to connect; and for the head of an answer, once the request is sent.
@@ -85,7 +86,7 @@ class Exchange:
 
         Raises :class:`StreamCutOff` when it ends too early, :class:`EngineUnavailable`.
         """
-        while isinstance(event := await self._next_event(), h11.Data):
+        while isinstance(event := await next_event(self._http, self._stream), h11.Data):
             yield bytes(event.data)
 
     async def error_message(self) -> str:
@@ -125,29 +126,12 @@ class Exchange:
     async def _read_head(self, *, timeout: float | None) -> None:  # noqa: ASYNC109 -- none while we send
         try:
             async with asyncio.timeout(timeout):
-                event = await self._next_event()
+                event = await next_event(self._http, self._stream)
                 while isinstance(event, h11.InformationalResponse):
-                    event = await self._next_event()
+                    event = await next_event(self._http, self._stream)
         except TimeoutError as error:
             raise answers.no_answer(self._endpoint, ANSWER_TIMEOUT, self._what) from error
         if not isinstance(event, h11.Response):
             raise ProtocolError("The engine closed the connection instead of answering.")
         self.status = event.status_code
         self.headers = {name.decode(): value.decode("latin-1") for name, value in event.headers}
-
-    async def _next_event(self) -> h11.Event | type[h11.PAUSED | h11.NEED_DATA]:
-        data: bytes | None = None
-        state = self._http.their_state
-        try:
-            while (event := self._http.next_event()) is h11.NEED_DATA:
-                data = await self._stream.read()
-                self._http.receive_data(data)
-        except h11.RemoteProtocolError as error:
-            if data == b"" and state is h11.SEND_RESPONSE:
-                raise EngineUnavailable(
-                    "The engine closed the connection without an answer."
-                ) from error
-            if data == b"":
-                raise StreamCutOff("The engine's answer ended too early.") from error
-            raise ProtocolError(f"The engine's answer is not HTTP: {error}.") from error
-        return event

@@ -199,7 +199,8 @@ class ContainerInspect:
     """What the engine knows of one container.
 
     ``user`` and ``working_dir`` are those of its configuration, empty where it has none; with a
-    ``tty`` its streams are one, without frames.
+    ``tty`` its streams are one, without frames. Its process has a stdin with ``open_stdin``, which
+    ``stdin_once`` closes when the first client that was attached to it leaves.
     """
 
     id: str
@@ -213,6 +214,8 @@ class ContainerInspect:
     labels: Mapping[str, str]
     env_names: tuple[str, ...] = ()
     tty: bool = False
+    open_stdin: bool = False
+    stdin_once: bool = False
 
     @classmethod
     def from_json(cls, body: Json) -> ContainerInspect:
@@ -231,6 +234,8 @@ class ContainerInspect:
                 labels=dict(config.get("Labels") or {}),
                 env_names=tuple(str(entry).partition("=")[0] for entry in config.get("Env") or ()),
                 tty=bool(config.get("Tty")),
+                open_stdin=bool(config.get("OpenStdin")),
+                stdin_once=bool(config.get("StdinOnce")),
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ProtocolError(

@@ -71,7 +71,7 @@ async def open_stream(endpoint: Endpoint, *, timeout: float) -> ByteStream:  # n
         _close(sock)
         raise EngineUnavailable(
             f"The engine at {endpoint.url} cannot be reached: {_reason(error)}.",
-            advice=endpoint.advice,
+            advice=endpoint.advice_on(error),
         ) from error
     except BaseException:
         _close(sock)

@@ -15,7 +15,7 @@ _line = re.compile(r"[ \t]*(?P<sign>%%?[A-Za-z_][\w.-]*)(?P<rest>\??\??(?:[ \t].
 _option_line = re.compile(r"^ +(-.*?)(?:  |$)", re.MULTILINE)
 _option = re.compile(r"(?<!\S)--?\w[\w-]*")
 _last_word = re.compile(r"\S*\Z")
-_TAKES_CONTAINER = frozenset({"%container"})
+_TAKES_CONTAINER = frozenset({"%container", "%attach"})
 _CONTAINER_OPTIONS = frozenset({"-c", "--container"})
 
 

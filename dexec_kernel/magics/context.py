@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Protocol
 
+from dexec_kernel.cells.memory import Memory
 from dexec_kernel.cells.outcome import Snapshot
 from dexec_kernel.cells.shell import Shell
 from dexec_kernel.engine.client import EngineClient
@@ -32,7 +33,8 @@ class MagicContext:
     """One cell's magics share it. ``interrupted`` is set when the user interrupts the cell.
 
     A handler is cancelled on an interrupt, so that it needs the event only to end in its own way.
-    ``shells`` has, by container id, those that are known; ``last`` is the last cell that ran.
+    ``shells`` has, by container id, those that are known; ``last`` is the last cell that ran,
+    ``memory`` what cells have left.
     """
 
     settings: Settings
@@ -40,6 +42,7 @@ class MagicContext:
     publish: Publish
     shells: Mapping[str, Shell] = field(default_factory=dict)
     last: Snapshot | None = None
+    memory: Memory = field(default_factory=Memory)
     interrupted: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def client(self) -> EngineClient:

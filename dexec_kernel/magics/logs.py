@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import json
 import re
 import time
 from argparse import Namespace
 from datetime import datetime
 
 from dexec_kernel.cells.option_parser import MagicParser
-from dexec_kernel.cells.text import Coalescer, Piece
-from dexec_kernel.engine.connection import HijackedConnection
 from dexec_kernel.magics.context import MagicContext
+from dexec_kernel.magics.live import LIMIT, Ending, print_stream
 from dexec_kernel.magics.registry import Magic
 
 #: In lines: what is shown where nothing else is asked for.
 DEFAULT_TAIL = 1000
-#: In bytes of JSON: a notebook with more than this in one output becomes hard to use.
-LIMIT = 2 * 1024 * 1024
 
 _ALL = "all"
 #: Seconds; from here on a bare number is a time and not a duration.
@@ -41,45 +36,13 @@ async def _logs(context: MagicContext, arguments: Namespace) -> None:
         since=arguments.since,
     )
     try:
-        if not await _print(connection, context):
+        if await print_stream(connection, context) is Ending.FULL:
             context.write(
                 f"\n%logs stops here, after {LIMIT // 1024 // 1024} MiB; see --tail and --since.\n",
                 "stderr",
             )
     finally:
         connection.close()
-
-
-async def _print(connection: HijackedConnection, context: MagicContext) -> bool:
-    """Print to the end of the stream; return False where there was too much of it."""
-    loop = asyncio.get_running_loop()
-    text = Coalescer()
-    room = LIMIT
-    reading = asyncio.ensure_future(connection.read())
-    try:
-        while True:
-            due = text.due_at()
-            wait = None if due is None else max(0.0, due - loop.time())
-            await asyncio.wait({reading}, timeout=wait)
-            frames = reading.result() if reading.done() else None
-            for frame in frames or ():
-                text.feed(frame.stream.name.lower(), frame.data)
-            pieces = text.finish() if frames == [] else text.take(loop.time())
-            for piece in pieces:
-                if (room := room - _size(piece)) < 0:
-                    return False
-                context.write(piece.text, piece.stream)
-            if frames == []:
-                return True
-            if frames is not None:
-                reading = asyncio.ensure_future(connection.read())
-    finally:
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
-
-
-def _size(piece: Piece) -> int:
-    return len(json.dumps(piece.text, ensure_ascii=False).encode())
 
 
 def _lines(text: str) -> int | str:

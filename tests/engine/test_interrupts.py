@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from dexec_kernel.cells import run as run_module
+from dexec_kernel.cells import execution as execution_module
 from dexec_kernel.cells.memory import Memory
 from dexec_kernel.cells.outcome import Exited, Interrupted, State
 from dexec_kernel.cells.signals import SignalError
@@ -175,6 +175,6 @@ async def test_without_a_shell_and_from_another_machine_the_note_says_so(
     cell = Cell(client, noshell, "sleep 0.5", memory=memory)
     task = await cell.begin()
     await cell.known()
-    monkeypatch.setattr(run_module, "find_signaller", unreachable)
+    monkeypatch.setattr(execution_module, "find_signaller", unreachable)
     cell.run.interrupt()
     assert await task == Interrupted("", "the processes may go on: from elsewhere")

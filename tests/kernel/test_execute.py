@@ -126,7 +126,8 @@ def test_a_long_cell_is_not_cut(kernel):
 
 
 def test_a_cell_is_a_process_of_its_own_without_stdin(kernel):
-    first, second = kernel.run("echo $$; cat"), kernel.run("echo $$; cat")
+    code = "echo $$; cat"
+    first, second = (kernel.run(code, allow_stdin=False) for _ in range(2))
     assert first.text() != second.text()
     assert first.record["pid"] != second.record["pid"]
 

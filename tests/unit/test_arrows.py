@@ -17,13 +17,15 @@ ARROWS = {
     "picker": {"engine"},
     "magics": {"cells", "display", "engine"},
     "history": set(),
+    "input": {"cells"},
     "language": {"magics", "cells", "engine"},
     "settings": {"cells", "display", "engine"},
     "messages": {"cells", "display"},
     "background": {"cells", "display", "engine"},
     "widgets": set(),
     "kernel": {
-        *("settings", "messages", "background", "widgets", "history", "language", "magics"),
+        *("settings", "messages", "background", "widgets", "history", "input", "language"),
+        "magics",
         *("cells", "display", "engine", "__init__"),
     },
     "app": {"kernel", "settings"},
@@ -33,7 +35,7 @@ ARROWS = {
 }
 #: Who may import Jupyter: what talks to a front end, or writes what Jupyter reads.
 MAY_IMPORT_JUPYTER = {
-    *("kernel", "settings", "messages", "widgets", "history", "app", "display", "picker")
+    *("kernel", "settings", "messages", "widgets", "history", "input", "app", "display", "picker")
 }
 JUPYTER = {
     "IPython",

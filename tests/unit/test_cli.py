@@ -153,7 +153,7 @@ def test_ctrl_c_ends_it_at_once_although_the_engine_says_nothing(deaf):
 
 def test_an_engine_that_says_nothing_is_given_up(deaf, monkeypatch, capsys):
     monkeypatch.setattr("dexec_kernel.cli.session.PATIENCE", 0.3)
-    monkeypatch.setattr("dexec_kernel.engine.client.READ_TIMEOUT", 1.0)
+    monkeypatch.setattr("dexec_kernel.engine.calls.READ_TIMEOUT", 1.0)
     assert run(["list"]) == FAILED
     assert "did not answer within 0.3 s (listing the containers)" in capsys.readouterr().err
 

@@ -71,7 +71,7 @@ def test_a_left_over_socket(tmp_path, capsys, monkeypatch):
 
 def test_an_engine_that_says_nothing(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("dexec_kernel.cli.doctor.PATIENCE", 0.3)
-    monkeypatch.setattr("dexec_kernel.engine.client.READ_TIMEOUT", 1.0)
+    monkeypatch.setattr("dexec_kernel.engine.calls.READ_TIMEOUT", 1.0)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(f"{tmp_path}/none.sock")
         server.listen()
@@ -97,17 +97,6 @@ def test_a_well_known_socket_that_is_denied(capsys, monkeypatch, tmp_path):
     found = examined(capsys)
     assert "/var/run/docker.sock: permission denied" in found["endpoint"]["message"]
     assert "usermod" in found["endpoint"]["fix"] or "root alone" in found["endpoint"]["fix"]
-
-
-def test_the_sockets_group_is_the_one_to_join(tmp_path, monkeypatch):
-    path = tmp_path / "socket"
-    path.touch()
-    path.chmod(0o660)
-    named = type("Group", (), {"gr_name": "engines"})
-    monkeypatch.setattr(patient.grp, "getgrgid", lambda _number: named)
-    assert patient.permission_fix(str(path)).startswith('sudo usermod -aG engines "$USER"')
-    path.chmod(0o600)
-    assert "root alone" in patient.permission_fix(str(path))
 
 
 def test_requirements_for_extras_are_none_of_ours():

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from dexec_kernel.engine import client as client_module
+from dexec_kernel.engine import calls as calls_module
 from dexec_kernel.engine.errors import (
     ConfigurationError,
     ContainerNotFound,
@@ -83,7 +83,7 @@ async def test_answer_that_makes_no_sense(engine, client, call, body):
 
 @pytest.mark.parametrize("call", ALL_CALLS)
 async def test_engine_that_does_not_answer_in_time(engine, monkeypatch, call):
-    monkeypatch.setattr(client_module, "READ_TIMEOUT", 0.1)
+    monkeypatch.setattr(calls_module, "READ_TIMEOUT", 0.1)
     async with engine.client(api_version="1.41") as client:
         engine.on(r"\w+ /v", stall)
         with pytest.raises(EngineUnavailable, match=r"did not answer within 0\.1 s"):
@@ -110,8 +110,8 @@ async def test_closed_client_says_so(engine, call):
 
 
 async def test_calls_that_wait_when_the_client_is_closed_fail(engine, monkeypatch):
-    monkeypatch.setattr(client_module, "_THREADS", 1)
-    monkeypatch.setattr(client_module, "READ_TIMEOUT", 0.3)
+    monkeypatch.setattr(calls_module, "_THREADS", 1)
+    monkeypatch.setattr(calls_module, "READ_TIMEOUT", 0.3)
     engine.on(r"\w+ /v", stall)
     client = engine.client(api_version="1.41")
     calls = [asyncio.create_task(look(client)) for _ in range(3)]

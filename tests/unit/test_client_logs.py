@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from dexec_kernel.engine import client as client_module
+from dexec_kernel.engine import calls as calls_module
 from dexec_kernel.engine.errors import (
     ContainerNotFound,
     ContainerNotRunning,
@@ -63,7 +63,7 @@ async def test_a_log_that_does_not_come(engine, client, reply, error):
 
 
 async def test_a_log_that_is_not_answered_in_time(engine, client, monkeypatch):
-    monkeypatch.setattr(client_module, "READ_TIMEOUT", 0.1)
+    monkeypatch.setattr(calls_module, "READ_TIMEOUT", 0.1)
     await client.api_version()
     engine.on(LOGS, stall)
     with pytest.raises(EngineUnavailable, match=r"within 0\.1 s \(container logs\)"):
@@ -71,7 +71,7 @@ async def test_a_log_that_is_not_answered_in_time(engine, client, monkeypatch):
 
 
 async def test_a_log_that_is_followed_may_be_silent_before_its_answer(engine, client, monkeypatch):
-    monkeypatch.setattr(client_module, "READ_TIMEOUT", 0.1)
+    monkeypatch.setattr(calls_module, "READ_TIMEOUT", 0.1)
     await client.api_version()
 
     async def slow(request, reader, writer):

@@ -109,7 +109,7 @@ async def test_skip_goes_on_to_the_next_signal_at_once():
 
 
 async def test_container_signaller_reads_the_list_and_does_not_wait_for_the_end_of_the_stream():
-    script = Script([out("17\n1"), err("noise 5\n"), out("8\n."), out("\n"), FOREVER])
+    script = Script([out("17:4\n1"), err("noise 5\n"), out("8:5\n."), out("\n"), FOREVER])
     backend = FakeBackend(script)
     signaller = ContainerSignaller(backend, "c", Shell.SH, LEADER, user="me")
     assert await asyncio.wait_for(signaller.send("INT"), 1) == {17, 18}

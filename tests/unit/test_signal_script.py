@@ -61,7 +61,7 @@ def send(shell: str, signal: str, leader: int) -> set[int]:
     *pids, last = done.stdout.splitlines()
     assert last == "."
     assert done.stderr == ""
-    return {int(pid) for pid in pids}
+    return {int(pid.partition(":")[0]) for pid in pids}
 
 
 @each_shell

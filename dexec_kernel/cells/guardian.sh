@@ -1,0 +1,31 @@
+# dexec-kernel: ends the long cells of a kernel that was killed. Follows reach.sh.
+#
+# Run as: SHELL -c THIS dexec-guardian
+# Is told on stdin, a line each: "add LEADER", "del LEADER", "end". End of file before "end" says
+# that the kernel is gone: then what those cells have started gets SIGTERM, a second later SIGKILL.
+exec 2>/dev/null
+leaders=' '
+while read -r verb number; do
+  case $verb in
+    add) leaders="$leaders$number " ;;
+    del)
+      case $leaders in
+        *" $number "*) leaders="${leaders%%" $number "*} ${leaders#*" $number "}" ;;
+      esac
+      ;;
+    end) exit 0 ;;
+  esac
+done
+# shellcheck disable=SC2154 # reach.sh sets it
+for number in $leaders; do
+  find_cell "$number"
+  eval "found_$number=\$found"
+  signal_found TERM
+done
+[ "$leaders" = ' ' ] || sleep 1
+for number in $leaders; do
+  eval "found=\$found_$number"
+  # shellcheck disable=SC2086,SC2154 # one by one; set above
+  find_cell "$number" $found
+  kill_found
+done

@@ -1,0 +1,189 @@
+"""How the engine is called: by one client, in the newest API version that both speak.
+
+JSON calls run in the client's own threads; streams are read by the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from urllib.parse import quote
+
+from dexec_kernel.engine import answers
+from dexec_kernel.engine.api import Answer, JsonApi
+from dexec_kernel.engine.connection import HijackedConnection
+from dexec_kernel.engine.endpoint import Endpoint
+from dexec_kernel.engine.errors import (
+    ApiVersionError,
+    ConfigurationError,
+    EngineUnavailable,
+    ProtocolError,
+)
+from dexec_kernel.engine.models import Ping
+from dexec_kernel.engine.transport import ByteStream, open_stream
+from dexec_kernel.engine.websocket import WebSocketConnection
+
+#: The newest API version that this client was written for, and the oldest that it speaks.
+NEWEST_API, OLDEST_API = "1.51", "1.24"
+
+#: In seconds: to connect; and for an answer, or its head where what follows is a stream.
+CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 60.0
+_THREADS = 8
+
+
+def version_tuple(version: str) -> tuple[int, ...]:
+    """Return ``"1.41"`` as ``(1, 41)``. Raises :class:`ConfigurationError`."""
+    try:
+        major, minor = version.lstrip("v").split(".")
+        return int(major), int(minor)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{version!r} is no API version; one looks like {NEWEST_API}."
+        ) from error
+
+
+class EngineCalls:
+    """What the verbs of :class:`client.EngineClient` stand on: its life, the version, the calls."""
+
+    def __init__(self, endpoint: Endpoint, *, api_version: str = "") -> None:
+        if api_version:
+            version_tuple(api_version)
+        self.endpoint = endpoint
+        self._pinned = api_version.lstrip("v")
+        self._negotiated = ""
+        self._negotiating = asyncio.Lock()
+        self._closed = False
+        self._api = JsonApi(endpoint, connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT)
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="dexec-engine")
+
+    async def aclose(self) -> None:
+        """Close what the client holds open. Calls that still wait for the engine fail."""
+        self._closed = True
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._api.close()
+
+    async def ping(self) -> Ping:
+        """Ask who is there (Go's ``Ping``). An engine that names no API version speaks 1.24."""
+        headers = (await self._in_thread(partial(self._api.request, "GET", "/_ping"))).headers
+        return Ping(
+            api_version=headers.get("Api-Version") or OLDEST_API,
+            os_type=headers.get("Ostype") or "linux",
+            server=headers.get("Server") or "",
+            is_podman="Libpod-Api-Version" in headers,
+        )
+
+    async def api_version(self) -> str:
+        """Return the API version that is spoken: the pinned one, or the newest both know.
+
+        Raises :class:`ApiVersionError` for an engine that is too old.
+        """
+        if self._pinned or self._negotiated:
+            return self._pinned or self._negotiated
+        async with self._negotiating:
+            if not self._negotiated:
+                offered = (await self.ping()).api_version
+                try:
+                    newest = version_tuple(offered)
+                except ConfigurationError as error:
+                    raise ProtocolError(
+                        f"The engine says that it speaks API {offered!r}."
+                    ) from error
+                if newest < version_tuple(OLDEST_API):
+                    raise ApiVersionError(
+                        f"The engine speaks API {offered}; {OLDEST_API} or newer is needed."
+                    )
+                self._negotiated = min(offered, NEWEST_API, key=version_tuple)
+        return self._negotiated
+
+    @property
+    def _host(self) -> str:
+        return "docker" if self.endpoint.is_unix else self.endpoint.url[len("tcp://") :]
+
+    async def _open_stream(self) -> ByteStream:
+        return await open_stream(self.endpoint, timeout=CONNECT_TIMEOUT)
+
+    async def _begin(
+        self,
+        connection: HijackedConnection | WebSocketConnection,
+        request: Callable[[], Awaitable[None]],
+        what: str,
+        *,
+        bounded: bool = True,
+    ) -> None:
+        """Send a streaming request and read its answer's head; close when it fails.
+
+        ``bounded`` gives the answer ``READ_TIMEOUT`` seconds, else it may be as late as it likes.
+        """
+        try:
+            async with asyncio.timeout(READ_TIMEOUT if bounded else None):
+                await request()
+        except TimeoutError as error:
+            connection.close()
+            raise answers.no_answer(self.endpoint, READ_TIMEOUT, what) from error
+        except BaseException:
+            connection.close()
+            raise
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        body: object = None,
+        container: str = "",
+        exec_id: str = "",
+    ) -> Answer:
+        version = await self.api_version()
+        try:
+            return await self._in_thread(
+                partial(
+                    self._api.request,
+                    method,
+                    f"/v{version}{path}",
+                    params=params,
+                    body=body,
+                    container=container,
+                    exec_id=exec_id,
+                )
+            )
+        except ApiVersionError:
+            self._negotiated = ""  # Another engine has taken the place: ask it anew next time.
+            raise
+
+    async def _in_thread(self, call: Callable[[], Answer]) -> Answer:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        except RuntimeError as error:
+            if self._closed:
+                raise _closed() from error
+            raise
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._closed and task is not None and not task.cancelling():
+                raise _closed() from None  # The call was cancelled, and not who waits for it.
+            raise
+
+    async def _knows(self, version: str) -> bool:
+        return version_tuple(await self.api_version()) >= version_tuple(version)
+
+    async def _require(self, version: str, what: str) -> None:
+        if not await self._knows(version):
+            raise ApiVersionError(
+                f"API {version} or newer is needed for {what}; this engine speaks"
+                f" {await self.api_version()}.",
+                advice="Update the engine, or do without.",
+            )
+
+
+def _closed() -> EngineUnavailable:
+    return EngineUnavailable("The client of the engine was closed.")
+
+
+def path_segment(name: str, kind: str) -> str:
+    """Return a name as one segment of a path, whatever stands in it."""
+    if not name:
+        raise ConfigurationError(f"The name of the {kind} is empty.")
+    return quote(name, safe="")

@@ -1,0 +1,85 @@
+"""``%env`` and ``%reset``: what carries over from cell to cell."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from dexec_kernel.cells.describe import is_secret
+from dexec_kernel.cells.environment import exported_values
+from dexec_kernel.cells.magic_errors import CellSyntaxError
+from dexec_kernel.cells.option_parser import MagicParser
+from dexec_kernel.cells.question import ask
+from dexec_kernel.display.table import line_data, table_data
+from dexec_kernel.engine.lookup import require_running
+from dexec_kernel.magics.context import MagicContext
+from dexec_kernel.magics.registry import Magic
+
+#: Set by the shell itself, and of no interest.
+_OWN = frozenset({"OLDPWD", "PWD", "SHLVL", "_"})
+_HIDDEN = "(not shown: its name looks like that of a secret)"
+
+
+async def _env(context: MagicContext, arguments: Namespace) -> None:
+    container = await context.container()
+    for word in arguments.assignments:
+        name, equals, value = word.partition("=")
+        if not equals or not name.isidentifier() or not name.isascii():
+            raise CellSyntaxError(
+                f"%env: {word.partition('=')[0]!r} is no NAME=VALUE.",
+                advice=_parser_env().usage_line,
+            )
+        context.memory.session.set_variable(container.id, name, value)
+    if arguments.assignments:
+        return
+    require_running(container)
+    printed = await ask(await context.client(), container.id, context.memory, "environment.sh", ())
+    base = exported_values((printed or "").encode("utf-8", "surrogateescape"))
+    state = context.memory.session.state(container.id)
+    ours = dict(state.exported) if state is not None else dict(base)
+    if state is not None and not state.variables:  # Only %env has set something by now.
+        ours = {**base, **ours}
+    rows = [
+        (name, _shown(name, ours[name]) if name in ours else "(unset)")
+        for name in sorted({*base, *ours} - _OWN)
+        if base.get(name) != ours.get(name)
+    ]
+    if rows:
+        context.show(table_data(("Variable", "Value"), rows))
+    else:
+        context.show(line_data(["The environment is the container's own."]))
+
+
+def _shown(name: str, value: str) -> str:
+    return _HIDDEN if is_secret(name) else value
+
+
+async def _reset(context: MagicContext, _arguments: Namespace) -> None:
+    container = await context.container()
+    context.memory.session.reset(container.id)
+    context.show(line_data([f"Forgotten. The next cell in {container.name} begins afresh."]))
+
+
+def _parser_env() -> MagicParser:
+    parser = MagicParser(
+        "%env",
+        "Without a word: show where the session's environment differs from the container's own.\n"
+        "With NAME=VALUE: set a variable for the cells that follow. Values whose names look like\n"
+        "those of secrets are not shown.",
+    )
+    parser.add_argument("assignments", metavar="NAME=VALUE", nargs="*", help="what to set")
+    return parser
+
+
+MAGICS = (
+    Magic("env", "show or set the session's environment variables", _parser_env(), _env),
+    Magic(
+        "reset",
+        "forget folder, variables, functions and options",
+        MagicParser(
+            "%reset",
+            "Forget what cells have left in this container's session: folder, variables,\n"
+            "functions, aliases, options. Files and processes stay.",
+        ),
+        _reset,
+    ),
+)
