@@ -92,7 +92,10 @@ class Execution:
         connection = self._connection = await self._attach(command)
         try:
             if command.stdin is not None and not connection.upgraded:
-                raise StdinNotPassed("The engine was reached without an upgraded connection.")
+                raise StdinNotPassed(
+                    "Something between this kernel and the engine passes no stdin on.",
+                    advice="A terminal (-t) and a command with a body need it.",
+                )
             if command.mark:
                 streams = (Stream.STDOUT, Stream.STDERR)
                 self._scanners = {s: MarkScanner(command.mark, messages=_MESSAGES) for s in streams}

@@ -6,7 +6,12 @@ import signal
 from dataclasses import dataclass
 from enum import Enum
 
-from dexec_kernel.engine.errors import DexecError
+from dexec_kernel.engine.errors import (
+    CommandNotStarted,
+    ContainerNotRunning,
+    ContainerPaused,
+    DexecError,
+)
 
 _SIGNAL_BASE = 128
 _NOT_EXECUTABLE, _NOT_FOUND = 126, 127
@@ -117,3 +122,22 @@ def exit_reason(exit_code: int, *, cause: str = "") -> str:
 def describe_exit(exit_code: int, reason: str) -> str:
     """Return the words for an exit: ``exit code 137 (SIGKILL, out of memory)``."""
     return f"exit code {exit_code} ({reason})" if reason else f"exit code {exit_code}"
+
+
+def state_of(outcome: Outcome | None, *, is_begun: bool) -> State:
+    """Return the state that an outcome means; ``is_begun`` where the exec was created."""
+    match outcome:
+        case None:
+            return State.RUNNING
+        case Exited():
+            return State.EXITED
+        case Interrupted():
+            return State.INTERRUPTED
+        case TimedOut():
+            return State.TIMED_OUT
+        case Backgrounded():
+            return State.BACKGROUND
+        case Failed(error=CommandNotStarted() | ContainerNotRunning() | ContainerPaused()):
+            return State.NOT_STARTED
+        case Failed():
+            return State.LOST if is_begun else State.NOT_STARTED

@@ -21,9 +21,9 @@ from dexec_kernel.cells.outcome import (
     Interrupted,
     Outcome,
     Snapshot,
-    State,
     TimedOut,
     exit_reason,
+    state_of,
 )
 from dexec_kernel.cells.output import Emit, Output, OutputLimits
 from dexec_kernel.cells.reasons import cause_of, why_gone
@@ -196,7 +196,7 @@ class CellRun:
             reason = exit_reason(exit_code)
         duration = self._ended_after
         return Snapshot(
-            state=_state(outcome, is_begun=execution.exec_id is not None),
+            state=state_of(outcome, is_begun=execution.exec_id is not None),
             container=self._container.name,
             container_id=self._container.id,
             image=self._container.image,
@@ -252,6 +252,8 @@ class CellRun:
         try:
             inspect = await self._run_to_end_or_background(command)
         except StdinNotPassed:
+            if not self._memory.stdin_passes:
+                raise  # The command needs its stdin: there is no other way to run it.
             self._memory.stdin_passes = False
             return await self._try(shell)
         except CommandNotStarted as error:
@@ -379,21 +381,3 @@ class CellRun:
             return running.done() and not work.done()
         finally:
             running.cancel()
-
-
-def _state(outcome: Outcome | None, *, is_begun: bool) -> State:
-    match outcome:
-        case None:
-            return State.RUNNING
-        case Exited():
-            return State.EXITED
-        case Interrupted():
-            return State.INTERRUPTED
-        case TimedOut():
-            return State.TIMED_OUT
-        case Backgrounded():
-            return State.BACKGROUND
-        case Failed(error=CommandNotStarted() | ContainerNotRunning() | ContainerPaused()):
-            return State.NOT_STARTED
-        case Failed():
-            return State.LOST if is_begun else State.NOT_STARTED

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dexec_kernel.cells.memory import Memory
+from dexec_kernel.cells.options import CellOptions
 from dexec_kernel.cells.outcome import Outcome
 from dexec_kernel.cells.run import CellRun
 from dexec_kernel.cells.text import Piece
@@ -155,7 +156,11 @@ class Cell:
     """One cell that runs, and what came of it."""
 
     def __init__(
-        self, backend: FakeBackend, source: str = "true", memory: Memory | None = None
+        self,
+        backend: FakeBackend,
+        source: str = "true",
+        memory: Memory | None = None,
+        options: CellOptions | None = None,
     ) -> None:
         self.pieces: list[Piece] = []
         self.changes = 0
@@ -168,6 +173,7 @@ class Cell:
             emit=self.pieces.extend,
             changed=self._change,
             interrupt_grace=0.05,
+            options=options or CellOptions(),
         )
 
     def _change(self) -> None:

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from dexec_kernel.cells.memory import Memory
+from dexec_kernel.cells.options import CellOptions
 from dexec_kernel.cells.outcome import Exited, Failed, State
 from dexec_kernel.cells.run import NO_SHELL_NOTE
 from dexec_kernel.cells.shell import Shell
@@ -172,6 +173,14 @@ async def test_answer_200_runs_the_cell_again_by_arguments_and_only_once():
     assert [connection.sent for connection in backend.attached] == [b"", b""]
     assert backend.attached[0].closed
     assert cell.stdout == "1"
+
+
+async def test_a_terminal_behind_such_a_proxy_is_refused_and_not_tried_for_ever():
+    backend = FakeBackend(*(Script(upgraded=False) for _ in range(5)))
+    outcome = await Cell(backend, options=CellOptions(tty=True)).outcome()
+    assert isinstance(outcome, Failed)
+    assert "no stdin" in outcome.error.message
+    assert len(backend.configs) == 2
 
 
 async def test_answer_200_is_remembered():

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from tests.unit.local_shells import each_shell, signals
 
-Start = Callable[[str], subprocess.Popen[bytes]]
+Start = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
@@ -22,8 +23,8 @@ def start() -> Iterator[Start]:
     """Start a shell command that leads a session, as an exec does."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def run(source: str) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(["bash", "-c", source], start_new_session=True)
+    def run(source: str, **options: int) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(["bash", "-c", source], start_new_session=True, **options)
         started.append(process)
         return process
 
@@ -54,10 +55,9 @@ def wait_for(leader: int, count: int) -> set[int]:
     return found
 
 
-def send(shell: str, signal: str, leader: int) -> set[int]:
-    done = subprocess.run(
-        signals(shell, signal, leader), capture_output=True, check=True, timeout=10, text=True
-    )
+def send(shell: str, signal: str, leader: int, *known: str) -> set[int]:
+    command = [*signals(shell, signal, leader), *known]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=10, text=True)
     *pids, last = done.stdout.splitlines()
     assert last == "."
     assert done.stderr == ""
@@ -131,3 +131,26 @@ def test_strangers_are_left_alone(shell, start):
     send(shell, "KILL", mine.pid)
     wait_for(mine.pid, 0)
     assert members(other.pid) == others
+
+
+@each_shell
+def test_a_session_of_a_descendant_is_found_and_remembered(shell, start):
+    code = "import os, time; os.setsid(); print(os.getpid(), flush=True); time.sleep(60)"
+    process = start(f"{sys.executable} -c '{code}' >&2 & sleep 61; wait", stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    with process.stderr as stderr:
+        child = int(stderr.readline())
+    start_time = Path(f"/proc/{child}/stat").read_text().rpartition(") ")[2].split()[19]
+    try:
+        assert child in send(shell, "0", process.pid)
+        os.killpg(process.pid, 9)
+        process.wait()
+        assert send(shell, "0", process.pid) == set()
+        assert send(shell, "0", process.pid, f"{child}:1") == set()
+        assert send(shell, "KILL", process.pid, f"{child}:{start_time}") == {child}
+        deadline = time.monotonic() + 5
+        while send(shell, "0", process.pid, f"{child}:{start_time}"):
+            assert time.monotonic() < deadline
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, 9)

@@ -1,0 +1,142 @@
+"""Background processes keep nobody waiting, and end with the kernel."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from devtools import images
+
+RECORD = "application/vnd.dexec.exec+json"
+
+
+@pytest.fixture(params=[images.BUSYBOX, images.DEBIAN], ids=["busybox", "debian"])
+def own(request, start_kernel, run_container):
+    name = run_container(request.param)
+    return start_kernel(DEXEC_CONTAINER=name, DEXEC_STATUS_BAR="static"), name
+
+
+def took(kernel, code: str):
+    begin = time.monotonic()
+    result = kernel.run(code)
+    return time.monotonic() - begin, result
+
+
+def later(kernel, result, *, until, timeout: float = 15):
+    """Collect what still comes for a cell that has ended, until ``until`` says so."""
+    request = result.messages[0]["parent_header"]["msg_id"]
+    deadline = time.monotonic() + timeout
+    found = []
+    while not until(found):
+        assert time.monotonic() < deadline, found
+        message = kernel.client.get_iopub_msg(timeout=timeout)
+        if message["parent_header"].get("msg_id") == request:
+            found.append(message)
+    return found
+
+
+def records(messages) -> list[dict]:
+    return [
+        message["content"]["data"][RECORD]
+        for message in messages
+        if RECORD in message["content"].get("data", {})
+    ]
+
+
+def test_the_reply_does_not_wait_and_the_output_goes_on(own):
+    kernel, _ = own
+    seconds, result = took(kernel, "(sleep 1.5; echo late; echo oops >&2) & echo soon")
+    assert seconds < 1
+    assert result.reply["status"] == "ok"
+    assert result.text() == "soon\n"
+    assert result.record["state"] == "background"
+    assert result.record["exit_code"] is None
+    assert result.record["pid"] > 0
+    assert "live" in result.outputs[0]["data"]["text/plain"]
+    rest = later(
+        kernel, result, until=lambda found: any(r["exit_code"] == 0 for r in records(found))
+    )
+    text = {m["content"]["name"]: m["content"]["text"] for m in rest if m["msg_type"] == "stream"}
+    assert text == {"stdout": "late\n", "stderr": "oops\n"}
+    assert records(rest)[-1]["state"] == "exited"
+
+
+def test_the_exit_code_is_the_foregrounds(own):
+    kernel, _ = own
+    seconds, result = took(kernel, "sleep 1.5 & exit 3")
+    assert seconds < 1
+    assert result.reply["evalue"] == "exit code 3"
+    rest = later(
+        kernel, result, until=lambda found: any(r["exit_code"] == 3 for r in records(found))
+    )
+    assert records(rest)[-1]["state"] == "exited"
+
+
+def test_no_other_cell_waits(own):
+    kernel, _ = own
+    alone = min(took(kernel, "echo hi")[0] for _ in range(3))
+    for number in range(3):
+        took(kernel, f"sleep 20 & echo {number}")
+    beside = min(took(kernel, "echo hi")[0] for _ in range(3))
+    assert beside < alone + 0.5
+
+
+def test_state_carries_over_at_once(own):
+    kernel, _ = own
+    kernel.run("x=1; cd /proc; sleep 5 & true")
+    assert kernel.run("echo $x; pwd").text() == "1\n/proc\n"
+
+
+def test_a_process_that_closes_its_output_is_no_background(own):
+    kernel, _ = own
+    result = kernel.run("sleep 5 >/dev/null 2>&1 & echo done")
+    assert result.record["state"] == "exited"
+
+
+def test_they_end_with_the_kernel(own, gone):
+    kernel, name = own
+    kernel.run("sleep 100 & sleep 101 & echo")
+    kernel.manager.shutdown_kernel()
+    assert gone(name) == []
+
+
+def test_they_stay_when_asked_to(start_kernel, run_container, commands):
+    name = run_container()
+    kernel = start_kernel(DEXEC_CONTAINER=name, DEXEC_KEEP_BACKGROUND="1")
+    kernel.run("sleep 100 & echo")
+    kernel.manager.shutdown_kernel()
+    assert "sleep 100" in commands(name)
+
+
+def test_an_interrupt_of_the_next_cell_leaves_them_alone(own, commands):
+    kernel, name = own
+    kernel.run("sleep 100 & echo")
+
+    def interrupt(message):
+        if message["msg_type"] == "stream":
+            kernel.interrupt()
+
+    assert kernel.run("echo on; sleep 50", at=interrupt).reply["ename"] == "KeyboardInterrupt"
+    left = commands(name)
+    assert "sleep 100" in left
+    assert "sleep 50" not in left
+
+
+def test_the_button_stops_them(start_kernel, run_container, gone):
+    name = run_container()
+    kernel = start_kernel(DEXEC_CONTAINER=name)
+    result = kernel.run("sleep 100 & sleep 101 & echo")
+    [button] = [
+        content["comm_id"]
+        for content in result.of("comm_open")
+        if content["data"]["state"].get("_model_name") == "ButtonModel"
+    ]
+    data = {"method": "custom", "content": {"event": "click"}}
+    click = kernel.client.session.msg("comm_msg", {"comm_id": button, "data": data})
+    kernel.client.shell_channel.send(click)
+    later(
+        kernel, result, until=lambda found: any(r["exit_code"] is not None for r in records(found))
+    )
+    assert gone(name) == []
+    assert kernel.run("echo next").text() == "next\n"

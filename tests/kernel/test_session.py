@@ -1,0 +1,111 @@
+"""Cells feel like one session, whatever the shell, the user and the file system."""
+
+from __future__ import annotations
+
+import pytest
+
+from devtools import containers, images
+
+
+@pytest.fixture(params=["busybox", "bash", "student", "readonly"])
+def kernel(request, start_kernel, run_container):
+    """A kernel in a container of each kind."""
+    image = images.DEBIAN if request.param == "bash" else images.BUSYBOX
+    options = {"student": {"user": "student"}, "readonly": {"readonly": True}}
+    return start_kernel(DEXEC_CONTAINER=run_container(image, **options.get(request.param, {})))
+
+
+def test_folder_environment_and_variables_carry_over(kernel):
+    kernel.run("cd /proc; export A='two\nlines'; b=\"it's\"; umask 027; alias hey='echo hey there'")
+    result = kernel.run('pwd; echo "$A|$b"; umask; hey; sh -c \'echo "$A"\'')
+    assert result.text() == "/proc\ntwo\nlines|it's\n0027\nhey there\ntwo\nlines\n"
+    assert result.text("stderr") == ""
+    assert result.record["cwd"] == "/proc"
+
+
+@pytest.mark.parametrize("ending", ["false", "exit 3", "set -e; false"])
+def test_after_a_failing_cell(kernel, ending):
+    assert kernel.run(f"x=1\n{ending}").reply["status"] == "error"
+    assert kernel.run("echo $x").text() == "1\n"
+
+
+def test_after_an_interrupt(kernel):
+    def interrupt(message):
+        if message["msg_type"] == "stream":
+            kernel.interrupt()
+
+    kernel.run("cd /proc; x=1; echo on; sleep 60; x=2", at=interrupt)
+    assert kernel.run("pwd; echo $x").text() == "/proc\n1\n"
+
+
+def test_a_cell_that_execs_away_keeps_the_state_before(kernel):
+    kernel.run("x=1")
+    assert kernel.run("x=2; exec echo gone").text() == "gone\n"
+    assert kernel.run("echo $x").text() == "1\n"
+
+
+def test_nothing_is_left_in_the_container(kernel, host):
+    name = kernel.run("true").record["container"]
+    listing = ["sh", "-c", "ls -A / /tmp /root /home 2>/dev/null"]
+    before = containers.run(host, name, listing).stdout
+    kernel.run("x=1; cd /proc; export A=1")
+    kernel.run("echo $x")
+    assert containers.run(host, name, listing).stdout == before
+
+
+def test_options_do_not_change_the_session(start_kernel, busybox):
+    kernel = start_kernel(DEXEC_CONTAINER=busybox)
+    kernel.run("cd /proc; export A=1")
+    result = kernel.run("%%exec -w /tmp -e A=2 -e B=3\npwd; echo $A $B; A=4")
+    assert result.text() == "/tmp\n2 3\n"
+    assert kernel.run("pwd; echo $A ${B-unset}").text() == "/proc\n1 unset\n"
+    assert kernel.run("%%exec -- sh -c 'pwd; cat'\nbody $A").text() == "/proc\nbody $A"
+
+
+def test_each_container_has_a_session_of_its_own(start_kernel, busybox, debian):
+    kernel = start_kernel(DEXEC_CONTAINER=busybox)
+    kernel.run("cd /proc; x=busybox")
+    assert (
+        kernel.run(f"%container {debian}\npwd; echo ${{x-unset}}; x=debian").text() == "/\nunset\n"
+    )
+    assert kernel.run(f"%container {busybox}\npwd; echo $x").text() == "/proc\nbusybox\n"
+
+
+def test_a_folder_that_is_gone_is_named(start_kernel, busybox):
+    kernel = start_kernel(DEXEC_CONTAINER=busybox)
+    kernel.run("mkdir /tmp/gone; cd /tmp/gone; rmdir /tmp/gone")
+    result = kernel.run("pwd")
+    assert result.text() == "/\n"
+    assert "the folder /tmp/gone is gone" in result.outputs[0]["data"]["text/plain"]
+
+
+def test_env_shows_sets_and_hides(kernel):
+    kernel.run("export SHOWN=1 API_KEY=hunter2; unset HOME")
+    [shown] = kernel.run("%env").of("display_data")
+    text = shown["data"]["text/plain"]
+    assert "SHOWN" in text
+    assert "API_KEY" in text
+    assert "hunter2" not in str(shown)
+    assert "(unset)" in text
+    result = kernel.run("%env ADDED=a=b\necho $ADDED")
+    assert result.text() == "a=b\n"
+    assert kernel.run("echo $ADDED").text() == "a=b\n"
+    assert kernel.run("%env 1x=2").reply["ename"] == "CellSyntaxError"
+
+
+def test_reset_forgets(kernel):
+    first = kernel.run("pwd").text()
+    kernel.run("cd /proc; export A=1")
+    assert kernel.run("%reset\necho ${A-unset}; pwd").text() == f"unset\n{first}"
+
+
+def test_secrets_reach_neither_the_process_list_nor_the_engines_events(
+    start_kernel, run_container, host
+):
+    name = run_container()
+    kernel = start_kernel(DEXEC_CONTAINER=name)
+    kernel.run("export API_KEY=hunter2")
+    result = kernel.run("ps -o args; echo $API_KEY | wc -c")
+    assert "hunter2" not in result.text()
+    assert "dexec:" not in result.text()
+    assert result.text().endswith("8\n")
