@@ -12,6 +12,8 @@ NEED := PYTHON=$(PYTHON) devtools/system.sh need
 INSTALLED := pyproject.toml $(wildcard kernelspec/*)
 SHELL_SCRIPTS := .ci/run $(wildcard devtools/*.sh)
 PYTEST := $(BIN)/python -m pytest
+# Tests of engines and kernels mostly wait. Each worker has an engine of its own.
+BESIDE := -n 2 --dist loadfile
 
 # The parts of `make test` run one after the other, whatever -j says.
 .NOTPARALLEL:
@@ -58,11 +60,11 @@ unit: $(ALL) ## test without an engine
 
 engine: $(ALL) ## test with real engines
 	@$(NEED) test
-	$(PYTEST) tests/engine
+	$(PYTEST) $(BESIDE) tests/engine
 
 kernel: $(ALL) ## test the kernel as Jupyter runs it
 	@$(NEED) test
-	$(PYTEST) tests/kernel
+	$(PYTEST) $(BESIDE) tests/kernel
 
 browser: $(ALL) ## test in JupyterLab, in a browser
 	@$(NEED) test browser
