@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 #: In bytes: the tail is sent at once, and so it stays small however high the limit is.
 MAX_TAIL = 1024 * 1024
-#: In bytes: what a change from one stream to the other counts besides, about what its message is.
-SWITCH = 1024
+#: In bytes: what a change from one stream to the other counts besides, since it makes a message.
+SWITCH = 32
 #: In bytes: how far a cut is moved so that it falls between two lines.
 _LINE_REACH = 64 * 1024
 #: In bytes: small pieces are put together up to this.

@@ -67,10 +67,10 @@ def test_the_end_of_a_path_is_kept(path, normal):
 
 def test_local_paths(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
-    assert local_path("~/x/", "/work") == "/home/me/x/"
-    assert local_path("x", "/work") == "/work/x"
-    assert local_path(".", "/work") == "/work/."
-    assert local_path("./", "/work") == "/work/"
+    assert local_path("~/x/", "/base") == "/home/me/x/"
+    assert local_path("x", "/base") == "/base/x"
+    assert local_path(".", "/base") == "/base/."
+    assert local_path("./", "/base") == "/base/"
     assert (base_name("/a/b/."), base_name("/a/b/"), base_name("/")) == ("b", "b", "")
     assert (parent_of("/a/b/"), parent_of("/a"), parent_of("/a/b/.")) == ("/a", "/", "/a")
     assert wants_content("/")
