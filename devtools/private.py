@@ -159,8 +159,9 @@ class PrivateService(ABC):
         """Return the command line of the daemon."""
 
     def _environment(self) -> dict[str, str]:
-        # The developer's own engine settings are not for this one.
-        mine = ("DOCKER_", "CONTAINER_", "CONTAINERS_")
+        # The developer's own engine settings are not for this one, nor is a terminal's width: the
+        # engine's `ps` would cut the command lines there.
+        mine = ("DOCKER_", "CONTAINER_", "CONTAINERS_", "COLUMNS")
         return {name: value for name, value in os.environ.items() if not name.startswith(mine)}
 
 

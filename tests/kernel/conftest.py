@@ -148,7 +148,14 @@ def start_kernel(host: str) -> Iterator[Callable[..., Kernel]]:
     """Start a kernel; settings are environment variables: ``DEXEC_CONTAINER="web"``."""
     started: list[Kernel] = []
 
-    def start(
+    def start(**options: Any) -> Kernel:
+        try:
+            return start_once(**options)
+        except RuntimeError:
+            # jupyter_client chooses free ports that another kernel may take before this one does.
+            return start_once(**options)
+
+    def start_once(
         *,
         arguments: tuple[str, ...] = (),
         engine: str = "",
