@@ -12,12 +12,12 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 from dexec_kernel.engine import answers
 from dexec_kernel.engine.client import EngineClient
+from dexec_kernel.engine.closing import Closing
 from dexec_kernel.engine.errors import (
     ConfigurationError,
     EngineError,
@@ -92,7 +92,7 @@ class PathStat:
             ) from error
 
 
-class ArchiveStream:
+class ArchiveStream(Closing):
     """A tar archive that the engine sends: what ``stat`` describes, as :meth:`__aiter__`'s bytes.
 
     Use it as a context manager, or close it: that ends the transfer.
@@ -109,17 +109,6 @@ class ArchiveStream:
     def close(self) -> None:
         """Close the connection. May be called twice."""
         self._exchange.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class ArchiveApi:

@@ -44,6 +44,20 @@ def version_tuple(version: str) -> tuple[int, ...]:
         ) from error
 
 
+def common_version(offered: str) -> str:
+    """Return the newest API version that we and an engine speak that offers ``offered``.
+
+    Raises :class:`ApiVersionError` for an engine that is too old, :class:`ProtocolError`.
+    """
+    try:
+        newest = version_tuple(offered)
+    except ConfigurationError as error:
+        raise ProtocolError(f"The engine says that it speaks API {offered!r}.") from error
+    if newest < version_tuple(OLDEST_API):
+        raise ApiVersionError(f"The engine speaks API {offered}; {OLDEST_API} or newer is needed.")
+    return min(offered, NEWEST_API, key=version_tuple)
+
+
 class EngineCalls:
     """What the verbs of :class:`client.EngineClient` stand on: its life, the version, the calls."""
 
@@ -83,18 +97,7 @@ class EngineCalls:
             return self._pinned or self._negotiated
         async with self._negotiating:
             if not self._negotiated:
-                offered = (await self.ping()).api_version
-                try:
-                    newest = version_tuple(offered)
-                except ConfigurationError as error:
-                    raise ProtocolError(
-                        f"The engine says that it speaks API {offered!r}."
-                    ) from error
-                if newest < version_tuple(OLDEST_API):
-                    raise ApiVersionError(
-                        f"The engine speaks API {offered}; {OLDEST_API} or newer is needed."
-                    )
-                self._negotiated = min(offered, NEWEST_API, key=version_tuple)
+                self._negotiated = common_version((await self.ping()).api_version)
         return self._negotiated
 
     @property

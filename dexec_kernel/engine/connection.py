@@ -8,12 +8,11 @@ it. h11 reads the head; whatever came in the same read belongs to the stream and
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from types import TracebackType
-from typing import Self
 
 import h11
 
 from dexec_kernel.engine.answers import error_of, message_of
+from dexec_kernel.engine.closing import Closing
 from dexec_kernel.engine.errors import EngineUnavailable, ProtocolError, StreamCutOff
 from dexec_kernel.engine.frames import Decoder, Frame, FrameDecoder, RawDecoder
 from dexec_kernel.engine.http_events import next_event
@@ -24,7 +23,7 @@ _MAX_ERROR_BODY = 64 * 1024
 _END_OF_TRANSMISSION = b"\x04"
 
 
-class HijackedConnection:
+class HijackedConnection(Closing):
     """An exec's streams. It has one reader; writes may come from another task.
 
     ``upgraded`` is False when something between us and the engine dropped the upgrade: output
@@ -146,17 +145,6 @@ class HijackedConnection:
         """
         self._ended = self._closed = True
         self._stream.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     async def _read_bytes(self) -> bytes:
         """Return the stream's next bytes, without the HTTP around them where there is any."""

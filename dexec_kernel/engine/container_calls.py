@@ -12,6 +12,7 @@ from dexec_kernel.engine import answers
 from dexec_kernel.engine.calls import EngineCalls, path_segment
 from dexec_kernel.engine.connection import HijackedConnection
 from dexec_kernel.engine.errors import EngineApiError, ProtocolError
+from dexec_kernel.engine.events import LIFE, EventStream, Filters, open_events
 from dexec_kernel.engine.models import ContainerInspect, ContainerSummary, ContainerTop
 from dexec_kernel.engine.websocket import WebSocketConnection
 
@@ -64,6 +65,16 @@ class ContainerCalls(EngineCalls):
             raise answers.container_not_running(container)
         return ContainerTop.from_json(answer.json())
 
+    async def container_restart(self, container: str, *, stop_timeout: int | None = None) -> None:
+        """Stop a container and start it again (Go's ``ContainerRestart``).
+
+        Its processes have ``stop_timeout`` seconds to end before they are killed, None for what the
+        container says, or else ten. Raises :class:`ContainerNotFound`, :class:`EngineApiError`.
+        """
+        path = f"/containers/{path_segment(container, 'container')}/restart"
+        params = None if stop_timeout is None else {"t": stop_timeout}
+        await self._call("POST", path, params=params, container=container)
+
     async def container_logs(
         self,
         container: str,
@@ -114,6 +125,14 @@ class ContainerCalls(EngineCalls):
         request = partial(connection.open, target, host=self._host, container=container)
         await self._begin(connection, request, "container attach")
         return connection
+
+    async def events(self, filters: Filters = LIFE) -> EventStream:
+        """Return the engine's events from now on (Go's ``Events``). The caller closes them.
+
+        ``filters`` are the engine's; without any, the events of containers that begin or end to
+        be usable. Raises :class:`EngineApiError` when they are refused, as by a proxy.
+        """
+        return await open_events(self.endpoint, await self.api_version(), filters)
 
     async def container_oom_since(self, container: str, since: float) -> bool:
         """Return whether the container ran out of memory after ``since`` (seconds since the epoch).

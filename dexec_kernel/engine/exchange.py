@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from types import TracebackType
 from typing import Self
 
 import h11
 
 from dexec_kernel.engine import answers
+from dexec_kernel.engine.closing import Closing
 from dexec_kernel.engine.endpoint import Endpoint
 from dexec_kernel.engine.errors import EngineUnavailable, ProtocolError
 from dexec_kernel.engine.http_events import next_event
@@ -27,7 +27,7 @@ CONNECT_TIMEOUT, ANSWER_TIMEOUT = 5.0, 60.0
 _MAX_ERROR_BODY = 64 * 1024
 
 
-class Exchange:
+class Exchange(Closing):
     """A request and its answer. Open it with :meth:`open`, close it, or use it as a context."""
 
     def __init__(self, endpoint: Endpoint, stream: ByteStream, *, method: str, target: str) -> None:
@@ -102,17 +102,6 @@ class Exchange:
     def close(self) -> None:
         """Close the connection. May be called twice."""
         self._stream.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     async def _send_content(self, content: AsyncIterator[bytes]) -> None:
         async for data in content:

@@ -10,6 +10,7 @@ from dexec_kernel.engine import answers
 from dexec_kernel.engine.calls import path_segment
 from dexec_kernel.engine.connection import HijackedConnection
 from dexec_kernel.engine.container_calls import ContainerCalls
+from dexec_kernel.engine.endpoint import Endpoint
 from dexec_kernel.engine.errors import (
     DexecError,
     EngineApiError,
@@ -18,7 +19,13 @@ from dexec_kernel.engine.errors import (
     ExecNotFound,
     ProtocolError,
 )
-from dexec_kernel.engine.models import ConsoleSize, ExecConfig, ExecInspect, ExecState
+from dexec_kernel.engine.models import (
+    ConsoleSize,
+    ExecConfig,
+    ExecDefaults,
+    ExecInspect,
+    ExecState,
+)
 
 _ENV_SINCE, _WORKING_DIR_SINCE, _CONSOLE_SIZE_SINCE = "1.25", "1.35", "1.42"
 
@@ -31,6 +38,14 @@ class ExecCalls(ContainerCalls):
     Why an exec was refused, the state of its container tells: hence the base class.
     """
 
+    def __init__(self, endpoint: Endpoint, *, api_version: str = "") -> None:
+        super().__init__(endpoint, api_version=api_version)
+        self._exec_defaults: dict[str, ExecDefaults] = {}
+
+    def set_exec_defaults(self, container_id: str, defaults: ExecDefaults) -> None:
+        """Set what execs that are created in the container, by its id, have by default."""
+        self._exec_defaults[container_id] = defaults
+
     async def container_exec_create(self, container: str, config: ExecConfig) -> str:
         """Create an exec in a running container; return its id (Go's ``ContainerExecCreate``).
 
@@ -38,6 +53,7 @@ class ExecCalls(ContainerCalls):
         :class:`ApiVersionError` for what this one is too old for, both before anything is sent;
         :class:`ContainerNotFound`, :class:`ContainerNotRunning`, :class:`ContainerPaused`.
         """
+        config = config.with_defaults(self._exec_defaults.get(container, ExecDefaults()))
         config.check()
         path = f"/containers/{path_segment(container, 'container')}/exec"
         if config.env:

@@ -13,6 +13,8 @@ COMPOSE_PREFIX = "compose:"
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
 NUMBER_LABEL = "com.docker.compose.container-number"
+#: ``True`` for a container of ``docker compose run``, which is the service's and not the service.
+ONEOFF_LABEL = "com.docker.compose.oneoff"
 
 HOW_TO_CHOOSE = (
     "Choose one with `%container NAME`, or with DEXEC_CONTAINER before the kernel starts."
@@ -24,7 +26,14 @@ async def find_container(client: EngineClient, name: str) -> ContainerInspect:
 
     Raises :class:`ContainerNotFound`, :class:`NotChosenError` with the candidates when several
     or none would do, and what the engine's verbs raise. The container may be stopped or paused.
+    What its labels say of user and folder holds for every exec of ``client`` in it from here on.
     """
+    found = await _find(client, name)
+    client.set_exec_defaults(found.id, found.exec_defaults)
+    return found.with_label_defaults()
+
+
+async def _find(client: EngineClient, name: str) -> ContainerInspect:
     if name.startswith(COMPOSE_PREFIX):
         return await client.container_inspect(await _compose_container(client, name))
     if name:
@@ -75,8 +84,19 @@ async def _compose_container(client: EngineClient, name: str) -> str:
             advice=f"Start it: docker compose -p {project} up -d {service}",
         )
 
-    def order(container: ContainerSummary) -> tuple[bool, int]:
-        number = container.labels.get(NUMBER_LABEL, "")
-        return container.state != "running", int(number) if number.isdigit() else 0
+    return min(found, key=service_order).id
 
-    return min(found, key=order).id
+
+def service_order(container: ContainerSummary) -> tuple[bool, bool, int]:
+    """Return by what a service's containers are ordered: the first is meant by its name."""
+    number = container.labels.get(NUMBER_LABEL, "")
+    return (
+        container.state != "running",
+        is_oneoff(container),
+        int(number) if number.isdecimal() else 0,
+    )
+
+
+def is_oneoff(container: ContainerSummary) -> bool:
+    """Return whether the container was made by ``docker compose run``."""
+    return container.labels.get(ONEOFF_LABEL, "").lower() == "true"

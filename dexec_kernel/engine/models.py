@@ -6,7 +6,7 @@ Source: Docker Engine API 1.24 to 1.51, "Exec" and "Containers". Times are the e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -18,6 +18,9 @@ Json = Mapping[str, Any]
 #: engine's create accepts any and the command then fails with a misleading message.
 MAX_ARGUMENT_SIZE = 131_071
 
+#: By these labels a container says how cells run in it, where a cell does not.
+USER_LABEL, WORKDIR_LABEL, SHELL_LABEL = "dexec.user", "dexec.workdir", "dexec.shell"
+
 
 @dataclass(frozen=True, slots=True)
 class ConsoleSize:
@@ -25,6 +28,14 @@ class ConsoleSize:
 
     rows: int
     columns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExecDefaults:
+    """What an exec in a container gets where it says nothing; empty for the container's own."""
+
+    user: str = ""
+    working_dir: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,14 @@ class ExecConfig:
     privileged: bool = False
     detach_keys: str = ""
     console_size: ConsoleSize | None = None
+
+    def with_defaults(self, defaults: ExecDefaults) -> ExecConfig:
+        """Return the config with the user and folder of ``defaults`` where it names none."""
+        return replace(
+            self,
+            user=self.user or defaults.user,
+            working_dir=self.working_dir or defaults.working_dir,
+        )
 
     def check(self) -> None:
         """Raise :class:`ConfigurationError` for what no engine can execute."""
@@ -200,7 +219,8 @@ class ContainerInspect:
 
     ``user`` and ``working_dir`` are those of its configuration, empty where it has none; with a
     ``tty`` its streams are one, without frames. Its process has a stdin with ``open_stdin``, which
-    ``stdin_once`` closes when the first client that was attached to it leaves.
+    ``stdin_once`` closes when the first client that was attached to it leaves. ``started_at`` tells
+    one run of the container from the next.
     """
 
     id: str
@@ -216,6 +236,29 @@ class ContainerInspect:
     tty: bool = False
     open_stdin: bool = False
     stdin_once: bool = False
+    started_at: str = ""
+
+    @property
+    def exec_defaults(self) -> ExecDefaults:
+        """What the container's labels say of those who work in it."""
+        return ExecDefaults(
+            user=self.labels.get(USER_LABEL, "").strip(),
+            working_dir=self.labels.get(WORKDIR_LABEL, "").strip(),
+        )
+
+    @property
+    def wanted_shell(self) -> str:
+        """What the container's labels name as the shell of cells: bash, sh, none, or a path."""
+        return self.labels.get(SHELL_LABEL, "").strip()
+
+    def with_label_defaults(self) -> ContainerInspect:
+        """Return the container with the user and folder that execs in it have by its labels."""
+        defaults = self.exec_defaults
+        return replace(
+            self,
+            user=defaults.user or self.user,
+            working_dir=defaults.working_dir or self.working_dir,
+        )
 
     @classmethod
     def from_json(cls, body: Json) -> ContainerInspect:
@@ -236,6 +279,7 @@ class ContainerInspect:
                 tty=bool(config.get("Tty")),
                 open_stdin=bool(config.get("OpenStdin")),
                 stdin_once=bool(config.get("StdinOnce")),
+                started_at=str(state.get("StartedAt") or ""),
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ProtocolError(

@@ -12,13 +12,12 @@ import asyncio
 import base64
 import hashlib
 import os
-from types import TracebackType
-from typing import Self
 
 import h11
 from websocket import ABNF, WebSocketProtocolException, frame_buffer
 
 from dexec_kernel.engine.answers import NOT_FOUND, error_of, message_of
+from dexec_kernel.engine.closing import Closing
 from dexec_kernel.engine.errors import (
     EngineApiError,
     EngineUnavailable,
@@ -35,7 +34,7 @@ _MAX_ERROR_BODY = 64 * 1024
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
-class WebSocketConnection:
+class WebSocketConnection(Closing):
     """A WebSocket to the engine. It has one reader; writes may come from another task.
 
     Closing it sends nothing to the process: it goes on, and its stdin stays open unless the
@@ -110,17 +109,6 @@ class WebSocketConnection:
         """Close the connection, for a waiting reader too. May be called twice."""
         self._ended = self._closed = True
         self._stream.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     async def _send(self, data: bytes, opcode: int) -> None:
         async with self._sending:  # A pong must not end up inside what is written.

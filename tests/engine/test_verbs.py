@@ -8,7 +8,7 @@ import hashlib
 import pytest
 
 from devtools import LABEL, images
-from dexec_kernel.engine.errors import EngineApiError, ExecLost
+from dexec_kernel.engine.errors import ContainerNotFound, EngineApiError, ExecLost
 from dexec_kernel.engine.frames import Stream
 from dexec_kernel.engine.models import ConsoleSize, ExecConfig, ExecState
 from tests.engine.execs import collect, execute
@@ -47,6 +47,17 @@ async def test_list_with_filters(place):
     ]:
         found = await place.client.container_list(filters=filters)
         assert [container.name for container in found] == expected
+
+
+async def test_restart(place):
+    name = place.run()
+    before = await place.client.container_inspect(name)
+    await place.client.container_restart(name, stop_timeout=0)
+    after = await place.client.container_inspect(name)
+    assert (after.id, after.running) == (before.id, True)
+    assert after.started_at > before.started_at
+    with pytest.raises(ContainerNotFound):
+        await place.client.container_restart("nowhere")
 
 
 # --- what an exec is created with -----------------------------------------------------------------

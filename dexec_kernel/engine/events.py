@@ -1,0 +1,116 @@
+"""The engine's events as they come: what happens to its containers.
+
+Source: Docker Engine API, "Monitor events": one JSON object a line, without end. Podman sends the
+same, with some names of its own for what happened (``died``, ``remove``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from dexec_kernel.engine.answers import error_of
+from dexec_kernel.engine.closing import Closing
+from dexec_kernel.engine.endpoint import Endpoint
+from dexec_kernel.engine.errors import ProtocolError
+from dexec_kernel.engine.exchange import Exchange
+
+Filters = Mapping[str, Sequence[str]]
+
+#: What changes which containers can be used, or what they are called; Podman's words as well.
+STARTS = frozenset({"start", "unpause", "rename"})
+ENDS = frozenset({"die", "died", "stop", "kill", "destroy", "remove", "pause", "oom"})
+#: Events of containers that begin or end to be usable, as the engine's ``filters``.
+LIFE: Filters = {"type": ["container"], "event": sorted(STARTS | ENDS)}
+
+_OK = 200
+#: In bytes: an event carries all labels of its container, which have no limit of their own.
+_LONGEST = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerEvent:
+    """Something happened to a container. ``action`` is the engine's word for it, as ``start``."""
+
+    action: str
+    container_id: str
+    name: str
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> ContainerEvent:
+        """Read one event. Raises :class:`ProtocolError`."""
+        try:
+            actor = body["Actor"]
+            return cls(
+                action=str(body["Action"]).partition(":")[0],
+                container_id=str(actor["ID"]),
+                name=str((actor.get("Attributes") or {}).get("name") or ""),
+            )
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ProtocolError(f"The engine's event cannot be read: {error!r}.") from error
+
+
+class EventDecoder:
+    """Bytes in, events out. No I/O."""
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+
+    def receive_data(self, data: bytes) -> list[ContainerEvent]:
+        """Return the events that ``data`` completes. Raises :class:`ProtocolError`."""
+        self._pending += data
+        if b"\n" not in data:
+            if len(self._pending) > _LONGEST:
+                raise ProtocolError(f"An event of the engine has more than {_LONGEST:,} bytes.")
+            return []
+        *lines, rest = bytes(self._pending).split(b"\n")
+        self._pending = bytearray(rest)
+        try:
+            found = [json.loads(line) for line in lines if line.strip()]
+        except ValueError as error:
+            raise ProtocolError(f"The engine's event is not JSON: {error}.") from error
+        return [ContainerEvent.from_json(body) for body in found]
+
+
+class EventStream(Closing):
+    """Events from now on; iterate over it. Close it, or use it as a context manager."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    async def __aiter__(self) -> AsyncIterator[ContainerEvent]:
+        """Iterate over the events, until the engine ends the stream.
+
+        Raises :class:`EngineUnavailable` when the connection is lost, :class:`ProtocolError`.
+        """
+        decoder = EventDecoder()
+        async for data in self._exchange.body():
+            for event in decoder.receive_data(data):
+                yield event
+
+    def close(self) -> None:
+        """Close the connection, for a waiting reader too. May be called twice."""
+        self._exchange.close()
+
+
+async def open_events(endpoint: Endpoint, version: str, filters: Filters = LIFE) -> EventStream:
+    """Ask an engine, in that API version, for its events from now on. The caller closes them.
+
+    Raises what :meth:`Exchange.send` raises, and :class:`EngineApiError` when it is refused, as by
+    a proxy.
+    """
+    query = urlencode({"filters": json.dumps({key: list(words) for key, words in filters.items()})})
+    exchange = await Exchange.open(endpoint, "GET", f"/v{version}/events?{query}")
+    try:
+        await exchange.send()
+        fault = await exchange.error_message() if exchange.status != _OK else ""
+    except BaseException:
+        exchange.close()
+        raise
+    if exchange.status != _OK:
+        exchange.close()
+        raise error_of(exchange.status, fault)
+    return EventStream(exchange)

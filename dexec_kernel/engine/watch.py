@@ -1,0 +1,169 @@
+"""The containers that can be used, kept up to date by the engine's events.
+
+All of it runs on the event loop, over connections that are closed with the task: no thread is left
+waiting for an engine that hangs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from dexec_kernel.engine.answers import error_of, message_of, no_answer
+from dexec_kernel.engine.calls import OLDEST_API, common_version
+from dexec_kernel.engine.endpoint import Endpoint, find_endpoint
+from dexec_kernel.engine.errors import (
+    DexecError,
+    EngineApiError,
+    EngineUnavailable,
+    ProtocolError,
+)
+from dexec_kernel.engine.events import STARTS, EventStream, open_events
+from dexec_kernel.engine.exchange import Exchange
+from dexec_kernel.engine.models import ContainerSummary
+
+#: What to do with the running containers: all of them, in the engine's order.
+OnContainers = Callable[[list[ContainerSummary]], Awaitable[None]]
+
+#: In seconds: how long events are gathered before the containers are listed once for all. One that
+#: has ended may be on its way up again (``docker restart``).
+_GATHER, _GATHER_ENDS = 0.1, 1.0
+#: In seconds: at least this between two lists, however much happens.
+_BREATH = 0.4
+#: In seconds: the list is asked for anew even without an event, which also shows an engine that
+#: hangs; more often where a proxy refuses the events.
+_REFRESH, _REFRESH_WITHOUT_EVENTS = 60.0, 10.0
+#: In seconds: for a whole answer.
+_ANSWER_TIMEOUT = 20.0
+#: In seconds: before the engine is tried again, and the longest that this grows to.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
+_OK = 200
+
+
+class EngineWatch:
+    """Follows the engine that ``environ`` leads to, and calls ``on_containers`` with each list.
+
+    ``on_lost`` is called with the reason whenever the engine cannot be followed; it is tried again
+    after a pause. Nothing is known of the containers then.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        on_containers: OnContainers,
+        on_lost: Callable[[DexecError], None] = lambda _error: None,
+    ) -> None:
+        self._environ = environ
+        self._on_containers = on_containers
+        self._on_lost = on_lost
+        self._pause = _FIRST_PAUSE
+
+    async def run(self) -> None:
+        """Follow the engine until the task is cancelled."""
+        while True:
+            try:
+                await self._follow()
+            except DexecError as error:
+                self._on_lost(error)
+            await asyncio.sleep(self._pause)
+            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+
+    async def _follow(self) -> None:
+        endpoint = await asyncio.to_thread(find_endpoint, self._environ)
+        version = self._environ.get("DOCKER_API_VERSION", "").lstrip("v")
+        if not version:
+            version = common_version(await _offered_version(endpoint))
+        try:
+            # Before the list, so that nothing happens unseen between the two.
+            stream = await open_events(endpoint, version)
+        except EngineApiError:
+            await self._follow_without_events(endpoint, version)
+        else:
+            async with stream:
+                await self._follow_events(stream, endpoint, version)
+
+    async def _follow_without_events(self, endpoint: Endpoint, version: str) -> None:
+        """Follow an engine behind a proxy that lets no events through."""
+        while True:
+            await self._list(endpoint, version)
+            await asyncio.sleep(_REFRESH_WITHOUT_EVENTS)
+
+    async def _follow_events(self, stream: EventStream, endpoint: Endpoint, version: str) -> None:
+        happened, started = asyncio.Event(), asyncio.Event()
+
+        async def read() -> None:
+            async for event in stream:
+                happened.set()
+                if event.action in STARTS:
+                    started.set()
+
+        reader = asyncio.create_task(read())
+        try:
+            while True:
+                happened.clear()
+                started.clear()
+                await self._list(endpoint, version)
+                await asyncio.sleep(_BREATH)
+                await _wait(happened, reader, _REFRESH)
+                await _wait(started, reader, _GATHER_ENDS)
+                await asyncio.sleep(_GATHER)
+        finally:
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
+
+    async def _list(self, endpoint: Endpoint, version: str) -> None:
+        status, _, body = await _get(endpoint, f"/v{version}/containers/json")
+        if status != _OK:
+            raise error_of(status, message_of(body))
+        try:
+            items = json.loads(body)
+        except ValueError as error:
+            raise ProtocolError(f"The engine's answer is not JSON: {body[:200]!r}.") from error
+        if not isinstance(items, list):
+            raise ProtocolError(f"The engine's container list is none: {body[:200]!r}.")
+        self._pause = _FIRST_PAUSE
+        await self._on_containers(running(items))
+
+
+def running(items: list[Any]) -> list[ContainerSummary]:
+    """Read the engine's list, without what takes no exec. Raises :class:`ProtocolError`."""
+    found = [ContainerSummary.from_json(item) for item in items]
+    return [container for container in found if container.state == "running"]
+
+
+async def _wait(event: asyncio.Event, reader: asyncio.Task[None], seconds: float) -> None:
+    """Wait for the event, at most so long. Raises what ended the reader."""
+    waiting = asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait({waiting, reader}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+    if reader.done():
+        await reader
+        raise EngineUnavailable("The engine has ended its stream of events.")
+
+
+async def _offered_version(endpoint: Endpoint) -> str:
+    _, headers, _ = await _get(endpoint, "/_ping")
+    return headers.get("api-version") or OLDEST_API
+
+
+async def _get(endpoint: Endpoint, target: str) -> tuple[int, dict[str, str], bytes]:
+    """Return an answer: status, headers by their names in lower case, and body.
+
+    Raises :class:`EngineUnavailable`, also when it does not come in time, :class:`ProtocolError`.
+    """
+    try:
+        async with (
+            asyncio.timeout(_ANSWER_TIMEOUT),
+            await Exchange.open(endpoint, "GET", target) as exchange,
+        ):
+            await exchange.send()
+            body = b"".join([data async for data in exchange.body()])
+    except TimeoutError as error:
+        raise no_answer(endpoint, _ANSWER_TIMEOUT, f"GET {target}") from error
+    headers = {name.lower(): value for name, value in exchange.headers.items()}
+    return exchange.status, headers, body
