@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from functools import cache
-from importlib import resources
 
 from dexec_kernel.cells.backend import Backend
 from dexec_kernel.cells.marks import new_mark
 from dexec_kernel.cells.memory import Memory
 from dexec_kernel.cells.options import CellOptions
-from dexec_kernel.cells.shell import Shell
+from dexec_kernel.cells.shell import Shell, script_text
 from dexec_kernel.engine.frames import Stream
 from dexec_kernel.engine.models import ExecConfig
 
@@ -42,7 +40,7 @@ async def ask(
             return None
         mark = new_mark()
         name = f"dexec-{script.removesuffix('.sh')}"
-        command = [shell.value, "-c", _text(script), name, mark, *arguments]
+        command = [shell.value, "-c", script_text(script), name, mark, *arguments]
         config = ExecConfig(command, user=options.user, privileged=options.privileged)
         output = await _run(backend, container_id, config, mark.encode())
         _, begun, rest = output.partition(mark.encode())
@@ -51,12 +49,6 @@ async def ask(
             answer, ended, _ = rest.partition(mark.encode())
             return answer.decode("utf-8", "surrogateescape") if ended else None
     return None
-
-
-@cache
-def _text(script: str) -> str:
-    lines = resources.files(__package__).joinpath(script).read_text(encoding="utf-8").splitlines()
-    return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
 
 
 async def _run(backend: Backend, container_id: str, config: ExecConfig, mark: bytes) -> bytes:

@@ -17,6 +17,7 @@ from dexec_kernel.cells.environment import (
     function_names,
     variable_names,
 )
+from dexec_kernel.cells.handover import DamagedHandover, HandoverTooLarge, whole
 
 #: In characters, of four bytes at most: one environment entry takes 131,071 bytes.
 _PART_SIZE = 30_000
@@ -30,7 +31,8 @@ _NEVER_CARRIED = frozenset({"interactive", "noexec", "onecmd", "privileged", "st
 _LAST = ("errexit", "verbose", "xtrace")
 
 _option = re.compile(rb"^set ([+-])o ([a-z-]+)$", re.MULTILINE)
-_shopt = re.compile(rb"^shopt -[su] [a-z0-9_]+$", re.MULTILINE)
+#: The compatibility levels are told by BASH_COMPAT as well, which setting one of them would make.
+_shopt = re.compile(rb"^shopt -[su] (?!compat)[a-z0-9_]+$", re.MULTILINE)
 _exported = re.compile(
     rb"^(?:export|declare -[A-Za-z]*x[A-Za-z]*) ([A-Za-z_][A-Za-z0-9_]*)", re.MULTILINE
 )
@@ -74,6 +76,8 @@ class Session:
 
     def __init__(self) -> None:
         self._states: dict[str, ShellState] = {}
+        #: What was handed over last, and the state that it made: most cells leave it as it was.
+        self._handed_over: dict[str, tuple[Mapping[str, bytes], ShellState]] = {}
 
     def state(self, container_id: str) -> ShellState | None:
         """Return the state that the next cell in a container begins with; None for the first."""
@@ -90,13 +94,17 @@ class Session:
         """
         if not handover:
             return ""  # The shell was replaced or killed, or ended by a trap of its own.
-        if not handover.keys() >= _ALWAYS:
+        before = self._states.get(container_id)
+        if before is not None and self._handed_over.get(container_id) == (handover, before):
+            return ""
+        try:
+            state = _put_together(handover, env_names)
+        except DamagedHandover:
             return "the shell's state arrived damaged, and the one before is kept"
-        state = _put_together(handover, env_names)
-        if len(state.script) > MAX_STATE_SIZE:
-            size = f"{len(state.script):,} bytes"
-            return f"the shell's state is too large ({size}), and the one before is kept"
+        except HandoverTooLarge as error:
+            return f"the shell's state is too large ({error}), and the one before is kept"
         self._states[container_id] = state
+        self._handed_over[container_id] = (handover, state)
         return ""
 
     def set_variable(self, container_id: str, name: str, value: str) -> None:
@@ -111,7 +119,11 @@ class Session:
         self._states.pop(container_id, None)
 
 
-def _put_together(handover: Mapping[str, bytes], env_names: Iterable[str]) -> ShellState:
+def _put_together(said: Mapping[str, bytes], env_names: Iterable[str]) -> ShellState:
+    """Return the state. Raises :class:`DamagedHandover`, :class:`HandoverTooLarge`."""
+    handover = whole(said)
+    if not handover.keys() >= _ALWAYS:
+        raise DamagedHandover
     variables = handover["variables"]
     exported = {match.decode() for match in _exported.findall(variables)}
     # What the cell has unset, the container would give to the next one again.
@@ -124,9 +136,12 @@ def _put_together(handover: Mapping[str, bytes], env_names: Iterable[str]) -> Sh
         handover.get("functions", b""),
         _aliases(handover["aliases"]),
     ]
+    script = b"\n".join(lines)
+    if len(script) > MAX_STATE_SIZE:
+        raise HandoverTooLarge(len(script))
     folder = handover["folder"].decode("utf-8", "replace")
     return ShellState(
-        b"\n".join(lines),
+        script,
         _options(handover["options"]),
         folder,
         exported_values(variables),

@@ -10,6 +10,8 @@ from __future__ import annotations
 import codecs
 from dataclasses import dataclass, field
 
+from dexec_kernel.cells.limit import json_size
+
 #: In seconds: how often pieces come, in the beginning and after a lot of output.
 MIN_INTERVAL, MAX_INTERVAL = 0.05, 1.0
 #: In characters: from here on pieces come more seldom, reaching the maximum at twenty times that.
@@ -17,7 +19,10 @@ STRETCH_FROM = 1_000_000
 #: In seconds: how long an incomplete line is held for its end.
 MAX_HOLD = 0.25
 #: In characters: the largest piece, and what is never gathered beyond.
-MAX_PIECE = 256 * 1024
+MAX_PIECE, LATER_PIECE = 1024 * 1024, 256 * 1024
+#: In bytes, as the JSON that travels: up to here all output may go out at once, so that no piece
+#: ever waits, and large pieces cost the browser half the time. Later they are smaller.
+MAX_EARLY_SIZE = 2_200_000
 
 _decoder = codecs.getincrementaldecoder("utf-8")
 
@@ -50,6 +55,8 @@ class Coalescer:
         self._runs: list[_Run] = []
         self._size = 0
         self._total = 0
+        #: What was taken, as JSON, until it is too much for large pieces.
+        self._early_size = 0
         self._last_taken = float("-inf")
         self._held_since: float | None = None
 
@@ -82,7 +89,7 @@ class Coalescer:
         """Return when :meth:`take` is to be called next; None when nothing waits."""
         if not self._runs:
             return None
-        if self._size >= MAX_PIECE:
+        if self._size >= self._piece_length():
             return float("-inf")
         due = self._last_taken + self._interval()
         if self._held_since is not None and self._is_held_line_alone():
@@ -107,7 +114,7 @@ class Coalescer:
 
     def _may_hold(self, now: float) -> bool:
         """An incomplete line is held, but not the very first output, and not for long."""
-        if self._total == 0 or self._size >= MAX_PIECE:
+        if self._total == 0 or self._size >= self._piece_length():
             return False
         return self._held_since is None or now - self._held_since < MAX_HOLD
 
@@ -133,17 +140,22 @@ class Coalescer:
                 text = text[: len(text) - len(hold_back)]
                 self._append(run.stream, hold_back)
             self._total += len(text)
-            pieces += [Piece(run.stream, part) for part in _split(text)]
+            if self._early_size <= MAX_EARLY_SIZE:
+                self._early_size += json_size(text.encode())
+            pieces += [Piece(run.stream, part) for part in _split(text, self._piece_length())]
         return pieces
 
+    def _piece_length(self) -> int:
+        return MAX_PIECE if self._early_size <= MAX_EARLY_SIZE else LATER_PIECE
 
-def _split(text: str) -> list[str]:
-    """Cut ``text`` into parts of at most ``MAX_PIECE`` characters, after newlines if possible."""
+
+def _split(text: str, length: int) -> list[str]:
+    """Cut ``text`` into parts of at most ``length`` characters, after newlines if possible."""
     parts: list[str] = []
     start = 0
-    while len(text) - start > MAX_PIECE:
-        newline = text.rfind("\n", start, start + MAX_PIECE)
-        end = newline + 1 if newline >= start else start + MAX_PIECE
+    while len(text) - start > length:
+        newline = text.rfind("\n", start, start + length)
+        end = newline + 1 if newline >= start else start + length
         parts.append(text[start:end])
         start = end
     if start < len(text):

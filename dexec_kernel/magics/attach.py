@@ -13,6 +13,7 @@ from dexec_kernel.engine.lookup import find_container, require_running
 from dexec_kernel.engine.models import ContainerInspect
 from dexec_kernel.engine.websocket import WebSocketConnection
 from dexec_kernel.magics.context import MagicContext
+from dexec_kernel.magics.lines import print_and_ask
 from dexec_kernel.magics.live import LIMIT, Ending, print_stream
 from dexec_kernel.magics.registry import Magic
 
@@ -33,6 +34,8 @@ async def _attach(context: MagicContext, arguments: Namespace) -> None:
     line: str | None = arguments.send
     if line is not None:
         _require_stdin(container)
+    takes_lines = container.open_stdin and not _closes_stdin(container)
+    ask = context.ask if takes_lines else None
     connection: WebSocketConnection | HijackedConnection
     if await _would_lose_stdin(client, container):
         context.write(
@@ -42,10 +45,17 @@ async def _attach(context: MagicContext, arguments: Namespace) -> None:
         )
         connection = await client.container_logs(container.id, follow=True, tail=0)
     else:
-        connection = await client.container_attach_ws(container.id, stdin=line is not None)
+        connection = await client.container_attach_ws(
+            container.id, stdin=line is not None or ask is not None
+        )
     try:
-        if line is None:
+        if line is None and ask is None:
             ending = await print_stream(connection, context)
+        elif line is None and ask is not None:
+            label = f"a line for {container.name}: "
+            ending = await print_and_ask(
+                connection, context, ask, label=label, line_end=_enter(container)
+            )
         else:
             await connection.write(f"{line}{_enter(container)}".encode())
             ending = await print_stream(connection, context, quiet=QUIET, at_most=MOMENT)
@@ -123,9 +133,13 @@ def _enter(container: ContainerInspect) -> str:
 def _parser() -> MagicParser:
     parser = MagicParser(
         "%attach",
-        "Join the main process of the current container, or of another: show what it prints from\n"
-        "now on, until you interrupt the cell. The process goes on; interrupts do not reach it.",
-        epilog="`%logs` shows what it has printed before. Needs Docker: Podman has no such call.",
+        "Join the main process of the current container, or of another: show what it prints\n"
+        "from now on, until you interrupt the cell. If it has a stdin (docker run -i), you are\n"
+        "asked for lines to send; Ctrl-D or the interrupt ends that. The process goes on: neither\n"
+        "reaches it.",
+        epilog="Nothing is asked for where leaving would end its stdin (StdinOnce: docker run -i\n"
+        "without -d or -t), or where nobody can be asked. `%logs` shows what it has printed\n"
+        "before. Needs Docker: Podman has no such call.",
     )
     add = parser.add_argument
     add("name", metavar="NAME", nargs="?", default="", help="a container's name or id")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import time
 
 import pytest
@@ -114,6 +115,76 @@ def test_the_end_of_the_process_is_told(start_kernel, run, host):
     assert f"The main process of {name} has ended." in result.text("stderr")
     stopped = kernel.run("%attach")
     assert stopped.reply["ename"] == "ContainerNotRunning"
+
+
+def lines(kernel, request, *answers: str) -> list[dict]:
+    """Answer the questions of a cell; return them."""
+    questions = []
+    for line in answers:
+        message = kernel.client.get_stdin_msg(timeout=10)
+        assert message["parent_header"]["msg_id"] == request
+        questions.append(message["content"])
+        kernel.client.input(line)
+    return questions
+
+
+@pytest.mark.parametrize("tty", [False, True])
+def test_lines_are_asked_for_while_output_goes_on(start_kernel, run, host, tty):
+    name = run(f"({CLOCK}) & {READER}", open_stdin=True, tty=tty)
+    kernel = start_kernel(DEXEC_CONTAINER=name)
+    request = kernel.send("%attach", allow_stdin=True)
+    questions = lines(kernel, request, "hello there", "ü")
+    kernel.client.get_stdin_msg(timeout=10)  # It stays open, and nobody answers.
+    seen: list[str] = []
+
+    def interrupt(message) -> None:
+        was_answered = "got ü" in "".join(seen)
+        seen.append(message["content"].get("text", ""))
+        # Once: another interrupt might come too late, and be the next cell's.
+        if not was_answered and "got ü" in "".join(seen):
+            kernel.interrupt()
+
+    result = kernel.collect(request, at=interrupt)
+    assert result.reply["ename"] == "KeyboardInterrupt"
+    assert "got hello there" in result.text()
+    assert "tick" in result.text().partition("got hello there")[2]
+    assert questions[0] == {"prompt": f"a line for {name}: ", "password": False}
+    assert is_running(host, name)
+    log = kernel.run("%logs").text()
+    assert "got ü" in log
+    assert "EOF" not in log
+
+
+def test_the_prompt_is_the_programs_and_the_end_of_file_is_ours(start_kernel, run, host):
+    script = "for i in 1 2; do printf 'Password: '; read -r x; echo \"<$x>\"; done"
+    name = run(f"read -r x; {script}; {CLOCK}", open_stdin=True)
+    kernel = start_kernel(DEXEC_CONTAINER=name)
+    request = kernel.send("%attach", allow_stdin=True)
+    questions = lines(kernel, request, "go", "\"é'", "\x04")
+    secret = {"prompt": "Password: ", "password": True}
+    assert questions[1:] == [secret, secret]
+    with pytest.raises(queue.Empty):
+        kernel.client.get_stdin_msg(timeout=0.5)
+    assert is_running(host, name)
+    containers.kill(host, name)
+    result = kernel.collect(request)
+    assert result.reply["status"] == "ok"
+    assert "<\"é'>" in result.text()
+    assert f"The main process of {name} has ended." in result.text("stderr")
+
+
+@pytest.mark.parametrize("options", [{}, {"open_stdin": True, "stdin_once": True}])
+def test_nothing_is_asked_where_no_line_can_be_sent(start_kernel, run, options):
+    name = run(CLOCK, **options)
+    kernel = start_kernel(DEXEC_CONTAINER=name)
+
+    def interrupt(message) -> None:
+        if "tick" in message["content"].get("text", ""):
+            kernel.interrupt()
+
+    kernel.run("%attach", at=interrupt, allow_stdin=True)
+    with pytest.raises(queue.Empty):
+        kernel.client.get_stdin_msg(timeout=0.1)
 
 
 def test_a_flood_is_bounded_and_goes_on(start_kernel, run, host):

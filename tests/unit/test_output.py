@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import time
 
 import pytest
 
+from dexec_kernel.cells.limit import SWITCH, json_size
 from dexec_kernel.cells.log_folder import LogFolder
 from dexec_kernel.cells.output import Output, OutputLimits
 
@@ -139,3 +141,76 @@ async def test_without_a_limit_nothing_waits(folder):
     assert time.monotonic() - begin < 10
     assert front.output.log is None
     assert front.output.came_near_server_limits
+
+
+async def test_in_the_background_the_end_of_the_foreground_comes_at_once(folder):
+    front = Front(OutputLimits(100_000, folder=folder))
+    await front.pump(10_000)
+    assert (LINE % 9_999).decode() not in front.text()
+    front.output.begin_background()
+    front.output.begin_background()
+    await until(lambda: front.text().endswith((LINE % 9_999).decode()))
+    assert front.text("stderr").count("left out") == 1
+    assert "MiB of output left out here" in front.output.note
+    front.output.close()
+    assert front.text("stderr").count("left out") == 1
+
+
+@pytest.mark.parametrize("limit", [100_000, 2 * MIB])
+async def test_what_the_background_prints_after_a_flood_is_seen_soon(folder, limit, monkeypatch):
+    monkeypatch.setattr("dexec_kernel.cells.output._ROUND_TIME", 0.05)
+    front = Front(OutputLimits(limit, folder=folder))
+    front.output.feed("stdout", b"begun\n")
+    front.output.begin_background()
+    await front.pump(60_000)
+    front.output.feed("stdout", b"after the flood\n")
+    front.output.flush()
+    await until(lambda: "after the flood\n" in front.text())
+    front.output.feed("stdout", b"later\n")
+    front.output.flush()
+    await until(lambda: "later\n" in front.text())
+    await front.output.finish()
+    front.output.close()
+    assert front.text().startswith("begun\n" + (LINE % 0).decode())
+    assert 0 < travelled(front) <= limit
+    assert f"the whole output is in {front.output.log}]\n" in front.text("stderr")
+
+
+@pytest.mark.parametrize("block", [1, 500])
+async def test_a_background_that_floods_for_ever_stays_within_the_limit(folder, block, monkeypatch):
+    monkeypatch.setattr("dexec_kernel.cells.output._ROUND_TIME", 0.001)
+    front = Front(OutputLimits(200_000, folder=folder))
+    front.output.begin_background()
+    size = 0
+    for number in range(0, 40_000, block):
+        lines = b"".join(LINE % n for n in range(number, number + block))
+        stream = "stderr" if number // block % 2 else "stdout"
+        size += len(lines)
+        front.output.feed(stream, lines)
+        front.output.flush()
+        await front.output.ready()
+    assert front.output.note.endswith("left out here")
+    await front.output.finish()
+    front.output.close()
+    left_out = sum(
+        int(found.replace(",", ""))
+        for found in re.findall(r"\[([\d,]+) bytes, [\d,]+ lines left out", front.text("stderr"))
+    )
+    notices = re.findall(r"\n?\[[\d,]+ bytes, .*?\]\n", front.text("stderr"))
+    shown = len(front.text()) + len(front.text("stderr")) - sum(map(len, notices))
+    assert abs(shown + left_out - size) <= len(notices)  # a line may have to be begun for one
+    assert len(notices) >= 2
+    assert travelled(front) <= 200_000
+    assert front.text(stream).endswith((LINE % 39_999).decode())
+
+
+def travelled(front):
+    """Return what was passed on, in bytes, as the limit counts."""
+    changes = sum(a.stream != b.stream for a, b in itertools.pairwise(front.pieces))
+    return sum(json_size(piece.text.encode()) for piece in front.pieces) + SWITCH * changes
+
+
+async def until(holds):
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110 -- what it waits for sets no event
+            await asyncio.sleep(0.01)

@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dexec_kernel.cells.limit import json_size
 from dexec_kernel.cells.text import (
+    LATER_PIECE,
+    MAX_EARLY_SIZE,
     MAX_HOLD,
     MAX_INTERVAL,
     MAX_PIECE,
@@ -146,11 +149,24 @@ def test_order_of_the_streams_is_kept():
 def test_pieces_are_bounded_and_end_with_lines():
     reader = Reader()
     line = "x" * 999 + "\n"
-    reader.text.feed(OUT, line.encode() * 1000)
+    reader.text.feed(OUT, line.encode() * 3000)
     pieces = reader.text.take(reader.now)
-    assert all(len(piece.text) <= MAX_PIECE and piece.text[-1] == "\n" for piece in pieces)
-    assert "".join(piece.text for piece in pieces) == line * 1000
-    assert len(pieces) == 4
+    assert all(len(piece.text) <= LATER_PIECE and piece.text[-1] == "\n" for piece in pieces)
+    assert "".join(piece.text for piece in pieces) == line * 3000
+    assert len(pieces) == 12
+
+
+@pytest.mark.parametrize("character", ["x", "\x01", "\U0001f600"])
+def test_pieces_are_large_while_the_server_lets_all_of_them_pass(character):
+    reader = Reader()
+    size = json_size(character.encode())
+    few, more = (limit // size // 1000 for limit in (MAX_EARLY_SIZE, 1_000_000))
+    line = character * 998 + "\n"
+    reader.text.feed(OUT, line.encode() * more)
+    assert len(reader.text.take(reader.now)) == 1
+    reader.text.feed(OUT, line.encode() * few)
+    later = reader.text.finish()
+    assert all(len(piece.text) <= LATER_PIECE for piece in later)
 
 
 def test_line_longer_than_a_piece_is_cut():
