@@ -18,6 +18,8 @@ from dexec_kernel.cells.shell import (
 )
 from dexec_kernel.engine.models import ConsoleSize, ExecConfig
 
+_NO_OPTIONS = CellOptions()
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -47,6 +49,38 @@ def changes_session(options: CellOptions) -> bool:
         or options.privileged
         or options.command
     )
+
+
+def may_use_standby(options: CellOptions) -> bool:
+    """Return whether a shell that was started before the cell was known can run it."""
+    return not (options.user or options.workdir or options.tty or options.privileged)
+
+
+def standby_config(shell: Shell, state: ShellState | None, mark: str) -> ExecConfig:
+    """Return what starts a shell that waits on its stdin for a cell."""
+    env = driver_environment(mark, hand_over=True, standby=True)
+    env |= _state_environment(_NO_OPTIONS, state)
+    return ExecConfig(driver_command(shell), attach_stdin=True, env=env)
+
+
+def standby_command(
+    config: ExecConfig,
+    mark: str,
+    update: bytes,
+    source: str,
+    options: CellOptions,
+    *,
+    may_ask: bool,
+) -> Command:
+    """Return what a standby, started with ``config`` and ``mark``, is sent to run a cell.
+
+    ``update`` brings its state up to date.
+    """
+    script = f"exec {shlex.join(options.command)}" if options.command else source
+    keeps = may_ask and (options.interactive or not options.command)
+    stdin = driver_stdin(script, mark, update + _exports(options).encode())
+    body = source.encode() if options.command else b""
+    return Command(config, stdin + body, mark, keeps)
 
 
 def build_command(
@@ -121,10 +155,11 @@ def _state_environment(options: CellOptions, state: ShellState | None) -> dict[s
     if options.user:
         env["DEXEC_USER"] = "1"
     # What the cell asks for comes after what the session has.
-    exports = "".join(
-        f"\nexport {name}={shlex.quote(value)}" for name, value in options.env.items()
-    )
-    if exports:
+    if exports := _exports(options):
         number = sum(name.startswith("DEXEC_STATE_") for name in env)
         env[f"DEXEC_STATE_{number}"] = exports
     return env
+
+
+def _exports(options: CellOptions) -> str:
+    return "".join(f"\nexport {name}={shlex.quote(value)}" for name, value in options.env.items())

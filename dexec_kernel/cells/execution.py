@@ -19,6 +19,7 @@ from dexec_kernel.cells.signals import (
     TerminalSignaller,
     find_signaller,
 )
+from dexec_kernel.cells.standby import Standby
 from dexec_kernel.engine.answers import SERVER_ERROR
 from dexec_kernel.engine.errors import EngineApiError, EngineError, EngineUnavailable
 from dexec_kernel.engine.frames import Frame, Stream
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
 
 #: In bytes: an engine's report of a failed start is never as long as this.
 _MAX_REPORT = 64 * 1024
-#: What a driver says at most, with room to spare.
-_MESSAGES = 16
+#: What a driver says at most, with room to spare: a state in parts is up to 2,000 messages.
+_MESSAGES = 2_500
+#: In bytes: a connection takes as much, whether or not the process reads it.
+_SHORT = 32 * 1024
 #: In seconds: most cells end sooner, and then one inspect tells the PID and the exit code.
 _PID_DELAY = 0.02
 
@@ -43,7 +46,7 @@ class Execution:
     ``running`` is set when the command is known to run; ``stdin`` asks for input, None for none.
     Whether the command was started at all is not known at once: the engine reports a failure in
     the stream, as if the command had printed it. Until the driver's first word, or a PID, what
-    comes is withheld.
+    comes is withheld. A standby's shell says so when it has its cell.
     """
 
     def __init__(
@@ -66,6 +69,8 @@ class Execution:
         self._connection: Attached | None = None
         #: True while a terminal's driver waits: what comes is the echo of what it is sent.
         self._is_echo = False
+        #: True where the shell runs before it has its cell.
+        self._is_standby = False
         self._withheld: list[Frame] = []
         self.exec_id: str | None = None
         self.pid: int | None = None
@@ -81,15 +86,15 @@ class Execution:
         self.running = running
         self._stdin = stdin
 
-    async def run(self, command: Command) -> ExecInspect:
+    async def run(self, command: Command, standby: Standby | None = None) -> ExecInspect:
         """Create, attach, stream, inspect. Returns the inspect of the exited exec.
 
-        Raises :class:`CommandNotStarted`, :class:`StdinNotPassed` before anything has run, and
-        what the engine's verbs raise.
+        A ``standby`` is created and attached already, and its connection is closed here. Raises
+        :class:`CommandNotStarted`, :class:`StdinNotPassed` and :class:`StandbyLost` before anything
+        has run, and what the engine's verbs raise.
         """
         self._tty = command.config.tty
-        self.exec_id = await self._backend.container_exec_create(self._container_id, command.config)
-        connection = self._connection = await self._attach(command)
+        connection = self._connection = await self._begin(command, standby)
         try:
             if command.stdin is not None and not connection.upgraded:
                 raise StdinNotPassed(
@@ -99,9 +104,18 @@ class Execution:
             if command.mark:
                 streams = (Stream.STDOUT, Stream.STDERR)
                 self._scanners = {s: MarkScanner(command.mark, messages=_MESSAGES) for s in streams}
-            async with _beside(self._send(connection, command), self._watch_pid()):
+            is_sent = _is_sent_at_once(command)
+            if is_sent:
+                await self._send(connection, command)
+            beside = [] if is_sent else [self._send(connection, command)]
+            if self.pid is None:
+                beside.append(self._watch_pid())
+            async with _beside(*beside):
                 await self._pump(connection)
             inspect = await self._finish(command)
+            if standby is not None and not self.running.is_set():
+                self._withheld = []
+                raise StandbyLost("The shell that was to run the cell had ended.")
             self._take_rest()
             await self.output.finish()
             return inspect
@@ -110,6 +124,14 @@ class Execution:
             # Whatever ended it, what the command has printed is not lost.
             self._take_rest()
             self.output.close()
+
+    async def _begin(self, command: Command, standby: Standby | None) -> Attached:
+        if standby is not None:
+            self._is_standby = True
+            self.exec_id, self.pid = standby.exec_id, standby.pid
+            return standby.connection
+        self.exec_id = await self._backend.container_exec_create(self._container_id, command.config)
+        return await self._attach(command)
 
     def signaller(self, shell: Shell, user: str) -> Signaller:
         """Return the way to signal the command. Raises :class:`SignalError` where there is none."""
@@ -267,12 +289,17 @@ class Execution:
             self.inner_pid = int(pid) if pid.isdigit() else None
             self.cwd = cwd
             self._is_echo = self._tty
+            if not self._is_standby:
+                self._set_running()
+        elif kind == b"cell":
+            self.cwd = said.decode("utf-8", "replace")
             self._set_running()
         elif kind == b"go":
             self._is_echo = False
         elif kind == b"background":
             exit_code, count = (int(word) for word in said.split())
             self.background_exit_code, self.background_count = exit_code, count
+            self.output.begin_background()
             self.backgrounded.set()
             self._changed()
         else:
@@ -313,6 +340,16 @@ class Execution:
 
 class StdinNotPassed(EngineError):
     """A proxy before the engine passes no stdin on; the command has not run."""
+
+
+class StandbyLost(EngineError):
+    """A standby ended before it had its cell, of which nothing has run."""
+
+
+def _is_sent_at_once(command: Command) -> bool:
+    """Return whether a command's stdin is sent whole before anything of its output is read."""
+    waits = command.keeps_stdin or command.config.tty
+    return not waits and len(command.stdin or b"") <= _SHORT
 
 
 @asynccontextmanager

@@ -56,15 +56,21 @@ class Guardians:
 
         Raises what the work raises. A guardian that cannot start is logged: the cell runs on.
         """
-        guard = asyncio.create_task(self._guard(backend, place, execution))
+        guards: list[asyncio.Task[None]] = []
+
+        def begin() -> None:
+            guards.append(asyncio.create_task(self._guard(backend, place, execution)))
+
+        timer = asyncio.get_running_loop().call_later(_DELAY, begin)
         try:
             return await work
         finally:
-            guard.cancel()
-            await asyncio.gather(guard, return_exceptions=True)
+            timer.cancel()
+            for guard in guards:
+                guard.cancel()
+                await asyncio.gather(guard, return_exceptions=True)
 
     async def _guard(self, backend: Backend, place: Place, execution: Guarded) -> None:
-        await asyncio.sleep(_DELAY)
         leader = execution.inner_pid
         if place.shell is Shell.NONE or leader is None:
             return

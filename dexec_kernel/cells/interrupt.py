@@ -27,15 +27,22 @@ class Ended:
 class Ladder:
     """The steps from SIGINT to SIGKILL, and how long each waits.
 
-    ``grace`` is in seconds. :meth:`skip` goes on to the next step at once.
+    ``grace`` is in seconds. :meth:`skip` goes on to the next step at once, :meth:`kill` to the
+    last.
     """
 
     def __init__(self, grace: float) -> None:
         self.grace = grace
         self.skipped = asyncio.Event()
+        self._kills = False
 
     def skip(self) -> None:
         """Wait no longer for the signal that was sent last."""
+        self.skipped.set()
+
+    def kill(self) -> None:
+        """Send nothing but SIGKILL from now on, and that at once."""
+        self._kills = True
         self.skipped.set()
 
     async def climb(self, signaller: Signaller, ended: asyncio.Task[object]) -> Ended:
@@ -46,6 +53,8 @@ class Ladder:
         """
         alive: set[int] = set()
         for name in SIGNALS:
+            if self._kills and name != SIGNALS[-1]:
+                continue
             self.skipped.clear()
             await signaller.send(name)
             alive = await self._wait(name, signaller, ended)

@@ -34,9 +34,11 @@ class Snapshot:
     """What is known of a cell's exec at one moment.
 
     ``pid`` is the one on the engine's host, ``exit_code`` inspect's: both None while unknown.
+    ``inner_pid`` is the same process's in the container, where it has said so.
     ``started`` is in seconds since the epoch, ``duration`` in seconds, ``output_bytes`` counts
     stdout and stderr. ``note`` is what else the user should know, in words. ``log`` is the path of
     the file with the whole output, on the kernel's side, where the notebook does not have it.
+    ``expected`` is how many seconds the same cell took last time, None where that is not known.
     """
 
     state: State
@@ -54,6 +56,8 @@ class Snapshot:
     output_bytes: int
     note: str
     log: str | None = None
+    inner_pid: int | None = None
+    expected: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

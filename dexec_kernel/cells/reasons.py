@@ -5,9 +5,15 @@ from __future__ import annotations
 import asyncio
 
 from dexec_kernel.cells.backend import Backend
-from dexec_kernel.engine.answers import container_not_found, container_not_running
+from dexec_kernel.engine.answers import (
+    container_not_found,
+    container_not_running,
+    container_paused,
+)
 from dexec_kernel.engine.errors import (
     ContainerNotFound,
+    ContainerNotRunning,
+    ContainerPaused,
     DexecError,
     EngineError,
     ExecLost,
@@ -33,16 +39,32 @@ async def cause_of(backend: Backend, container_id: str, exit_code: int, *, since
     try:
         if await backend.container_oom_since(container_id, since - _CLOCK_SKEW):
             return "out of memory"
-        if (await backend.container_inspect(container_id)).running:
+        container = await backend.container_inspect(container_id)
+        if container.running:
             # The engine takes a moment to notice that a container's processes have ended.
             await asyncio.sleep(_STOP_DELAY)
-        container = await backend.container_inspect(container_id)
+            container = await backend.container_inspect(container_id)
     except EngineError:
         return ""
     return "" if container.running else "the container stopped"
 
 
-async def why_gone(
+async def named(backend: Backend, container: ContainerInspect, error: DexecError) -> DexecError:
+    """Return the error of a cell, with its container called by the name that people know."""
+    match error:
+        case ExecNotFound():
+            return await _why_gone(backend, container, error)
+        case ContainerNotRunning():
+            return container_not_running(container.name)
+        case ContainerPaused():
+            return container_paused(container.name)
+        case ContainerNotFound():
+            return container_not_found(container.name)
+        case _:
+            return error
+
+
+async def _why_gone(
     backend: Backend, container: ContainerInspect, error: ExecNotFound
 ) -> DexecError:
     """Return why the engine does not know the exec that it has just created."""

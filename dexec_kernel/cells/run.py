@@ -6,10 +6,16 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from dexec_kernel.cells.backend import Backend
-from dexec_kernel.cells.command import Command, build_command, changes_session
-from dexec_kernel.cells.execution import Execution, StdinNotPassed
+from dexec_kernel.cells.command import (
+    Command,
+    build_command,
+    changes_session,
+    may_use_standby,
+)
+from dexec_kernel.cells.execution import Execution, StandbyLost, StdinNotPassed
 from dexec_kernel.cells.guardian import Place
 from dexec_kernel.cells.interrupt import Ladder
 from dexec_kernel.cells.memory import Memory
@@ -26,24 +32,17 @@ from dexec_kernel.cells.outcome import (
     state_of,
 )
 from dexec_kernel.cells.output import Emit, Output, OutputLimits
-from dexec_kernel.cells.reasons import cause_of, why_gone
+from dexec_kernel.cells.pool import HandedOut
+from dexec_kernel.cells.reasons import cause_of, named
 from dexec_kernel.cells.shell import Shell
 from dexec_kernel.cells.signals import SignalError, Signaller
+from dexec_kernel.cells.standby import Standby
 from dexec_kernel.cells.stdin import Stdin
-from dexec_kernel.engine.answers import (
-    container_not_found,
-    container_not_running,
-    container_paused,
-)
 from dexec_kernel.engine.errors import (
     CommandNotStarted,
-    ContainerNotFound,
-    ContainerNotRunning,
-    ContainerPaused,
     DexecError,
     EngineError,
     ExecLost,
-    ExecNotFound,
 )
 from dexec_kernel.engine.models import ConsoleSize, ContainerInspect, ExecInspect
 
@@ -92,6 +91,7 @@ class CellRun:
         self._container = container
         self._source = source
         self._memory = memory
+        memory.heed(container)
         self._options = options
         self._user = options.user or container.user
         self._console_size = console_size
@@ -101,7 +101,7 @@ class CellRun:
         self._changed = changed
         self._limits = limits
         self._ladder = Ladder(interrupt_grace)
-        self._interrupted = asyncio.Event()
+        self._interrupted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._running = asyncio.Event()
         self._execution = self._new_execution()
         self._shell: Shell | None = None
@@ -117,18 +117,15 @@ class CellRun:
         When the task is cancelled the connection is closed and the processes are left alone.
         """
         work = asyncio.create_task(self._work())
-        interrupted = asyncio.create_task(self._interrupted.wait())
+        ends: set[asyncio.Future[Any]] = {work, self._interrupted}
+        timeout = self._options.timeout
         try:
-            await asyncio.wait(
-                {work, interrupted},
-                timeout=self._options.timeout,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+            await asyncio.wait(ends, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             self._set_outcome(await work if work.done() else await self._end(work))
         finally:
-            interrupted.cancel()
-            work.cancel()
-            await asyncio.gather(work, interrupted, return_exceptions=True)
+            if not work.done():
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
             # Only a cell with background processes has a rest.
             if self._rest is not None and not isinstance(self._outcome, Backgrounded):
                 self._rest.cancel()
@@ -168,9 +165,16 @@ class CellRun:
         """
         if urgent:
             self._ladder.grace = _URGENT_GRACE
-        if self._interrupted.is_set():
+        if self._interrupted.done():
             self._ladder.skip()
-        self._interrupted.set()
+        else:
+            self._interrupted.set_result(None)
+
+    def kill(self) -> None:
+        """End the cell's processes by SIGKILL, without asking them before."""
+        self._ladder.kill()
+        if not self._interrupted.done():
+            self._interrupted.set_result(None)
 
     @property
     def came_near_server_limits(self) -> bool:
@@ -211,6 +215,7 @@ class CellRun:
             output_bytes=execution.output.total_bytes,
             note="; ".join(notes),
             log=execution.output.log,
+            inner_pid=execution.inner_pid,
         )
 
     # --- the work -----------------------------------------------------------------------------
@@ -218,19 +223,24 @@ class CellRun:
     async def _work(self) -> Outcome:
         try:
             return await self._try_shells()
-        except ExecNotFound as error:
-            return Failed(await why_gone(self._backend, self._container, error))
-        except ContainerNotRunning:
-            return Failed(container_not_running(self._container.name))
-        except ContainerPaused:
-            return Failed(container_paused(self._container.name))
-        except ContainerNotFound:
-            return Failed(container_not_found(self._container.name))
         except DexecError as error:
-            return Failed(error)
+            return Failed(await named(self._backend, self._container, error))
 
     async def _try_shells(self) -> Outcome:
-        """Run the cell with the first shell that the image has."""
+        """Run the cell in what waits for it, else with the first shell that the image has."""
+        if may_use_standby(self._options):
+            state = self._memory.session.state(self._container.id)
+            handed_out = await self._memory.standbys.take(self._container, state)
+            if self._memory.standbys.is_queued() and not self._options.container:
+                self._memory.prepare(self._backend, self._container)
+            if handed_out is not None:
+                try:
+                    return await self._try(handed_out.standby.shell, handed_out)
+                except StandbyLost:
+                    pass  # Nothing of the cell has run.
+                except BaseException:
+                    handed_out.standby.connection.close()
+                    raise
         *others, last = self._memory.candidates(self._container.id)
         for shell in others:
             try:
@@ -241,16 +251,17 @@ class CellRun:
                     raise
         return await self._try(last)
 
-    async def _try(self, shell: Shell) -> Outcome:
-        if self._interrupted.is_set():
+    async def _try(self, shell: Shell, handed_out: HandedOut | None = None) -> Outcome:
+        if self._interrupted.done() and handed_out is None:
             return Interrupted("", _NOT_BEGUN)
         self._shell = shell
-        command = self._command(shell)
+        command = self._command(shell, handed_out)
         if command is None:
             return Exited(0, "")
         self._execution = self._new_execution()
+        standby = None if handed_out is None else handed_out.standby
         try:
-            inspect = await self._run_to_end_or_background(command)
+            inspect = await self._run_to_end_or_background(command, standby)
         except StdinNotPassed:
             if not self._memory.stdin_passes:
                 raise  # The command needs its stdin: there is no other way to run it.
@@ -270,11 +281,13 @@ class CellRun:
         cause = await cause_of(self._backend, self._container.id, exit_code, since=self._started)
         return Exited(exit_code, exit_reason(exit_code, cause=cause))
 
-    async def _run_to_end_or_background(self, command: Command) -> ExecInspect | None:
+    async def _run_to_end_or_background(
+        self, command: Command, standby: Standby | None
+    ) -> ExecInspect | None:
         """Run the command; return None when only its background processes are left."""
         execution = self._execution
         place = Place(self._container.id, self._shell or Shell.NONE, self._user)
-        work = execution.run(command)
+        work = execution.run(command, standby)
         guarded = self._memory.guardians.beside(work, self._backend, place, execution)
         self._rest = asyncio.create_task(guarded)
         waiting = asyncio.create_task(execution.backgrounded.wait())
@@ -291,7 +304,10 @@ class CellRun:
         await execution.learn_pid()
         return None
 
-    def _command(self, shell: Shell) -> Command | None:
+    def _command(self, shell: Shell, handed_out: HandedOut | None) -> Command | None:
+        if handed_out is not None:
+            may_ask = self._stdin is not None
+            return handed_out.command(self._source, self._options, may_ask=may_ask)
         return build_command(
             shell,
             self._source,
@@ -331,7 +347,7 @@ class CellRun:
         if self._stdin is not None:
             self._stdin.close()
         seconds = self._options.timeout
-        if self._interrupted.is_set() or seconds is None:
+        if self._interrupted.done() or seconds is None:
             return await self._interrupt(work)
         outcome = await self._interrupt(work)
         if isinstance(outcome, Interrupted):

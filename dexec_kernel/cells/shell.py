@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from enum import Enum
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import ClassVar
 
 from dexec_kernel.engine.errors import ConfigurationError
 
-#: Evaluates the driver, then the cell that the driver leaves in $1, with its options in $2.
-_BOOTSTRAP = 'eval "$DEXEC_DRIVER";eval "shift 2;$2$1"'
+#: Says in `ps` what it is; evaluates the driver, then the cell that the driver leaves in $1, with
+#: its options in $2.
+_BOOTSTRAP = ': dexec-kernel, waits for a cell, runs it;eval "$DEXEC_DRIVER";eval "shift 2;$2$1"'
 #: $0 of a cell: what the shell's own error messages begin with.
 _NAME = "cell"
 #: In bytes: a cell goes over as several arguments, each under the limit of one.
@@ -29,12 +31,20 @@ _part = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\.""", re.DOTALL)
 _escaped = re.compile(r'\\([$`"\\\n])')
 
 
-class Shell(Enum):
-    """What runs the cells of a container, the preferred first."""
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """What runs the cells of a container: the name of a shell, its path, or "" for none."""
 
-    BASH = "bash"
-    SH = "sh"
-    NONE = ""
+    value: str
+
+    BASH: ClassVar[Shell]
+    SH: ClassVar[Shell]
+    NONE: ClassVar[Shell]
+
+
+Shell.BASH, Shell.SH, Shell.NONE = Shell("bash"), Shell("sh"), Shell("")
+#: What is tried where nothing is said, the preferred first.
+SHELLS = (Shell.BASH, Shell.SH, Shell.NONE)
 
 
 @cache
@@ -50,25 +60,29 @@ def driver_command(shell: Shell) -> list[str]:
     return [shell.value, "-c", _BOOTSTRAP, _NAME]
 
 
-def driver_environment(mark: str, *, hand_over: bool) -> dict[str, str]:
+def driver_environment(mark: str, *, hand_over: bool, standby: bool = False) -> dict[str, str]:
     """Return what :func:`driver_command` needs in its environment.
 
-    With ``hand_over`` the cell's shell tells its state when it ends.
+    With ``hand_over`` the cell's shell tells its state when it ends; as a ``standby`` it tells when
+    it has its cell.
     """
     trap = script_text("handover.sh").replace("MARK", mark)
-    return {
+    env = {
         "DEXEC_DRIVER": script_text("driver.sh"),
         "DEXEC_MARK": mark,
         "DEXEC_HANDOVER": trap.replace("STATE", "yes" if hand_over else "no"),
     }
+    return {**env, "DEXEC_STANDBY": "1"} if standby else env
 
 
-def driver_stdin(source: str, mark: str) -> bytes:
+def driver_stdin(source: str, mark: str, update: bytes = b"") -> bytes:
     """Return what :func:`driver_command` wants on its stdin. The cell has no NUL in it.
 
-    What follows it on stdin is the cell's own.
+    ``update`` is what a standby evaluates before the cell, "" for nothing. What follows on stdin is
+    the cell's own.
     """
-    return f"{source}\n{mark}\n".encode()
+    before = update + f"\n{mark}state\n".encode() if update else b""
+    return before + f"{source}\n{mark}\n".encode()
 
 
 def driver_arguments(source: str) -> list[str]:

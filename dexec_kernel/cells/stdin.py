@@ -40,8 +40,9 @@ class Stdin:
     """Asks for the input of one cell when a process of it waits for some.
 
     The owner tells what is printed, and which process is the leader; :meth:`serve` does the rest
-    until the end of the input. ``changed`` is called when :attr:`is_asking` has changed. An answer
-    reaches the process and nothing else, no log either.
+    until the end of the input. ``changed`` is called when :attr:`question` has changed. An answer
+    reaches the process and nothing else, no log either. It may come from elsewhere, by
+    :meth:`send`: then the question is withdrawn, and the user is not asked again.
     """
 
     def __init__(
@@ -70,13 +71,34 @@ class Stdin:
         self._closed = asyncio.Event()
         #: True from an answer until the cell prints.
         self._is_answered = False
-        self.is_asking = False
+        self._lines: asyncio.Queue[str] = asyncio.Queue()
+        self._has_asked = False
+        self._is_answered_elsewhere = False
+        #: Whether a question was withdrawn, which a front end may go on showing.
+        self.was_withdrawn = False
+        #: What is being asked for, None while nothing is.
+        self.question: Question | None = None
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether a question is open."""
+        return self.question is not None
+
+    @property
+    def takes_lines(self) -> bool:
+        """Whether a line may be sent: from the first question on, or with ``-i`` at any time."""
+        return not self._closed.is_set() and (self._has_asked or self._options.interactive)
 
     def printed(self, data: bytes) -> None:
         """Take what the cell has printed."""
         self._prompt.feed(data)
         self._is_answered = self._is_answered and self._options.tty
         self._printed.set()
+
+    def send(self, line: str) -> None:
+        """Give the cell a line, without its end, whether or not a question is open."""
+        self._is_answered_elsewhere = True
+        self._lines.put_nowait(line)
 
     def end(self) -> None:
         """Give the cell end of file."""
@@ -92,38 +114,48 @@ class Stdin:
 
         A terminal's end of file ends one read, and it goes on. Raises what writing raises.
         """
-        while not self._closed.is_set():
-            answer = await self._next_answer(leader())
-            if self._closed.is_set():
-                break
-            if answer is not None:
-                self._is_answered = True
-                self._prompt.clear()
-                self._printed.clear()
-                await connection.write(answer.encode() + b"\n")
-            elif self._options.tty:
-                self._is_answered = True
-                await connection.close_write()
-            else:
-                return
-        # Only the end of the stream is left to wait for; the owner cancels this with it.
-        await asyncio.Event().wait()
+        try:
+            while not self._closed.is_set():
+                answer = await self._next_answer(leader())
+                if self._closed.is_set():
+                    break
+                if answer is not None:
+                    self._is_answered = True
+                    self._prompt.clear()
+                    self._printed.clear()
+                    await connection.write(answer.encode() + b"\n")
+                elif self._options.tty:
+                    self._is_answered = True
+                    await connection.close_write()
+                else:
+                    self._closed.set()
+                    self._changed()
+                    return
+            # Only the end of the stream is left to wait for; the owner cancels this with it.
+            await asyncio.Event().wait()
+        finally:
+            self._closed.set()
 
     async def _next_answer(self, leader: int | None) -> str | None:
         """Return the next line; None for end of file."""
+        if not self._lines.empty():
+            return self._lines.get_nowait()
         ended = asyncio.create_task(self._ended.wait())
         answer = asyncio.create_task(self._ask_when_it_waits(leader))
+        line = asyncio.create_task(self._lines.get())
         try:
-            await asyncio.wait({ended, answer}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({ended, answer, line}, return_when=asyncio.FIRST_COMPLETED)
+            if line.done():
+                return line.result()
             if answer.done() and not ended.done():
                 text = await answer
                 return None if text == END_OF_FILE else text
             self._ended.clear()
             return None
         finally:
-            ended.cancel()
-            answer.cancel()
-            await asyncio.gather(ended, answer, return_exceptions=True)
+            for task in (ended, answer, line):
+                task.cancel()
+            await asyncio.gather(ended, answer, line, return_exceptions=True)
 
     async def _ask_when_it_waits(self, leader: int | None) -> str:
         words = await self._wait_for_reader(leader)
@@ -134,11 +166,19 @@ class Stdin:
             self._shell_answers += 1
             prompt = prompt or command.prompt
             secret = secret or command.is_silent
-        self._set_asking(asking=True)
+        question = Question(prompt, secret or asks_for_secret(prompt))
+        self._set_question(question)
         try:
-            return await self._ask_user(Question(prompt, secret or asks_for_secret(prompt)))
+            if self._is_answered_elsewhere:
+                elsewhere: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+                return await elsewhere
+            try:
+                return await self._ask_user(question)
+            except asyncio.CancelledError:
+                self.was_withdrawn = True
+                raise
         finally:
-            self._set_asking(asking=False)
+            self._set_question(None)
 
     async def _wait_for_reader(self, leader: int | None) -> list[str]:
         """Wait until input is wanted; return what the container says of who wants it."""
@@ -190,6 +230,7 @@ class Stdin:
             return []  # The cell's own stream tells more.
         return answer.split() if answer else []
 
-    def _set_asking(self, *, asking: bool) -> None:
-        self.is_asking = asking
+    def _set_question(self, question: Question | None) -> None:
+        self.question = question
+        self._has_asked = True
         self._changed()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from dexec_kernel.cells.memory import Memory
@@ -21,8 +23,15 @@ from dexec_kernel.engine.models import (
     ExecState,
 )
 
+
+class Until(Enum):
+    """What a stream waits for: that something is sent, or the end."""
+
+    SENT = 1
+
+
 #: What a stream does next: frames, bytes that depend on the driver's mark, an error, a pause.
-Step = Frame | Exception | float | Callable[[str], Frame]
+Step = Frame | Exception | float | Until | Callable[[str], Frame]
 FOREVER = float("inf")
 CONTAINER = ContainerInspect("c" * 64, "web", "image:1", True, False, False, "", "", {})  # noqa: FBT003
 
@@ -67,7 +76,11 @@ def missing(name: str) -> Script:
 
 
 class FakeAttached:
+    """A connection that follows a script; a pause in it ends when it is closed."""
+
     def __init__(self, script: Script, mark: str) -> None:
+        self._was_sent = asyncio.Event()
+        self._was_closed = asyncio.Event()
         self.upgraded = script.upgraded
         self._steps = list(script.steps)
         self._mark = mark
@@ -75,14 +88,24 @@ class FakeAttached:
         self.ended = False
         self.closed = False
 
+    @property
+    def _events(self) -> tuple[asyncio.Event, asyncio.Event]:
+        return self._was_sent, self._was_closed
+
     async def read(self) -> list[Frame]:
         await asyncio.sleep(0)
-        while self._steps:
+        while self._steps and not self.closed:
             match self._steps.pop(0):
                 case Frame() as frame:
                     return [frame]
                 case float() as seconds:
-                    await asyncio.sleep(min(seconds, 3600))
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._was_closed.wait(), min(seconds, 3600))
+                case Until.SENT:
+                    waits = [asyncio.ensure_future(e.wait()) for e in self._events]
+                    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                    for wait in waits:
+                        wait.cancel()
                 case Exception() as error:
                     raise error
                 case make:
@@ -91,12 +114,14 @@ class FakeAttached:
 
     async def write(self, data: bytes) -> None:
         self.sent += data
+        self._was_sent.set()
 
     async def close_write(self) -> None:
         self.ended = True
 
     def close(self) -> None:
         self.closed = True
+        self._was_closed.set()
 
 
 class FakeBackend:

@@ -58,7 +58,7 @@ class Result:
     def __init__(self, done: subprocess.CompletedProcess[bytes]) -> None:
         self.exit_code = done.returncode
         self.stdout = done.stdout.decode()
-        scanner = MarkScanner(MARK, messages=16)
+        scanner = MarkScanner(MARK, messages=2_500)
         items = scanner.feed(done.stderr)
         rest = b"".join(item for item in items if isinstance(item, bytes)) + scanner.finish()
         self.stderr = rest.decode(errors="replace")

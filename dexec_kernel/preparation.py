@@ -1,0 +1,83 @@
+"""What is done between cells: the exec of the next one is started ahead."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from dexec_kernel.cells.memory import Memory
+from dexec_kernel.engine.client import EngineClient
+from dexec_kernel.engine.errors import DexecError
+from dexec_kernel.engine.lookup import find_container, require_running
+
+#: In seconds: the reply of a cell goes out first; a kernel that starts becomes ready first.
+_AFTER_CELL, _AFTER_START = 0.005, 0.05
+
+
+class Preparation:
+    """Sees that a standby waits in the container of the next cell, and none elsewhere.
+
+    ``container`` names it, ``is_busy`` tells whether a cell runs. Everything happens on the main
+    event loop.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        engine: Callable[[], Awaitable[EngineClient]],
+        *,
+        container: Callable[[], str],
+        is_busy: Callable[[], bool],
+        log: logging.Logger,
+    ) -> None:
+        self._memory = memory
+        self._engine = engine
+        self._container = container
+        self._is_busy = is_busy
+        self._log = log
+        self._timer: asyncio.TimerHandle | None = None
+        self._work: asyncio.Task[None] | None = None
+
+    def at_start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Prepare for the first cell."""
+        self._timer = loop.call_later(_AFTER_START, self._begin)
+
+    def after_cell(self) -> None:
+        """Prepare for the next cell, in a moment."""
+        self._cancel()
+        self._timer = asyncio.get_running_loop().call_later(_AFTER_CELL, self._begin)
+
+    async def aclose(self) -> None:
+        """End what was prepared."""
+        self._cancel()
+        if self._work is not None:
+            await asyncio.gather(self._work, return_exceptions=True)
+        await self._memory.standbys.aclose()
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._work is not None:
+            self._work.cancel()
+
+    def _begin(self) -> None:
+        # A cell that has begun meanwhile is followed by a preparation of its own.
+        if not self._is_busy():
+            self._work = asyncio.get_running_loop().create_task(self._prepare())
+
+    async def _prepare(self) -> None:
+        standbys = self._memory.standbys
+        if not standbys.wanted:
+            standbys.let_go()
+            return
+        try:
+            engine = await self._engine()
+            container = await find_container(engine, self._container())
+            require_running(container)
+        except DexecError as error:
+            # The next cell says it, if it is still so then.
+            self._log.debug("Nothing is prepared for the next cell: %s", error)
+            standbys.let_go()
+        else:
+            self._memory.prepare(engine, container)

@@ -1,0 +1,222 @@
+"""The next exec waits in the container; its cell runs in it, and in no other."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from devtools import containers, images
+from tests.kernel.conftest import STANDBY
+from tests.kernel.widgets import Widgets
+
+
+@pytest.fixture
+def waiting(host):
+    """List the PIDs of a container's standbys, as soon as there are ``count`` of them."""
+
+    def look(container, count=1, *, seconds=10):
+        deadline = time.monotonic() + seconds
+        while True:
+            rows = containers.top(host, container, "-e -o pid -o comm=NAME -o args")
+            found = [int(row["PID"]) for row in rows if row["NAME"] == STANDBY]
+            if len(found) == count or time.monotonic() > deadline:
+                return found
+            time.sleep(0.02)
+
+    return look
+
+
+@pytest.fixture
+def own(start_kernel, run_container):
+    """Start a kernel in a container of its own."""
+
+    def start(image=images.BUSYBOX, **settings):
+        name = run_container(image)
+        return start_kernel(DEXEC_CONTAINER=name, **settings), name
+
+    return start
+
+
+@pytest.mark.parametrize("image", [images.BUSYBOX, images.DEBIAN])
+def test_a_cell_runs_in_the_process_that_waited_for_it(own, waiting, image):
+    kernel, name = own(image)
+    [first] = waiting(name)
+    result = kernel.run("echo hi; exit 3")
+    assert result.text() == "hi\n"
+    assert (result.record["pid"], result.record["exit_code"]) == (first, 3)
+    [second] = waiting(name)
+    assert second != first
+    assert kernel.run("echo hi").record["pid"] == second
+
+
+@pytest.mark.parametrize("image", [images.BUSYBOX, images.DEBIAN])
+def test_the_session_goes_on_from_standby_to_standby(own, waiting, image):
+    kernel, name = own(image)
+    waiting(name)
+    kernel.run("A=1; export B='2 3'; cd /tmp; alias say=echo; umask 077")
+    waiting(name)
+    assert kernel.run('say "$A$B"; pwd; umask').text() == "12 3\n/tmp\n0077\n"
+    waiting(name)
+    assert kernel.run("unset A B; echo $A$B").text() == "\n"
+    waiting(name)
+    assert kernel.run("echo ${A-gone}; cd - ; false").text() == "gone\n/\n"
+
+
+@pytest.mark.parametrize("image", [images.BUSYBOX, images.DEBIAN])
+def test_queued_cells_run_in_order_each_once_and_with_the_state_of_the_one_before(own, image):
+    kernel, _ = own(image)
+    count = 20
+    requests = [kernel.send(f"N=$((N + 1)); cd /tmp; echo {i} $N") for i in range(count)]
+    texts = [kernel.collect(request).text() for request in requests]
+    assert texts == [f"{i} {i + 1}\n" for i in range(count)]
+
+
+def test_queued_cells_that_take_something_away(own):
+    kernel, _ = own(images.DEBIAN)
+    sources = ["A=1; f() { :; }", "echo $A", "unset A; unset -f f", "echo ${A-gone}; type -t f"]
+    requests = [kernel.send(source + "; true") for source in sources * 3]
+    texts = [kernel.collect(request).text() for request in requests]
+    assert texts == ["", "1\n", "", "gone\n"] * 3
+
+
+def test_output_input_and_interrupt_are_as_in_any_cell(own, waiting, gone):
+    kernel, name = own(images.DEBIAN)
+    waiting(name)
+    result = kernel.run("seq 1 200000 | md5sum; seq 1 3 >&2")
+    assert result.text("stderr") == "1\n2\n3\n"
+    waiting(name)
+    request = kernel.send("trap '' TERM; echo started; sleep 100")
+
+    def stop(message):
+        if "started" in message["content"].get("text", ""):
+            kernel.interrupt()
+
+    assert kernel.collect(request, at=stop).reply["ename"] == "KeyboardInterrupt"
+    assert gone(name) == []
+    assert kernel.run("echo after").text() == "after\n"
+    waiting(name)
+    assert kernel.run("%%exec -- cat -n\none\ntwo\n").text().split() == ["1", "one", "2", "two"]
+
+
+def test_one_that_is_killed_is_not_missed(own, waiting):
+    kernel, name = own()
+    [pid] = waiting(name)
+    os.kill(pid, signal.SIGKILL)
+    assert kernel.run("echo hi").text() == "hi\n"
+    assert waiting(name) != [pid]
+
+
+def test_a_restarted_container(own, waiting, host):
+    kernel, name = own()
+    [before] = waiting(name)
+    containers.restart(host, name)
+    result = kernel.run("echo hi")
+    assert (result.text(), result.record["exit_code"]) == ("hi\n", 0)
+    assert result.record["pid"] != before
+    assert len(waiting(name)) == 1
+
+
+def test_a_paused_container_runs_nothing_until_it_goes_on(own, waiting, host):
+    kernel, name = own()
+    waiting(name)
+    containers.pause(host, name)
+    assert kernel.run("echo hi >/proc/1/fd/1").reply["ename"] == "ContainerPaused"
+    containers.unpause(host, name)
+    assert kernel.run("echo hi").text() == "hi\n"
+
+
+def test_a_container_that_took_the_name_of_another(own, waiting, host, run_container):
+    kernel, name = own()
+    waiting(name)
+    containers.remove_container(host, name)
+    run_container(images.BUSYBOX, name)
+    assert kernel.run("echo hi").text() == "hi\n"
+    assert len(waiting(name)) == 1
+
+
+def test_the_end_of_a_kernel_leaves_none(own, waiting):
+    kernel, name = own()
+    waiting(name)
+    kernel.client.shutdown()
+    assert waiting(name, 0) == []
+
+
+def test_a_kernel_that_is_killed_leaves_none(own, waiting):
+    kernel, name = own()
+    waiting(name)
+    kernel.manager.shutdown_kernel(now=True)
+    assert waiting(name, 0) == []
+
+
+def test_another_container_and_a_reset_leave_none(own, waiting, run_container):
+    kernel, name = own()
+    other = run_container(images.BUSYBOX)
+    kernel.run("A=1")
+    [before] = waiting(name)
+    kernel.run(f"%container {other}")
+    assert waiting(name, 0) == []
+    assert len(waiting(other)) == 1
+    kernel.run(f"%container {name}\necho $A")
+    assert waiting(other, 0) == []
+    waiting(name)
+    kernel.run("%reset")
+    deadline = time.monotonic() + 5
+    while waiting(name) == [before] and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert kernel.run("echo ${A-gone}").text() == "gone\n"
+
+
+def test_a_setting_turns_them_off(own, waiting):
+    kernel, name = own(DEXEC_STANDBY="0")
+    assert kernel.run("echo hi").text() == "hi\n"
+    time.sleep(0.3)
+    assert waiting(name, 0) == []
+
+
+def test_they_are_let_go_when_nobody_works(own, waiting):
+    kernel, name = own(DEXEC_STANDBY_TIMEOUT="0.5")
+    kernel.run("echo hi")
+    assert len(waiting(name)) == 1
+    assert waiting(name, 0) == []
+    assert kernel.run("echo hi").text() == "hi\n"
+    assert len(waiting(name)) == 1
+
+
+def test_it_uses_no_time_while_it_waits(own, waiting):
+    _, name = own()
+    [pid] = waiting(name)
+
+    def ticks():
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+
+    before = ticks()
+    time.sleep(1)
+    assert ticks() == before
+
+
+def test_each_cell_is_one_exec(own, waiting, host):
+    kernel, name = own()
+    waiting(name)
+    records = []
+    for _ in range(3):
+        records.append(kernel.run("echo hi").record)
+        waiting(name)
+    assert len({record["exec_id"] for record in records}) == 3
+    assert len({record["pid"] for record in records}) == 3
+
+
+def test_the_chooser_leaves_none_behind(own, waiting, run_container):
+    kernel, name = own()
+    widgets = Widgets(kernel)
+    other = run_container(images.BUSYBOX)
+    waiting(name)
+    kernel.run("%status", at=widgets.take)
+    widgets.choose(other)
+    assert waiting(name, 0) == []
+    assert len(waiting(other)) == 1
+    assert kernel.run("echo hi", at=widgets.take).record["container"] == other
