@@ -1,4 +1,4 @@
-"""The command ``dexec-kernel``: install, list, doctor."""
+"""The command ``dexec-kernel``: install, sync, list, doctor."""
 
 from dexec_kernel.cli.command import main
 

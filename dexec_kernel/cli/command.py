@@ -22,14 +22,15 @@ OK, FAILED, INTERRUPTED = 0, 1, 130
 _DESCRIPTION = """\
 Jupyter cells as execs in a container that is already running.
 
-The kernel "Container (dexec)" is in JupyterLab's launcher as soon as this package is installed.
-These commands find containers, put one into the launcher by name, and say what is wrong when
-something is."""
+Running containers are in JupyterLab's launcher as soon as this package is installed, and beside
+them the kernel "Container (dexec)", which is bound to none. These commands find containers, write
+kernels for them to disk, and say what is wrong when something is."""
 
 _EXAMPLES = """\
 examples:
   dexec-kernel list                        which containers there are
   dexec-kernel install --container web     a kernel of its own for the container web
+  dexec-kernel sync                        one for each container that runs
   dexec-kernel doctor --container web      does everything work, from here into the container?
 
 The engine is found as the docker command finds it: DOCKER_HOST, DOCKER_CONTEXT, the current
@@ -51,6 +52,22 @@ examples:
   dexec-kernel install --container web
   dexec-kernel install --container compose:shop/db --display-name "Shop database"
   jupyter kernelspec remove dexec-web      take it away again"""
+
+_SYNC = """\
+Write a kernelspec for each container that cells can run in, and remove those that an earlier sync
+has written for containers that do not run any more. Others are never touched.
+
+JupyterLab shows running containers by itself. This is for programs that know no Jupyter server, as
+nbconvert and papermill; the names are the same. Where it is written is as for install."""
+
+_SYNC_EXAMPLES = """\
+examples:
+  dexec-kernel sync
+  dexec-kernel sync --label com.example.team=data --exclude '*-test'
+  dexec-kernel sync --dry-run              only say what would be done
+
+Without options for it, what is written is decided by DEXEC_PICKER_LABELS, DEXEC_PICKER_INCLUDE,
+DEXEC_PICKER_EXCLUDE (separated by commas) and DEXEC_PICKER_ONLY_LABELLED, as in JupyterLab."""
 
 _DOCTOR = """\
 Check everything that a cell needs, from the installation to a cell that really runs. Each line
@@ -98,6 +115,10 @@ def _dispatch(options: argparse.Namespace, parser: argparse.ArgumentParser) -> i
             from dexec_kernel.cli.listing import show_containers  # noqa: PLC0415
 
             return show_containers(options)
+        case "sync":
+            from dexec_kernel.cli.sync import synchronise  # noqa: PLC0415
+
+            return synchronise(options)
         case "doctor":
             from dexec_kernel.cli.doctor import examine  # noqa: PLC0415
 
@@ -122,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
         "-a", "--all", action="store_true", help="stopped and paused containers as well"
     )
     _add_json(listing)
+    _add_sync(commands)
     doctor = _described(
         commands.add_parser, _DOCTOR, name="doctor", help="check everything that a cell needs"
     )
@@ -154,6 +176,59 @@ def _add_install(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--display-name", default="", metavar="TEXT", help="what the launcher shows"
     )
+    _add_where(parser)
+    parser.add_argument(
+        "--replace", action="store_true", help="write over another kernel of the same name"
+    )
+    parser.add_argument(
+        "--no-check",
+        dest="check",
+        action="store_false",
+        help="do not ask the engine for the container",
+    )
+    _add_json(parser)
+
+
+def _add_sync(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _described(
+        commands.add_parser,
+        _SYNC,
+        _SYNC_EXAMPLES,
+        name="sync",
+        help="write a kernelspec for each container that runs",
+    )
+    _add_where(parser)
+    parser.add_argument(
+        "--label",
+        action="append",
+        default=[],
+        metavar="KEY[=VALUE]",
+        help="only containers with this label; all that are given",
+    )
+    parser.add_argument(
+        "--include",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="only containers whose name fits one of these: 'web*', 'shop/*' for Compose",
+    )
+    parser.add_argument(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="no containers whose name fits one of these",
+    )
+    parser.add_argument(
+        "--only-labelled",
+        action="store_true",
+        help="only containers with the label dexec.kernel=true",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="change nothing")
+    _add_json(parser)
+
+
+def _add_where(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--user", action="store_true", help="write it for yourself, in your folder")
     where.add_argument(
@@ -165,16 +240,6 @@ def _add_install(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="write it into this Python's environment",
     )
     where.add_argument("--prefix", metavar="DIR", help="write it below DIR/share/jupyter/kernels")
-    parser.add_argument(
-        "--replace", action="store_true", help="write over another kernel of the same name"
-    )
-    parser.add_argument(
-        "--no-check",
-        dest="check",
-        action="store_false",
-        help="do not ask the engine for the container",
-    )
-    _add_json(parser)
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:

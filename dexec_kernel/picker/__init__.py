@@ -1,1 +1,15 @@
-"""Containers as kernelspecs: what Jupyter's kernel picker shows."""
+"""Containers as kernelspecs: what Jupyter's kernel picker shows.
+
+Also the Jupyter server extension ``dexec_kernel.picker``, which keeps them up to date.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """Say what to load. Called by jupyter_server, which alone needs to be installed for it."""
+    from dexec_kernel.picker.extension import DexecPicker  # noqa: PLC0415 -- see the docstring
+
+    return [{"module": "dexec_kernel.picker.extension", "app": DexecPicker}]

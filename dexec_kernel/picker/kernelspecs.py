@@ -40,13 +40,26 @@ _TLS_VARIABLES = ("DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH")
 class BoundSpec:
     """A kernelspec for one container. ``name`` is that of its folder, in lower case.
 
-    ``env`` is set for the kernel, whatever Jupyter's own environment says.
+    ``env`` is set for the kernel, whatever Jupyter's own environment says. ``metadata`` stands
+    beside the container's name.
     """
 
     container: str
     name: str
     display_name: str
     env: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+    def to_text(self) -> str:
+        """Return the content of ``kernel.json`` as it is written."""
+        return f"{json.dumps(self.to_json(), indent=2, ensure_ascii=False)}\n"
+
+    def is_written_in(self, folder: Path) -> bool:
+        """Return whether the folder has this very kernelspec."""
+        try:
+            return (folder / "kernel.json").read_text(encoding="utf-8") == self.to_text()
+        except (OSError, ValueError):
+            return False
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``kernel.json``."""
@@ -63,7 +76,10 @@ class BoundSpec:
             "display_name": self.display_name,
             "language": "bash",
             "interrupt_mode": "message",
-            "metadata": {"debugger": False, "dexec": {"container": self.container}},
+            "metadata": {
+                "debugger": False,
+                "dexec": {"container": self.container, **self.metadata},
+            },
         }
         if self.env:
             # Jupyter fills in ${NAME}; a doubled dollar is one that stands for itself.
@@ -73,12 +89,16 @@ class BoundSpec:
 
 @dataclass(frozen=True, slots=True)
 class FoundSpec:
-    """A kernelspec that Jupyter finds. ``container`` is "" for one that is bound to none."""
+    """A kernelspec that Jupyter finds. ``container`` is "" for one that is bound to none.
+
+    ``made_by`` says what wrote it, "" for ``dexec-kernel install``.
+    """
 
     name: str
     path: Path
     argv: tuple[str, ...]
     container: str
+    made_by: str = ""
 
     @property
     def is_ours(self) -> bool:
@@ -198,9 +218,8 @@ def install(
             # Jupyter copies the folder's mode as well, and a temporary folder is for us alone.
             folder = Path(scratch) / spec.name
             folder.mkdir(mode=0o755)
-            text = json.dumps(spec.to_json(), indent=2, ensure_ascii=False)
-            (folder / "kernel.json").write_text(f"{text}\n", encoding="utf-8")
-            for logo in _logos():
+            (folder / "kernel.json").write_text(spec.to_text(), encoding="utf-8")
+            for logo in logos():
                 shutil.copyfile(logo, folder / logo.name)
             path = manager.install_kernel_spec(
                 str(folder), spec.name, user=user, prefix=prefix or None
@@ -219,13 +238,13 @@ def install(
 def find_spec(name: str) -> FoundSpec | None:
     """Return the kernelspec of that name that Jupyter, started by this Python, would use."""
     path = KernelSpecManager().find_kernel_specs().get(name)
-    return _read(Path(path)) if path else None
+    return read_spec(Path(path)) if path else None
 
 
 def bound_specs() -> Iterator[FoundSpec]:
     """Yield the kernelspecs of ours that are bound to a container, by name."""
     for _, path in sorted(KernelSpecManager().find_kernel_specs().items()):
-        spec = _read(Path(path))
+        spec = read_spec(Path(path))
         if spec is not None and spec.container:
             yield spec
 
@@ -234,7 +253,7 @@ def _refuse_another(target: Path, spec: BoundSpec) -> None:
     """Raise :class:`ConfigurationError` when ``target`` is the kernelspec of something else."""
     if not target.exists():
         return
-    there = _read(target)
+    there = read_spec(target)
     if there is not None and there.container == spec.container:
         return
     whose = "another kernel"
@@ -246,24 +265,25 @@ def _refuse_another(target: Path, spec: BoundSpec) -> None:
     )
 
 
-def _read(path: Path) -> FoundSpec | None:
+def read_spec(path: Path) -> FoundSpec | None:
     """Read the kernelspec in a folder; None for one that Jupyter cannot use either."""
     try:
         content = json.loads((path / "kernel.json").read_text(encoding="utf-8"))
         metadata = content.get("metadata") or {}
-        container = (metadata.get("dexec") or {}).get("container") or ""
+        ours = metadata.get("dexec") or {}
+        container, made_by = (str(ours.get(key) or "") for key in ("container", "by"))
         argv = tuple(str(word) for word in content["argv"])
     except (AttributeError, KeyError, OSError, TypeError, ValueError):
         return None
-    return FoundSpec(path.name, path, argv, str(container))
+    return FoundSpec(path.name, path, argv, container, made_by)
 
 
-def _logos() -> list[Path]:
+def logos() -> list[Path]:
     """Return the logos of the installed kernelspec; none where it was not installed whole."""
     places = [Path(sysconfig.get_path("data"), "share/jupyter/kernels")]
     places += [Path(place) for place in jupyter_path("kernels")]
     for place in places:
-        spec = _read(place / KERNEL_NAME)
+        spec = read_spec(place / KERNEL_NAME)
         if spec is not None and spec.is_ours:
             return sorted((place / KERNEL_NAME).glob("logo-*"))
     return []

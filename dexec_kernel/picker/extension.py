@@ -1,0 +1,162 @@
+"""The Jupyter server extension: running containers are in the kernel picker, and gone ones not.
+
+It adds a folder of real kernelspecs to those that the server's kernelspec manager searches, and
+keeps the folder up to date from the engine's events. What a front end asks for is read from that
+folder alone, so that no request waits for the engine.
+Source: jupyter_server, "Server Extensions"; jupyter_client, ``KernelSpecManager.kernel_dirs``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from jupyter_core.paths import jupyter_runtime_dir
+from jupyter_core.utils import ensure_async
+from jupyter_server.extension.application import ExtensionApp
+from traitlets import Bool, List, TraitError, Unicode
+
+from dexec_kernel.engine.errors import DexecError
+from dexec_kernel.engine.models import ContainerSummary
+from dexec_kernel.engine.watch import EngineWatch
+from dexec_kernel.picker.filters import Filters, filters_of
+from dexec_kernel.picker.folder import SpecFolder, remove_stale
+from dexec_kernel.picker.kernelspecs import engine_env, logos
+from dexec_kernel.picker.specs import KnownSpecs, container_specs
+
+_MADE_BY = {"by": "picker"}
+
+
+class DexecPicker(ExtensionApp):
+    """Containers in the kernel picker. Settings are ``c.DexecPicker…`` of the Jupyter server."""
+
+    name = "dexec_kernel"
+    description = "Running containers in Jupyter's kernel picker."
+
+    enabled = Bool(default_value=True, help="Whether containers are in the kernel picker.").tag(
+        config=True
+    )
+    labels = List(
+        Unicode(),
+        help="Labels that a container must have, KEY or KEY=VALUE; DEXEC_PICKER_LABELS.",
+    ).tag(config=True)
+    include = List(
+        Unicode(),
+        help="Patterns one of which a container's name must fit; DEXEC_PICKER_INCLUDE.",
+    ).tag(config=True)
+    exclude = List(
+        Unicode(),
+        help="Patterns that a container's name must not fit; DEXEC_PICKER_EXCLUDE.",
+    ).tag(config=True)
+    only_labelled = Bool(
+        help="Whether only containers with the label dexec.kernel=true are shown;"
+        " DEXEC_PICKER_ONLY_LABELLED."
+    ).tag(config=True)
+
+    def initialize_settings(self) -> None:
+        """Begin, as soon as the server's event loop runs. Called by jupyter_server."""
+        self._folder: SpecFolder | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._reported = ""
+        if self.enabled and self.serverapp is not None:
+            self.serverapp.io_loop.add_callback(self._begin)
+
+    async def stop_extension(self) -> None:
+        """End the task, and remove the kernelspecs. Called by jupyter_server."""
+        self.enabled = False
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            manager: Any = self._manager()
+            if manager is not None:
+                gone = str(folder.kernels)
+                manager.kernel_dirs = [path for path in manager.kernel_dirs if path != gone]
+            await asyncio.to_thread(folder.close)
+
+    def filters(self) -> Filters:
+        """Return the filters: the settings, and the environment where nothing is set.
+
+        Raises :class:`ConfigurationError`.
+        """
+        default = filters_of(os.environ)
+        return Filters(
+            labels=tuple(self.labels) or default.labels,
+            include=tuple(self.include) or default.include,
+            exclude=tuple(self.exclude) or default.exclude,
+            only_labelled=self.only_labelled or default.only_labelled,
+        )
+
+    def _manager(self) -> Any:
+        """Return the server's kernelspec manager; None for one that searches no folders."""
+        manager = getattr(self.serverapp, "kernel_spec_manager", None)
+        return manager if isinstance(getattr(manager, "kernel_dirs", None), list) else None
+
+    async def _begin(self) -> None:
+        if not self.enabled:
+            return  # The server was stopped before it was up.
+        manager = self._manager()
+        if manager is None:
+            self.log.warning(
+                "dexec-kernel: the kernelspec manager of this server has no kernel_dirs, so that"
+                " containers cannot be added to the kernel picker. `dexec-kernel sync` writes their"
+                " kernelspecs to disk."
+            )
+            return
+        try:
+            filters = self.filters()
+            self._folder = await asyncio.to_thread(_make_folder)
+            manager.kernel_dirs = [*manager.kernel_dirs, str(self._folder.kernels)]
+        except (DexecError, OSError, TraitError) as error:
+            self.log.warning("dexec-kernel: no containers in the kernel picker. %s", error)
+            return
+        self._task = asyncio.create_task(self._keep(self._folder, filters))
+
+    async def _keep(self, folder: SpecFolder, filters: Filters) -> None:
+        """Keep the folder up to date until the task is cancelled."""
+        known = KnownSpecs()
+
+        async def update(containers: list[ContainerSummary]) -> None:
+            self._report("")
+            env = await asyncio.to_thread(engine_env, os.environ)
+            found = container_specs(containers, filters, env, metadata=_MADE_BY)
+            specs = known.add_to(found, await self._kernels(), time.monotonic())
+            try:
+                await asyncio.to_thread(folder.update, specs)
+            except OSError as error:
+                self.log.warning("dexec-kernel: the kernelspecs cannot be written: %s", error)
+
+        watch = EngineWatch(
+            os.environ, on_containers=update, on_lost=lambda error: self._report(str(error))
+        )
+        try:
+            await watch.run()
+        except Exception:
+            self.log.exception("dexec-kernel: the kernel picker is no longer kept up to date.")
+            raise
+
+    async def _kernels(self) -> set[str]:
+        """Return the names of the kernelspecs that the server's kernels run from."""
+        manager = getattr(self.serverapp, "kernel_manager", None)
+        models = await ensure_async(manager.list_kernels()) if manager is not None else []
+        return {str(model["name"]) for model in models}
+
+    def _report(self, fault: str) -> None:
+        """Say once what keeps the containers from being known, and when that is over."""
+        if fault and not self._reported:
+            self.log.info("dexec-kernel: the kernel picker cannot ask for containers. %s", fault)
+        elif self._reported and not fault:
+            self.log.info("dexec-kernel: the kernel picker has its containers again.")
+        self._reported = fault
+
+
+def _make_folder() -> SpecFolder:
+    parent = Path(jupyter_runtime_dir()) / "dexec-picker"
+    remove_stale(parent)
+    # No front end asks for the smallest, and every file costs time in every request.
+    return SpecFolder(parent, [logo for logo in logos() if "32x32" not in logo.name])

@@ -1,0 +1,104 @@
+"""The engine's containers as kernelspecs: one for each that cells can run in, and for a service."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from dexec_kernel.engine.lookup import COMPOSE_PREFIX, service_order
+from dexec_kernel.engine.models import ContainerSummary
+from dexec_kernel.picker.filters import Filters
+from dexec_kernel.picker.kernelspecs import KERNEL_NAME, BoundSpec, spec_name
+from dexec_kernel.picker.names import bound_name, display_name, told_apart
+
+_RUNNING = "running"
+#: In seconds: JupyterLab looks every minute for what there is.
+_GONE_AFTER = 150.0
+
+
+def container_specs(
+    containers: Iterable[ContainerSummary],
+    filters: Filters,
+    env: Mapping[str, str],
+    *,
+    metadata: Mapping[str, object] | None = None,
+) -> list[BoundSpec]:
+    """Return the kernelspecs for the containers that run and that ``filters`` allow, by name.
+
+    ``env`` is for their kernels, ``metadata`` says who made them. The replicas of a Compose service
+    have one kernelspec together.
+    """
+    usable: dict[str, ContainerSummary] = {}
+    for container in sorted(containers, key=service_order):
+        if container.state == _RUNNING and filters.allow(container):
+            usable.setdefault(bound_name(container), container)
+    names = spec_names(usable)
+    shown = told_apart((bound, display_name(found)) for bound, found in usable.items())
+    specs = [
+        BoundSpec(
+            container=bound,
+            name=names[bound],
+            display_name=shown[bound],
+            env=dict(env),
+            metadata={"image": found.image, **(metadata or {})},
+        )
+        for bound, found in usable.items()
+    ]
+    return sorted(specs, key=lambda spec: spec.name)
+
+
+class KnownSpecs:
+    """Keeps kernelspecs whose containers are gone: for a while, and those that were used for good.
+
+    A front end shows what it saw last, and a click there must not lead nowhere. A notebook that was
+    closed is opened with its kernel again, whose cells say what is missing.
+    """
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+        #: Each with the time when it was there last.
+        self._known: dict[str, tuple[BoundSpec, float]] = {}
+
+    def add_to(
+        self, specs: Iterable[BoundSpec], kernels: Iterable[str], now: float
+    ) -> list[BoundSpec]:
+        """Return the kernelspecs, and those of gone containers that are kept.
+
+        ``kernels`` are the names of the kernelspecs that kernels run from at the moment, ``now``
+        is in seconds.
+        """
+        present = {spec.name: spec for spec in specs}
+        self._used |= set(kernels)
+        self._known |= {name: (spec, now) for name, spec in present.items()}
+        self._known = {
+            name: (spec, seen)
+            for name, (spec, seen) in self._known.items()
+            if name in self._used or now - seen < _GONE_AFTER
+        }
+        gone = [spec for name, (spec, _) in self._known.items() if name not in present]
+        return [*present.values(), *(_not_running(spec) for spec in gone)]
+
+
+def _not_running(spec: BoundSpec) -> BoundSpec:
+    label = spec.container.removeprefix(COMPOSE_PREFIX).replace("/", " / ", 1)
+    return replace(spec, display_name=f"{label} (not running)")
+
+
+def spec_names(containers: Iterable[str]) -> dict[str, str]:
+    """Return a name for each container's kernelspec, no two the same: ``dexec-web``.
+
+    Jupyter knows no capitals. Of ``web`` and ``Web`` the first keeps the name that both would have,
+    and so does a container ``shop-web`` beside the service ``shop/web``; the others get a number
+    that is always the same.
+    """
+    found: dict[str, str] = {}
+    owners: dict[str, list[str]] = {}
+    for container in containers:
+        owners.setdefault(spec_name(container), []).append(container)
+    for name, rivals in owners.items():
+        for container in rivals:
+            alone = len(rivals) == 1 or name == f"{KERNEL_NAME}-{container}"
+            number = hashlib.sha256(container.encode()).hexdigest()[:6]
+            found[container] = name if alone else f"{name}-{number}"
+    return found

@@ -1,0 +1,152 @@
+"""The server extension in a real Jupyter server: what front ends and VS Code get from it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devtools import containers, images
+from devtools.engine import PrivateEngine
+from devtools.lab_page import LabServer
+
+LABELS = {
+    "com.docker.compose.project": "shop",
+    "com.docker.compose.service": "db",
+    "com.docker.compose.container-number": "1",
+}
+
+
+def ask(server: LabServer, path: str, body: dict[str, Any] | None = None) -> Any:
+    """Call the server's REST interface, as a front end does."""
+    request = urllib.request.Request(
+        f"{server.url}/{path}",
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Authorization": f"token {server.token}"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        content = answer.read()
+        return json.loads(content) if "json" in answer.headers["Content-Type"] else content
+
+
+def shut_down(server: LabServer, kernel: str) -> None:
+    request = urllib.request.Request(
+        f"{server.url}/api/kernels/{kernel}",
+        method="DELETE",
+        headers={"Authorization": f"token {server.token}"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.status == 204
+
+
+def kernelspecs(server: LabServer) -> dict[str, Any]:
+    return ask(server, "api/kernelspecs")["kernelspecs"]
+
+
+def wait_for(server: LabServer, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Ask again and again, as a front end does more patiently."""
+    deadline = time.monotonic() + 20
+    while not holds(found := kernelspecs(server)):
+        assert time.monotonic() < deadline, sorted(found)
+        time.sleep(0.05)
+    return found
+
+
+@pytest.fixture(scope="module")
+def server(host: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
+    directory = tmp_path_factory.mktemp("server")
+    (directory / "config").mkdir()
+    settings = {"DexecPicker": {"exclude": ["hidden-*"]}}
+    (directory / "config/jupyter_server_config.json").write_text(json.dumps(settings))
+    with LabServer(directory, {"DOCKER_HOST": host, "DEXEC_HISTORY_FILE": ":memory:"}) as running:
+        yield running
+
+
+def test_containers_come_and_go(server, run_container, host):
+    assert {"dexec", "python3"} <= set(kernelspecs(server))
+    run_container(name="hidden-by-a-setting")
+    run_container(name="hidden-by-its-label", labels={"dexec.kernel": "false"})
+    run_container(name="shop-db-1", labels=LABELS)
+    name = run_container(name="Picked.1", labels={"dexec.display-name": "Lab <1>"})
+    found = wait_for(server, lambda specs: "dexec-picked.1" in specs)
+    assert found["dexec-picked.1"]["spec"]["display_name"] == "Lab <1>"
+    assert found["dexec-shop-db"]["spec"]["display_name"] == "shop / db (busybox:1)"
+    assert not [spec for spec in found if "hidden" in spec]
+    logo = ask(server, found["dexec-picked.1"]["resources"]["logo-svg"].lstrip("/"))
+    assert b"<svg" in logo
+    containers.stop(host, name)
+    # A page that has not looked since shows its card still, and a click there starts a kernel.
+    wait_for(server, lambda specs: shown(specs, "dexec-picked.1") == "Picked.1 (not running)")
+    containers.start(host, name)
+    wait_for(server, lambda specs: shown(specs, "dexec-picked.1") == "Lab <1>")
+
+
+def shown(specs: dict[str, Any], name: str) -> str:
+    return specs[name]["spec"]["display_name"]
+
+
+def test_a_kernel_starts_when_its_container_is_gone(server, run_container, host):
+    """Started by its name, as VS Code does with a server's kernels."""
+    name = run_container()
+    spec = f"dexec-{name}"
+    wait_for(server, lambda specs: spec in specs)
+    kernel = ask(server, "api/kernels", {"name": spec})
+    assert kernel["name"] == spec
+    containers.remove_container(host, name)
+    wait_for(server, lambda specs: shown(specs, spec) == f"{name} (not running)")
+    shut_down(server, kernel["id"])
+    again = ask(server, "api/kernels", {"name": spec})
+    shut_down(server, again["id"])
+
+
+def typical_time(server: LabServer) -> float:
+    """Ask for the kernelspecs a few times; return the median, in seconds."""
+    times = []
+    for _ in range(15):
+        begin = time.perf_counter()
+        kernelspecs(server)
+        times.append(time.perf_counter() - begin)
+    return statistics.median(times)
+
+
+def test_an_engine_that_is_away_or_hangs_holds_nothing_up(tmp_path):
+    with PrivateEngine() as engine:
+        images.ensure_image(engine.host, images.BUSYBOX)
+        containers.create_container(engine.host, images.BUSYBOX, "web")
+        engine.stop_daemon()
+        runtime = tmp_path / "runtime/dexec-picker"
+        with LabServer(tmp_path, {"DOCKER_HOST": engine.host}) as server:
+            assert "dexec-web" not in kernelspecs(server)
+            assert typical_time(server) < 0.05
+            engine.start_daemon()
+            containers.start(engine.host, "web")
+            wait_for(server, lambda specs: "dexec-web" in specs)
+            [folder] = runtime.iterdir()
+            assert f"server-{server_pid(tmp_path)}-" in folder.name
+            os.kill(engine.pid, signal.SIGSTOP)
+            try:
+                assert typical_time(server) < 0.05
+                assert "dexec-web" in kernelspecs(server), "nothing is known, so nothing changes"
+                begin = time.monotonic()
+                server.stop()
+                assert time.monotonic() - begin < 10
+            finally:
+                os.kill(engine.pid, signal.SIGCONT)
+    assert list(runtime.iterdir()) == []
+    log = (tmp_path / "log").read_text()
+    assert log.count("the kernel picker cannot ask for containers") == 1
+    assert log.count("the kernel picker has its containers again") == 1
+    assert "Traceback" not in log
+
+
+def server_pid(directory: Path) -> int:
+    [description] = (directory / "runtime").glob("jpserver-*.json")
+    return int(json.loads(description.read_text())["pid"])

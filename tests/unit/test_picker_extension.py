@@ -1,0 +1,87 @@
+"""The server extension where a server is unlike the usual: no folders to search, odd settings."""
+
+from __future__ import annotations
+
+import logging
+from types import SimpleNamespace
+
+import pytest
+from traitlets.config import Config
+
+from dexec_kernel.picker import _jupyter_server_extension_points
+from dexec_kernel.picker.extension import DexecPicker
+from dexec_kernel.picker.filters import Filters
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch, tmp_path):
+    for name in ("LABELS", "INCLUDE", "EXCLUDE", "ONLY_LABELLED"):
+        monkeypatch.delenv(f"DEXEC_PICKER_{name}", raising=False)
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+
+
+def begun(manager: object, **settings: object) -> tuple[DexecPicker, list[object]]:
+    """The extension as a server loads it, and what it wants to be called when the server runs."""
+    calls: list[object] = []
+    loop = SimpleNamespace(add_callback=calls.append)
+    server = SimpleNamespace(kernel_spec_manager=manager, io_loop=loop)
+    picker = DexecPicker(
+        serverapp=server,
+        log=logging.getLogger("the-server"),
+        config=Config({"DexecPicker": settings}),
+    )
+    picker.initialize_settings()
+    return picker, calls
+
+
+def test_jupyter_server_is_told_what_to_load():
+    [point] = _jupyter_server_extension_points()
+    assert point["app"] is DexecPicker
+
+
+async def test_a_manager_that_searches_no_folders_is_left_alone_and_said(caplog):
+    picker, [begin] = begun(object())
+    await begin()
+    assert "has no kernel_dirs" in caplog.text
+    assert "dexec-kernel sync" in caplog.text
+    await picker.stop_extension()
+
+
+async def test_the_managers_folders_are_as_before_in_the_end(tmp_path):
+    manager = SimpleNamespace(kernel_dirs=["/a", "/b"])
+    picker, [begin] = begun(manager)
+    await begin()
+    assert manager.kernel_dirs[:2] == ["/a", "/b"]
+    assert len(manager.kernel_dirs) == 3
+    await picker.stop_extension()
+    assert manager.kernel_dirs == ["/a", "/b"]
+    assert list((tmp_path / "dexec-picker").iterdir()) == []
+    await picker.stop_extension()
+
+
+async def test_it_can_be_switched_off_and_may_be_stopped_before_it_began():
+    manager = SimpleNamespace(kernel_dirs=[])
+    _, calls = begun(manager, enabled=False)
+    assert calls == []
+    picker, [begin] = begun(manager)
+    await picker.stop_extension()
+    await begin()
+    assert manager.kernel_dirs == []
+
+
+async def test_a_variable_that_cannot_be_read_is_said(monkeypatch, caplog):
+    monkeypatch.setenv("DEXEC_PICKER_ONLY_LABELLED", "perhaps")
+    manager = SimpleNamespace(kernel_dirs=[])
+    picker, [begin] = begun(manager)
+    await begin()
+    assert "DEXEC_PICKER_ONLY_LABELLED" in caplog.text
+    assert manager.kernel_dirs == []
+    await picker.stop_extension()
+
+
+def test_settings_come_before_variables(monkeypatch):
+    monkeypatch.setenv("DEXEC_PICKER_INCLUDE", "a*")
+    monkeypatch.setenv("DEXEC_PICKER_EXCLUDE", "b*")
+    picker, _ = begun(None, include=["c*"], only_labelled=True)
+    assert picker.filters() == Filters(include=("c*",), exclude=("b*",), only_labelled=True)
