@@ -1,42 +1,94 @@
-"""``python -m benchmarks``: measure everything, print a table, write it as Markdown and JSON."""
+"""``python -m benchmarks``: measure, print a table, and write it into the documentation."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-from pathlib import Path
+import sys
+import time
+from collections.abc import Callable
 
-from benchmarks import cells, decoding
-from benchmarks.measure import as_json, markdown
-from devtools import api, containers, images
-from devtools.engine import PrivateEngine
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import (
+    cells,
+    decoding,
+    listing,
+    many,
+    memory,
+    output,
+    report,
+    session,
+    start,
+    where,
+)
+from benchmarks.bench import Bench, prepared
+from benchmarks.measure import HEADERS, Row
+
+_SUBJECTS: dict[str, Callable[[Bench], list[Row]]] = {
+    "cells": cells.measure,
+    "session": session.measure,
+    "output": output.measure,
+    "decoding": decoding.measure,
+    "start": start.measure,
+    "memory": memory.measure,
+    "many": many.measure,
+    "listing": listing.measure,
+}
+_WHERE = "where"
 
 
 def main() -> None:
-    """Measure against an engine of our own."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=30, help="samples of each (default: 30)")
-    parser.add_argument("--output", type=Path, default=Path("build/benchmarks"))
-    options = parser.parse_args()
-    rows = decoding.measure(count=options.count)
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("DOCKER_", "DEXEC_"))}
-    with PrivateEngine() as engine:
-        version = api.call_json(engine.host, "GET", "/version")["Version"]
-        images.ensure_image(engine.host, images.BUSYBOX)
-        containers.run_container(engine.host, images.BUSYBOX, "bench")
-        rows += cells.measure(engine.host, "bench", env, count=options.count)
-    machine = (
-        f"{os.cpu_count()} cores, {platform.system()} {platform.release()},"
-        f" Python {platform.python_version()}, Docker {version}"
+    """Measure against an engine of our own. A goal that is missed is said, and is no failure."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    names = ", ".join([*_SUBJECTS, _WHERE])
+    parser.add_argument("--only", metavar="A,B", help=f"some of: {names}")
+    parser.add_argument("--samples", type=int, default=30, help="of each (default: 30)")
+    parser.add_argument(
+        "--quick", action="store_true", help="few samples and less work, to see that it runs"
     )
-    table = markdown(rows)
-    print(table, f"\nMeasured on: {machine}", sep="\n")
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "table.md").write_text(f"{table}\n\nMeasured on: {machine}\n")
-    content = {"machine": machine, "rows": as_json(rows)}
-    (options.output / "table.json").write_text(json.dumps(content, indent=2) + "\n")
+    parser.add_argument(
+        "--no-write", action="store_true", help="leave the documentation as it is, as --quick does"
+    )
+    options = parser.parse_args()
+    wanted = options.only.split(",") if options.only else [*_SUBJECTS, _WHERE]
+    if unknown := set(wanted) - {*_SUBJECTS, _WHERE}:
+        parser.error(f"no such subject: {', '.join(sorted(unknown))} (there are {names})")
+    samples = 3 if options.quick else options.samples
+    with prepared(samples=samples, quick=options.quick) as bench:
+        machine = report.machine(bench.host)
+        rows = {name: _measured(name, bench) for name in _SUBJECTS if name in wanted}
+        breakdown = _where(bench) if _WHERE in wanted else ""
+    found = report.content(machine, rows, breakdown)
+    _print([row for part in rows.values() for row in part], report.table(found))
+    print(breakdown)
+    print("Measured on:", "; ".join(f"{name} {value}" for name, value in machine.items()))
+    if not (options.quick or options.no_write):
+        report.write(report.merged(found) if options.only else found)
+
+
+def _measured(name: str, bench: Bench) -> list[Row]:
+    begin = time.monotonic()
+    print(f"{name} … ", end="", file=sys.stderr, flush=True)
+    rows = _SUBJECTS[name](bench)
+    print(f"{time.monotonic() - begin:.0f} s", file=sys.stderr)
+    return rows
+
+
+def _where(bench: Bench) -> str:
+    print("where the time goes …", file=sys.stderr, flush=True)
+    return where.breakdown(bench)
+
+
+def _print(rows: list[Row], plain: str) -> None:
+    if not sys.stdout.isatty():
+        print(plain)
+        return
+    table = Table(*HEADERS)
+    for row in rows:
+        style = {True: "green", False: "red", None: None}[row.is_reached]
+        table.add_row(*row.cells(), style=style)
+    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -1,117 +1,155 @@
-"""How long a cell takes, through a real kernel, beside what else runs a command in a container."""
+"""How long a cell takes, beside what else runs a command, in a container or without one."""
 
 from __future__ import annotations
 
-import json
 import shutil
-import socket
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+import time
+from contextlib import ExitStack
 
-from jupyter_client.manager import start_new_kernel
+from benchmarks.bench import BUSYBOX, READY, Bench, has_bash_kernel
+from benchmarks.kernels import BASE, BASH, IPYTHON, Kernel
+from benchmarks.measure import Bound, Goal, Row, Samples, Subject, interleave, seconds
+from benchmarks.raw import RawEngine
 
-from benchmarks.measure import Row, alternate, compare
-
-_HEAD = (
-    "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-    "{more}Content-Length: {size}\r\n\r\n"
-)
-
-
-@contextmanager
-def kernel(name: str, env: dict[str, str]) -> Iterator[Callable[[str], None]]:
-    """Start a kernel; yields what runs a cell until the kernel is idle again."""
-    manager, client = start_new_kernel(
-        kernel_name=name, env=env, extra_arguments=["--log-level=ERROR"]
-    )
-
-    def run(code: str) -> None:
-        request = client.execute(code)
-        while True:
-            message = client.get_iopub_msg(timeout=120)
-            is_ours = message["parent_header"].get("msg_id") == request
-            if is_ours and message["content"].get("execution_state") == "idle":
-                break
-        while client.get_shell_msg(timeout=60)["parent_header"].get("msg_id") != request:
-            pass
-
-    try:
-        yield run
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel()
+_ECHO = "echo hi"
+_PRINT_THEN_SLEEP = "echo hi; sleep 0.1"
+_BURST = 100
+_WHAT = f"`{_ECHO}`, request to idle"
+_READY, _COLD = f"{_WHAT}, standby ready", f"{_WHAT}, cold (`standby = 0`)"
+_RAW = "create, start, drain, inspect on a raw socket"
 
 
-class RawEngine:
-    """The least that an exec costs: create, start, drain and inspect over one kind of socket."""
-
-    def __init__(self, path: str, container: str) -> None:
-        self._path = path
-        self._container = container
-
-    def cycle(self, *command: str) -> None:
-        """Run one command to its end."""
-        body = {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True}
-        exec_id = self._json("POST", f"/containers/{self._container}/exec", body)["Id"]
-        start = json.dumps({"Detach": False, "Tty": False})
-        more = "Connection: Upgrade\r\nUpgrade: tcp\r\n"
-        with self._connect() as sock:
-            head = _HEAD.format(path=f"/exec/{exec_id}/start", more=more, size=len(start))
-            sock.sendall((head + start).encode())
-            while sock.recv(65536):
-                pass
-        self._json("GET", f"/exec/{exec_id}/json", None)
-
-    def _connect(self) -> socket.socket:
-        sock = socket.socket(socket.AF_UNIX)
-        sock.connect(self._path)
-        return sock
-
-    def _json(self, method: str, path: str, body: Any) -> Any:
-        data = "" if body is None else json.dumps(body)
-        head = _HEAD.format(path=path, more="Connection: close\r\n", size=len(data))
-        with self._connect() as sock:
-            sock.sendall((head.replace("POST", method, 1) + data).encode())
-            answer = b""
-            while part := sock.recv(65536):
-                answer += part
-        text = answer.partition(b"\r\n\r\n")[2]
-        return json.loads(text[text.index(b"{") : text.rindex(b"}") + 1])
+def measure(bench: Bench) -> list[Row]:
+    """Measure single cells with a standby and without, and many that are sent at once."""
+    with bench.raw() as raw:
+        rows = _ready(bench, raw) + _cold(bench, raw)
+        return rows + _burst(bench, raw) + _first_output(bench, raw)
 
 
-def measure(host: str, container: str, env: dict[str, str], *, count: int) -> list[Row]:
-    """Measure ``echo hi`` beside each peer, in turns."""
-    rows: list[Row] = []
-    raw = RawEngine(host.removeprefix("unix://"), container)
-    # All output, as the peers have it.
-    bounds = {"DEXEC_OUTPUT_LIMIT": "0"}
-    settings = {**env, "DOCKER_HOST": host, "DEXEC_CONTAINER": container, **bounds}
-    what = "`echo hi`, request to idle"
-    with kernel("dexec", settings) as run:
+def _ready(bench: Bench, raw: RawEngine) -> list[Row]:
+    with ExitStack() as stack:
 
-        def ours() -> None:
-            run("echo hi")
+        def start(name: str) -> Kernel:
+            return stack.enter_context(bench.kernel(name))
 
-        first, peer = alternate(ours, lambda: raw.cycle("sh", "-c", "echo hi"), count=count)
-        rows.append(compare(what, first, "create, start, drain, inspect on a raw socket", peer))
+        ours, base, ipython = start("dexec"), start(BASE), start(IPYTHON)
+        subjects: dict[str, Subject] = {
+            "ours": lambda: ours.seconds(_ECHO),
+            "base": lambda: base.seconds(""),
+            "raw": lambda: raw.cycle("sh", "-c", _ECHO),
+            "ipython": lambda: ipython.seconds(f"!{_ECHO}"),
+        }
         if docker := shutil.which("docker"):
-            command = [docker, "-H", host, "exec", container, "sh", "-c", "echo hi"]
-            first, peer = alternate(
-                ours,
-                lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL),
-                count=count,
+            command = [docker, "-H", bench.host, "exec", BUSYBOX, "sh", "-c", _ECHO]
+            subjects["docker"] = lambda: seconds(
+                lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             )
-            rows.append(compare(what, first, "the command `docker exec`", peer))
-        with kernel("python3", env) as ipython:
-            first, peer = alternate(ours, lambda: ipython("!echo hi"), count=count)
-            rows.append(compare(what, first, "ipykernel's `!echo hi`, no container", peer))
-            lines = "seq 1 2000000"
-            first, peer = alternate(
-                lambda: run(lines), lambda: ipython(f"!{lines}"), count=5, warm_up=1
-            )
-            rows.append(
-                compare(f"`{lines}` (15 MB) to idle", first, f"ipykernel's `!{lines}`", peer)
-            )
-    return rows
+        if has_bash_kernel():
+            bash = start(BASH)
+            subjects["bash"] = lambda: bash.seconds(_ECHO)
+        found = interleave(subjects, count=bench.samples, settle=READY)
+    mine = found["ours"]
+    return [
+        Row(
+            _READY,
+            mine,
+            f"`docker exec C sh -c '{_ECHO}'`",
+            found.get("docker"),
+            Goal(Bound.RATIO_AT_MOST, 0.15),
+            "" if "docker" in found else "the docker command is not installed",
+        ),
+        Row(
+            _READY,
+            mine,
+            "bash_kernel, local, no container",
+            found.get("bash"),
+            Goal(Bound.RATIO_AT_MOST, 0.10),
+            "" if "bash" in found else "bash_kernel is not installed",
+        ),
+        Row(
+            _READY,
+            mine,
+            "an empty cell of a bare ipykernel base kernel",
+            found["base"],
+            Goal(Bound.EXCESS_AT_MOST, 0.006),
+        ),
+        Row(_READY, mine, f"ipykernel's `!{_ECHO}`, local, no container", found["ipython"]),
+        Row(_READY, mine, _RAW, found["raw"]),
+    ]
+
+
+def _cold(bench: Bench, raw: RawEngine) -> list[Row]:
+    with bench.kernel(standby="0") as cold:
+        found = interleave(
+            {
+                "ours": lambda: cold.seconds(_ECHO),
+                "raw": lambda: raw.cycle("sh", "-c", _ECHO),
+            },
+            count=bench.samples,
+            settle=0.05,
+        )
+    return [Row(_COLD, found["ours"], _RAW, found["raw"], Goal(Bound.RATIO_AT_MOST, 1.15))]
+
+
+def _burst(bench: Bench, raw: RawEngine) -> list[Row]:
+    """Measure Run All: cells that are queued, so that no standby can be ready for most of them."""
+    with bench.kernel() as kernel:
+
+        def burst() -> float:
+            begin = time.perf_counter()
+            requests = [kernel.send(_ECHO) for _ in range(_BURST)]
+            results = [kernel.collect(request, begin) for request in requests]
+            if any(result.status != "ok" for result in results):
+                raise RuntimeError("a cell of the burst failed")
+            return results[-1].duration
+
+        # As many cycles of the peer as fit beside it, before and after.
+        cycles = 3 if bench.quick else 10
+        found = interleave(
+            {
+                "ours": burst,
+                "raw": lambda: (
+                    _BURST / cycles * sum(raw.cycle("sh", "-c", _ECHO) for _ in range(cycles))
+                ),
+            },
+            count=bench.few,
+            warm_up=0 if bench.quick else 1,
+            settle=READY,
+        )
+    return [
+        Row(
+            f"{_BURST} cells `{_ECHO}` sent at once, to the last idle",
+            found["ours"],
+            f"{_BURST} times the raw cycle",
+            found["raw"],
+            Goal(Bound.RATIO_AT_MOST, 1.1),
+        )
+    ]
+
+
+def _first_output(bench: Bench, raw: RawEngine) -> list[Row]:
+    with bench.kernel() as ready, bench.kernel(standby="0") as cold:
+
+        def first(kernel: Kernel) -> float:
+            result = kernel.run(_PRINT_THEN_SLEEP)
+            if result.first_output is None:
+                raise RuntimeError("the cell printed nothing")
+            return result.first_output
+
+        found = interleave(
+            {
+                "ready": lambda: first(ready),
+                "cold": lambda: first(cold),
+                "raw": lambda: raw.first_byte("sh", "-c", _PRINT_THEN_SLEEP),
+            },
+            count=bench.samples,
+            settle=READY,
+        )
+
+    def row(kind: str, ours: Samples) -> Row:
+        what = f"first output of `{_PRINT_THEN_SLEEP}`, {kind}"
+        goal = Goal(Bound.EXCESS_AT_MOST, 0.005)
+        return Row(what, ours, "first byte on a raw socket (cold)", found["raw"], goal)
+
+    return [row("standby ready", found["ready"]), row("cold", found["cold"])]
