@@ -7,14 +7,15 @@ BIN := $(VENV)/bin
 # Two stages, as the demo should not wait for JupyterLab, mypy and the like.
 DEMO := $(VENV)/.demo
 ALL := $(VENV)/.all
+BENCH := $(VENV)/.bench
 NEED := PYTHON=$(PYTHON) devtools/system.sh need
-# The installation is an editable one, yet the kernelspec is copied into it.
-INSTALLED := pyproject.toml $(wildcard kernelspec/*)
+# The installation is an editable one, yet the kernelspec and Jupyter's configuration are copied into it.
+INSTALLED := pyproject.toml $(wildcard kernelspec/* jupyter-config/*/*)
 SHELL_SCRIPTS := .ci/run $(wildcard devtools/*.sh)
 PYTEST := $(BIN)/python -m pytest
 # Tests of engines and kernels mostly wait. Each worker has an engine of its own.
 # What fails is tried once more, and counted as rerun: a busy machine may miss a deadline.
-BESIDE := -n 2 --dist loadfile --reruns 1
+BESIDE := -n 3 --dist loadfile --reruns 1 -rR
 
 # The parts of `make test` run one after the other, whatever -j says.
 .NOTPARALLEL:
@@ -57,7 +58,7 @@ types: $(ALL) ## check types: mypy
 	$(BIN)/mypy
 
 unit: $(ALL) ## test without an engine
-	$(PYTEST) tests/unit
+	$(PYTEST) -n 2 tests/unit
 
 engine: $(ALL) ## test with real engines
 	@$(NEED) test
@@ -69,9 +70,14 @@ kernel: $(ALL) ## test the kernel as Jupyter runs it
 
 browser: $(ALL) ## test in JupyterLab, in a browser
 	@$(NEED) test browser
-	$(PYTEST) --reruns 1 tests/browser
+	$(PYTEST) --reruns 1 -rR tests/browser
 
-bench: $(ALL) ## measure
+# A peer that cannot be had is missing in the table, and that is all.
+$(BENCH): pyproject.toml $(ALL)
+	-$(BIN)/python -m pip install --quiet -e '.[bench]'
+	@touch $@
+
+bench: $(BENCH) ## measure, beside named peers, and write docs/benchmarks.md (10 minutes)
 	@$(NEED) engine
 	$(BIN)/python -m benchmarks
 

@@ -22,7 +22,8 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 RECORD = "application/vnd.dexec.exec+json"
 
-_KERNEL = {"name": "dexec", "display_name": "Container (dexec)", "language": "bash"}
+#: How a notebook's metadata name our kernel.
+KERNEL = {"name": "dexec", "display_name": "Container (dexec)", "language": "bash"}
 #: In milliseconds, as Playwright has it: for things that take long on a busy machine.
 _PATIENCE = 30_000
 #: Nothing of the developer's own set-up is for this JupyterLab.
@@ -113,9 +114,21 @@ class LabServer:
             v4.new_code_cell(source) if isinstance(source, str) else source  # type: ignore[no-untyped-call]
             for source in sources
         ]
-        given = metadata or {"kernelspec": _KERNEL}
+        given = metadata or {"kernelspec": KERNEL}
         notebook = v4.new_notebook(cells=cells, metadata=given)  # type: ignore[no-untyped-call]
         nbformat.write(notebook, self.notebooks / name)  # type: ignore[no-untyped-call]
+
+    def add_kernel(
+        self, name: str, environment: Mapping[str, str], *, title: str = ""
+    ) -> dict[str, str]:
+        """Add a kernelspec of ours with settings; return a notebook's metadata that names it."""
+        given = {"name": name, "display_name": title or name, "language": "bash"}
+        argv = [sys.executable, "-m", "dexec_kernel", "-f", "{connection_file}"]
+        path = self._directory / f"data/kernels/{name}/kernel.json"
+        path.parent.mkdir(parents=True)
+        more = {"argv": argv, "interrupt_mode": "message", "env": dict(environment)}
+        path.write_text(json.dumps({**given, **more}))
+        return given
 
     def read(self, name: str) -> nbformat.NotebookNode:
         """Return a notebook as it is on disk."""
@@ -165,6 +178,16 @@ class Cell:
         self.live_bar = root.locator(".jupyter-widgets .dexec-bar")
         self.static_bar = root.locator(".jp-RenderedHTML .dexec-bar")
         self.interrupt_button = root.get_by_role("button", name="Interrupt")
+        self.stop_button = root.get_by_role("button", name="Stop")
+        self.eof_button = root.get_by_role("button", name="EOF")
+        self.kill_button = root.get_by_role("button", name="Kill")
+        #: The bar's own field for a line of stdin.
+        self.line = root.locator(".dexec-field input")
+        # JupyterLab shows a question that is answered for another half second.
+        asking = root.locator(".jp-OutputArea-child:not(.jp-OutputArea-stdin-hiding)")
+        #: What a program is answered with, and what it has asked.
+        self.input = asking.locator(".jp-Stdin-input")
+        self.question = asking.locator(".jp-Stdin-prompt")
         self.stdout = self._output("stdout")
         self.stderr = self._output("stderr")
         # JupyterLab shows an error as it shows stderr; ours begin with the name in bold.
@@ -195,10 +218,19 @@ class Cell:
                 self._page.wait_for_timeout(20)
         raise PlaywrightTimeout("JupyterLab does not run the cell")
 
-    def wait(self, timeout: float = _PATIENCE) -> None:
-        """Wait until the cell has run, and its bar is no longer alive."""
+    def answer(self, text: str) -> None:
+        """Type a line into the input box that the cell shows, and Enter."""
+        self.input.fill(text)
+        self.input.press("Enter")
+
+    def wait_replied(self, timeout: float = _PATIENCE) -> None:
+        """Wait until the cell has its number, though background processes may live on."""
         prompt = self.root.locator(".jp-InputPrompt")
         expect(prompt).not_to_contain_text("*", timeout=timeout)
+
+    def wait(self, timeout: float = _PATIENCE) -> None:
+        """Wait until the cell has run, and its bar is no longer alive."""
+        self.wait_replied(timeout)
         expect(self.live_bar).to_have_count(0)
 
     def run(self) -> None:
@@ -268,6 +300,21 @@ class Lab:
             bundles = [output.get("data", {}) for output in cell.outputs]
             found.append(next((data[RECORD] for data in bundles if RECORD in data), None))
         return found
+
+    def seconds_to_scroll(self) -> float:
+        """Scroll the notebook to its middle; return how long it takes until that is seen."""
+        script = """async () => {
+            const begin = performance.now();
+            const frame = () => new Promise(done => requestAnimationFrame(done));
+            const scroller = document.querySelector(".jp-Notebook .jp-WindowedPanel-outer");
+            const wanted = Math.floor(scroller.scrollHeight / 2);
+            scroller.scrollTop = wanted;
+            await frame();
+            await frame();
+            if (scroller.scrollTop < 1) throw Error("the notebook does not scroll");
+            return (performance.now() - begin) / 1000;
+        }"""
+        return float(self.page.evaluate(script))
 
     def use_theme(self, name: str) -> None:
         """Change the theme: ``JupyterLab Dark`` or ``JupyterLab Light``."""

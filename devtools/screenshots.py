@@ -44,6 +44,9 @@ def main() -> None:
         _launcher(_new_lab(chromium, server, 560))
         _notebook(_new_lab(chromium, server, 1000))
         _running(_new_lab(chromium, server, 600))
+        with session.container(host, images.BUSYBOX, "cache"):
+            _status(_new_lab(chromium, server, 600))
+            _chooser(_new_lab(chromium, server, 600))
 
 
 def _new_lab(chromium: Browser, server: LabServer, height: int) -> Lab:
@@ -54,7 +57,14 @@ def _new_lab(chromium: Browser, server: LabServer, height: int) -> Lab:
 
 
 def _launcher(lab: Lab) -> None:
-    lab.open_launcher()
+    # The server looks for containers as it starts; its page shows those that it knew by then.
+    cards = lab.page.locator(".jp-LauncherCard", has_text="web (")
+    for _ in range(5):
+        lab.open_launcher()
+        if cards.count():
+            break
+        lab.page.wait_for_timeout(1000)
+    expect(cards.first).to_be_visible()
     _hide_sides(lab)
     card = lab.page.locator(".jp-LauncherCard img[src*='/dexec/']").first
     card.evaluate("image => image.decode()")
@@ -87,6 +97,34 @@ def _running(lab: Lab) -> None:
     expect(cell.stdout).to_contain_text("step 3")
     _shoot_cells(lab, "running")
     cell.wait()
+
+
+def _status(lab: Lab) -> None:
+    lab.server.write("status.ipynb", ["%status", "cd /etc\ngrep -c . passwd", _LOOP])
+    lab.open("status.ipynb", alone=True)
+    _hide_sides(lab)
+    lab.cell(0).start()
+    panel = lab.cell(0).root.locator(".dexec-panel")
+    expect(panel).to_contain_text("idle")
+    lab.cell(1).run()
+    cell = lab.cell(2)
+    cell.start()
+    expect(cell.stdout).to_contain_text("step 3")
+    expect(panel).to_contain_text(re.compile(r"running · [2-5] s"))
+    _shoot_cells(lab, "status")
+    cell.wait()
+
+
+def _chooser(lab: Lab) -> None:
+    # The list of a select element is drawn by the system, and in no screenshot.
+    kernel = lab.server.add_kernel("any", {"DEXEC_CONTAINER": ""}, title="Container (dexec)")
+    lab.server.write("choose.ipynb", ["python3 --version"], {"kernelspec": kernel})
+    lab.open("choose.ipynb", alone=True)
+    _hide_sides(lab)
+    cell = lab.cell(0)
+    cell.run()
+    expect(cell.root.get_by_role("combobox")).to_be_visible()
+    _shoot_cells(lab, "chooser")
 
 
 def _hide_sides(lab: Lab) -> None:

@@ -37,6 +37,12 @@ class Background:
         display.keep_alive()
         self._followers[run] = asyncio.create_task(follow())
 
+    def kill(self, run: CellRun) -> None:
+        """End a cell's processes by SIGKILL, whether it runs or lives on in the background."""
+        run.kill()
+        if run in self._followers:
+            self.stop_or_interrupt(run)
+
     def stop_or_interrupt(self, run: CellRun) -> None:
         """End a cell's processes: of one that runs, or those that live on in the background."""
         if run not in self._followers:
@@ -54,9 +60,11 @@ class Background:
             else:
                 run.interrupt(urgent=True)
                 self.stop_or_interrupt(run)
-        if not followers:
+        # Some engines end the stream with the shell, when the processes still get their signals.
+        ending = {*followers.values(), *self._stopping}
+        if not ending:
             return
-        _, late = await asyncio.wait(followers.values(), timeout=_END_TIMEOUT)
+        _, late = await asyncio.wait(ending, timeout=_END_TIMEOUT)
         for task in late:
             self._log.warning("Background processes could not be ended in time.")
             task.cancel()

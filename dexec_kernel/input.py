@@ -17,7 +17,7 @@ from zmq.eventloop.zmqstream import ZMQStream
 from dexec_kernel.cells.backend import Backend
 from dexec_kernel.cells.memory import Memory
 from dexec_kernel.cells.options import CellOptions
-from dexec_kernel.cells.stdin import Question, Stdin
+from dexec_kernel.cells.stdin import Ask, Question, Stdin
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,11 @@ class Input:
         changed: Callable[[], None],
     ) -> Stdin:
         """Return the stdin of the cell that is being handled: whoever has sent it is asked."""
+        places = (self.asker(), source, backend, container_id, memory)
+        return Stdin(*places, options=options, changed=changed)
+
+    def asker(self) -> Ask:
+        """Return what asks whoever has sent the cell that is being handled."""
         kernel = self._kernel
         parent = kernel.get_parent("shell")
         identity = kernel._get_shell_context_var(kernel._shell_parent_ident)  # noqa: SLF001
@@ -58,9 +63,7 @@ class Input:
         async def ask(question: Question) -> str:
             return await self._ask(question, parent, identity)
 
-        return Stdin(
-            *(ask, source, backend, container_id, memory), options=options, changed=changed
-        )
+        return ask
 
     def close(self) -> None:
         """Listen no more; the socket is ipykernel's."""

@@ -9,32 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import comm
 from ipykernel._version import kernel_protocol_version
 from ipykernel.kernelbase import Kernel
-from jupyter_core.paths import jupyter_runtime_dir
 
 from dexec_kernel import __version__
-from dexec_kernel.background import Background
+from dexec_kernel.cell_runner import CellRunner, log_parent
 from dexec_kernel.cells.complete import CompletionContext
-from dexec_kernel.cells.log_folder import LogFolder, remove_stale
+from dexec_kernel.cells.log_folder import remove_stale
 from dexec_kernel.cells.memory import Memory
-from dexec_kernel.cells.options import CellOptions
-from dexec_kernel.cells.outcome import Backgrounded, Exited, Outcome, Snapshot
-from dexec_kernel.cells.output import OutputLimits
-from dexec_kernel.cells.run import CellRun
+from dexec_kernel.cells.outcome import Exited
+from dexec_kernel.cells.pool import Standbys
 from dexec_kernel.cells.source import Cell, parse_cell
-from dexec_kernel.cells.text import Piece
-from dexec_kernel.display.cell import CellDisplay, Mode
+from dexec_kernel.chooser import Chooser
+from dexec_kernel.container_watch import ContainerWatch
+from dexec_kernel.display.cell import Mode
 from dexec_kernel.display.fault import CellFault, interrupted, of_error
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.errors import DexecError, EngineUnavailable
 from dexec_kernel.engine.lookup import find_container, require_running
-from dexec_kernel.engine.models import ConsoleSize, ContainerInspect
 from dexec_kernel.history import History, HistoryRequest
 from dexec_kernel.input import Input
 from dexec_kernel.language import Language
@@ -42,13 +38,10 @@ from dexec_kernel.magics.catalogue import REGISTRY
 from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.registry import run_calls
 from dexec_kernel.messages import Messages, fault_of
+from dexec_kernel.preparation import Preparation
 from dexec_kernel.settings import Settings
+from dexec_kernel.status import KernelStatus
 from dexec_kernel.widgets import open_widget, open_widget_control
-
-#: In seconds: Jupyter waits five for a shutdown, then kills the kernel.
-_SHUTDOWN_TIMEOUT = 4.0
-#: In seconds: what jupyter_server drops, it drops until a cell's idle has reached it.
-_REPEAT_AFTER = 0.5
 
 
 class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not typed
@@ -72,17 +65,32 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._client: EngineClient | None = None
-        self._memory = Memory(keeps_background=lambda: self.keep_background)
-        self._cell: CellRun | None = None
-        self._background = Background(self.log)
+        self._requests = 0
+        self._is_executing = False
+        standbys = Standbys(
+            lambda: self.standby, lambda: self._requests > 1, lambda: self.standby_timeout
+        )
+        self._memory = Memory(keeps_background=lambda: self.keep_background, standbys=standbys)
         self._input = Input(self)
+        self._cells = CellRunner(self, self._memory, self._engine, self._input, self.log)
+        self._watch = ContainerWatch(self, self._engine)
+        self._chooser = Chooser(self, self._watch)
+        self._status = KernelStatus(
+            *(self, self._watch, self._engine),
+            memory=self._memory,
+            cells=self._cells,
+            interrupt=self.interrupt,
+            standby_count=lambda: self._memory.standbys.count,
+        )
+        self._preparation = Preparation(
+            self._memory,
+            self._engine,
+            container=lambda: self.container,
+            is_busy=lambda: self._is_executing,
+            log=self.log,
+        )
         self._magics: MagicContext | None = None
-        self._last: Snapshot | None = None
-        self._cell_done = asyncio.Event()
-        self._cell_done.set()
         self._counter = 1
-        self._logs: LogFolder | None = None
-        self._repeat: asyncio.TimerHandle | None = None
         self._history = History(lambda: self.history_file, self.log)
         self._language = Language(
             engine=self._engine,
@@ -106,14 +114,23 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         self._loop.add_signal_handler(signal.SIGINT, self.interrupt)
         for number in (signal.SIGTERM, signal.SIGHUP):
             self._loop.add_signal_handler(number, self._terminate)
-        self._loop.run_in_executor(None, remove_stale, _log_parent())
+        self._loop.run_in_executor(None, remove_stale, log_parent())
+        self._preparation.at_start(self._loop)
+        self.observe(lambda _change: self._preparation.after_cell(), "container")
+
+    async def shell_main(self, subshell_id: str | None, msg: Any) -> None:
+        """Handle a request, after those that came before. Called by ipykernel for each."""
+        self._requests += 1
+        try:
+            await super().shell_main(subshell_id, msg)
+        finally:
+            self._requests -= 1
 
     def interrupt(self) -> None:
         """Interrupt the cell that runs, if one does. Called on the main event loop."""
         if self._magics is not None:
             self._magics.interrupted.set()
-        if self._cell is not None:
-            self._cell.interrupt()
+        self._cells.interrupt()
 
     def pre_handler_hook(self) -> None:
         """Leave SIGINT alone: ipykernel would raise KeyboardInterrupt in the event loop."""
@@ -140,19 +157,12 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
     async def _close(self) -> None:
         if self._magics is not None:
             self._magics.interrupted.set()
-        if self._cell is not None:
-            self._cell.interrupt(urgent=True)
-            try:
-                async with asyncio.timeout(_SHUTDOWN_TIMEOUT):
-                    await self._cell_done.wait()
-            except TimeoutError:
-                self.log.warning("The cell's processes could not be ended in time.")
-        await self._background.end(keep=self.keep_background)
+        await self._cells.aclose()
+        self._chooser.withdraw()
+        await self._status.aclose()
+        await self._watch.aclose()
+        await self._preparation.aclose()
         self._input.close()
-        if self._repeat is not None:
-            self._repeat.cancel()
-        if self._logs is not None:
-            await asyncio.to_thread(self._logs.close)
         await self._language.aclose()
         await self._history.aclose()
         await self._forget_engine()
@@ -244,6 +254,7 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         """
         messages = Messages(self, silent=silent)
         number = self._counter
+        self._is_executing = True
         try:
             fault = await self._execute(code, messages, interactive=allow_stdin)
         except DexecError as error:
@@ -255,6 +266,8 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
             if store_history and not silent:
                 self._history.store(number, code)
                 self._counter += 1
+            self._is_executing = False
+            self._preparation.after_cell()
         if fault is None:
             return {
                 "status": "ok",
@@ -264,6 +277,8 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
             }
         content = fault.content()
         messages.publish("error", content)
+        if self._is_live(messages, interactive=allow_stdin):
+            await self._chooser.offer_if_wanted(messages)
         return {"status": "error", "execution_count": number, **content}
 
     async def _execute(
@@ -272,20 +287,22 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         if self.fault is not None:
             raise self.fault
         cell = parse_cell(code)
-        if not await self._run_magics(cell, messages):
+        if not await self._run_magics(cell, messages, interactive=interactive):
             return interrupted("", "")
         if not cell.runs:
             return None
-        container = await find_container(
-            await self._engine(), cell.options.container or self.container
-        )
-        require_running(container)
-        outcome = await self._run(container, cell, messages, interactive=interactive)
+        with self._chooser.watching(cell.options):
+            container = await find_container(
+                await self._engine(), cell.options.container or self.container
+            )
+            require_running(container)
+        outcome = await self._cells.run(container, cell, messages, interactive=interactive)
+        self._chooser.take(outcome, cell.options)
         if cell.options.no_error and isinstance(outcome, Exited):
             return None
         return fault_of(outcome)
 
-    async def _run_magics(self, cell: Cell, messages: Messages) -> bool:
+    async def _run_magics(self, cell: Cell, messages: Messages, *, interactive: bool) -> bool:
         """Run a cell's magics, all of which are read before; return False when interrupted."""
         calls = [REGISTRY.read(line) for line in cell.magics]
         if cell.cell_magic is not None:
@@ -295,9 +312,12 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
             engine=self._engine,
             publish=messages.publish,
             shells=self._memory.shells,
-            last=self._last,
+            last=self._cells.last,
+            ask=self._input.asker() if interactive and not messages.silent else None,
             memory=self._memory,
         )
+        if self._is_live(messages, interactive=interactive):
+            context.show_status = partial(self._status.show, messages)
         self._magics = context
         try:
             completed = await run_calls(calls, context)
@@ -307,79 +327,9 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
             context.show_text(cell.help)
         return completed
 
-    async def _run(
-        self,
-        container: ContainerInspect,
-        cell: Cell,
-        messages: Messages,
-        *,
-        interactive: bool,
-    ) -> Outcome:
-        def emit(pieces: list[Piece]) -> None:
-            display.show()
-            for piece in pieces:
-                messages.publish("stream", {"name": piece.stream, "text": piece.text})
-
-        def changed() -> None:
-            display.update(stdin)
-
-        engine, options = await self._engine(), self._with_defaults(cell.options)
-        stdin = None
-        if interactive and not messages.silent:
-            stdin = self._input.of_cell(
-                cell.body, engine, container.id, self._memory, options=options, changed=changed
-            )
-        run = CellRun(
-            engine,
-            container,
-            cell.body,
-            self._memory,
-            emit=emit,
-            changed=changed,
-            interrupt_grace=self.interrupt_grace,
-            limits=self._output_limits(),
-            options=options,
-            console_size=ConsoleSize(rows=self.rows, columns=self.columns),
-            stdin=stdin,
-        )
-        mode = Mode(self.status_bar)
-        if mode is Mode.LIVE and not interactive:
-            mode = Mode.STATIC
-        display = CellDisplay(
-            Mode.OFF if messages.silent else mode,
-            publish=messages.publish,
-            snapshot=run.snapshot,
-            on_interrupt=lambda: self._background.stop_or_interrupt(run),
-        )
-        self._cell = run
-        self._cell_done.clear()
-        display.start()
-        try:
-            outcome = await run.run()
-            if isinstance(outcome, Backgrounded):
-                self._background.follow(run, display)
-            else:
-                display.finish()
-        finally:
-            if run not in self._background:
-                display.stop()
-            if run.came_near_server_limits:
-                loop = asyncio.get_running_loop()
-                self._repeat = loop.call_later(_REPEAT_AFTER, display.repeat)
-            self._last = run.snapshot()
-            self._cell = None
-            self._cell_done.set()
-        return outcome
-
-    def _output_limits(self) -> OutputLimits:
-        if self._logs is None:
-            self._logs = LogFolder(_log_parent(), keep=self.keep_logs)
-        return OutputLimits(self.output_limit, self.log_limit, self._logs)
-
-    def _with_defaults(self, options: CellOptions) -> CellOptions:
-        """Return a cell's options with the settings where the cell does not say."""
-        timeout = self.timeout if options.timeout is None else options.timeout
-        return replace(options, timeout=timeout or None)  # 0 is no limit
+    def _is_live(self, messages: Messages, *, interactive: bool) -> bool:
+        """Whether somebody sees widgets, and wants them."""
+        return interactive and not messages.silent and Mode(self.status_bar) is Mode.LIVE
 
     async def _engine(self) -> EngineClient:
         if self._client is None:
@@ -388,10 +338,6 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
 
     async def _forget_engine(self) -> None:
         client, self._client = self._client, None
+        await self._memory.standbys.aclose()
         if client is not None:
             await client.aclose()
-
-
-def _log_parent() -> Path:
-    """Return where kernels keep their logs: beside their connection files, which are as private."""
-    return Path(jupyter_runtime_dir()) / "dexec"

@@ -37,6 +37,17 @@ class Settings(HasTraits):
         help="Whether background processes of cells go on when the kernel ends. One that prints"
         " then may be ended by its closed output.",
     ).tag(config=True)
+    standby = Int(
+        1,
+        min=0,
+        help="How many execs are started ahead, so that the next cell need not wait for a process."
+        " They wait in the container, and end with the kernel. 0: none.",
+    ).tag(config=True)
+    standby_timeout = Float(
+        600.0,
+        min=0.0,
+        help="Seconds without a cell after which they are ended. 0: never.",
+    ).tag(config=True)
     columns = Int(80, min=1, help="The width of a cell's terminal (%%exec -t).").tag(config=True)
     rows = Int(24, min=1, help="The height of a cell's terminal (%%exec -t).").tag(config=True)
     output_limit = Int(

@@ -45,11 +45,14 @@ class CellDisplay:
         publish: Publish,
         snapshot: Callable[[], Snapshot],
         on_interrupt: Callable[[], None],
+        on_kill: Callable[[], None],
     ) -> None:
         self._mode = mode
         self._publish = publish
         self._snapshot = snapshot
         self._on_interrupt = on_interrupt
+        self._on_kill = on_kill
+        self._stdin: Stdin | None = None
         self._display_id = uuid.uuid4().hex
         self._shown = False
         self._widget: LiveBar | None = None
@@ -67,11 +70,12 @@ class CellDisplay:
             self._send(self._static_data())
 
     def update(self, stdin: Stdin | None = None) -> None:
-        """Bring a live bar up to date; while ``stdin`` asks, with a button that ends the input."""
+        """Bring a live bar up to date; while ``stdin`` takes lines, with a field for one."""
+        self._stdin = stdin or self._stdin
         if self._widget is not None:
             self._widget.update(bar_html(self._snapshot()))
-            if stdin is not None:
-                self._widget.offer_eof(stdin.end if stdin.is_asking else None)
+            takes_lines = self._stdin is not None and self._stdin.takes_lines
+            self._widget.offer_input(self._stdin if takes_lines else None)
 
     def keep_alive(self) -> None:
         """Show that the cell has ended and its background processes have not."""
@@ -109,12 +113,16 @@ class CellDisplay:
 
     def _go_live(self) -> None:
         if self._mode is Mode.LIVE:
-            from dexec_kernel.display.widget import LiveBar  # noqa: PLC0415 -- see the module
+            from dexec_kernel.display.widget import (  # noqa: PLC0415 -- see the module
+                Actions,
+                LiveBar,
+            )
 
-            self._widget = LiveBar(bar_html(self._snapshot()), on_interrupt=self._on_interrupt)
             snapshot = self._snapshot()
+            self._widget = LiveBar(bar_html(snapshot), Actions(self._on_interrupt, self._on_kill))
             data = {MIME_TYPE: record_of(snapshot), **self._widget.mimebundle()}
             self._send({**data, "text/plain": bar_text(snapshot)})
+            self.update()
             self._tick_later()
         else:
             self.show()

@@ -1,95 +1,114 @@
-"""The live bar: the same HTML in an ipywidget, with a button that interrupts the cell.
+"""The live bar: the same HTML in an ipywidget, with what acts on the cell beside it.
 
 This module imports ipywidgets, which takes its time: import it when a bar goes live.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-import ipywidgets
+from dexec_kernel.cells.stdin import Stdin
+from dexec_kernel.display import parts
 
-from dexec_kernel.display.bar import HEIGHT
 
-# As high as the static bar, without the margins and the line height that widgets have. A button's
-# line height is no trait of its layout.
-_HEIGHT = f"{HEIGHT}px"
-_BUTTON_CLASS = "dexec-interrupt"
-_STYLE = f"<style>.{_BUTTON_CLASS}.jupyter-button{{line-height:{HEIGHT}px}}</style>"
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """What the buttons of a bar do to its cell."""
+
+    interrupt: Callable[[], None]
+    kill: Callable[[], None]
 
 
 class LiveBar:
     """A bar that is updated in place. Close it when the cell has ended."""
 
-    def __init__(self, html: str, *, on_interrupt: Callable[[], None]) -> None:
-        self._html = ipywidgets.HTML(
-            value=html + _STYLE,
-            layout=ipywidgets.Layout(
-                flex="1 1 auto", min_width="0", height=_HEIGHT, margin="0", overflow="hidden"
-            ),
+    def __init__(self, html: str, actions: Actions) -> None:
+        self._actions = actions
+        self._html = parts.text(html)
+        self._button = parts.button(
+            "Interrupt", "stop", "End this cell's processes in the container", self._interrupt
         )
-        self._button = _button("Interrupt", "stop", "End this cell's processes in the container")
-        self._eof: ipywidgets.Button | None = None
-        self._on_eof: Callable[[], None] | None = None
-        self._button.on_click(lambda _button: self._interrupt(on_interrupt))
-        self._box = ipywidgets.HBox(
-            [self._html, self._button],
-            layout=ipywidgets.Layout(align_items="center", height=_HEIGHT, overflow="hidden"),
+        self._kill = parts.button(
+            "Kill",
+            "times",
+            "End them by SIGKILL at once, without a chance to tidy up",
+            actions.kill,
         )
+        self._line: parts.LineField | None = None
+        self._eof = None
+        self._stdin: Stdin | None = None
+        self._box = parts.row((self._html, self._button, self._kill))
 
     def mimebundle(self) -> dict[str, Any]:
         """Return what shows the widget."""
-        bundle = self._box._repr_mimebundle_()
-        return dict(bundle[0] if isinstance(bundle, tuple) else bundle)
+        return parts.mimebundle(self._box)
 
     def update(self, html: str) -> None:
         """Show another state."""
-        self._html.value = html + _STYLE
+        self._html.value = html + parts.STYLE
 
     def offer_stop(self) -> None:
         """Say of the button that it ends what lives on, as the cell itself has ended."""
         self._button.description = "Stop"
         self._button.tooltip = "End the background processes that this cell has started"
 
-    def offer_eof(self, on_eof: Callable[[], None] | None) -> None:
-        """Show a button that ends the cell's input, or with None hide it."""
-        self._on_eof = on_eof
-        if on_eof is None and self._eof is None:
+    def offer_input(self, stdin: Stdin | None) -> None:
+        """Show a field for a line of stdin, and a button that ends it; with None hide them."""
+        if stdin is None:
+            self._show_line(None)
             return
-        if self._eof is None:
-            self._eof = _button("EOF", "sign-out", "End the input of this cell, as Ctrl-D does")
-            self._eof.on_click(lambda _button: self._end_input())
-            self._box.children = (self._html, self._eof, self._button)
-        self._eof.layout.display = None if on_eof is not None else "none"
+        self._stdin = stdin
+        question = stdin.question
+        if self._line is not None and (question is None or self._line.secret == question.secret):
+            if question is not None:
+                self._line.ask(question.prompt)
+            return
+        self._show_line(self._new_line(stdin))
+
+    def _new_line(self, stdin: Stdin) -> parts.LineField:
+        question = stdin.question
+        line = parts.LineField(self._send, secret=question is not None and question.secret)
+        line.ask(question.prompt if question is not None else "")
+        return line
 
     def close(self) -> None:
         """Close every model of the bar, in the kernel and in the browser."""
-        eof = () if self._eof is None else (self._eof,)
-        for widget in (self._button, *eof, self._html, self._box):
-            for model in (widget.layout, getattr(widget, "style", None), widget):
-                if model is not None:
-                    model.close()
+        if self._line is not None:
+            self._line.close()
+        parts.close(self._button, self._kill, self._eof, self._html, self._box)
+
+    def _show_line(self, line: parts.LineField | None) -> None:
+        if line is self._line:
+            return
+        if self._eof is None:
+            self._eof = parts.button(
+                "EOF", "sign-out", "End the input of this cell, as Ctrl-D does", self._end_input
+            )
+        old, self._line = self._line, line
+        asking = () if line is None else (line.widget, self._eof)
+        self._box.children = (self._html, *asking, self._button, self._kill)
+        if old is not None:
+            old.close()
+
+    def _send(self, line: str) -> None:
+        if self._stdin is not None:
+            self._stdin.send(line)
+            # Not here, where the old field is still being told what was typed.
+            asyncio.get_running_loop().call_soon(self._show_next_line)
+
+    def _show_next_line(self) -> None:
+        if self._stdin is not None and self._line is not None and self._stdin.takes_lines:
+            self._show_line(line := self._new_line(self._stdin))
+            line.focus()
 
     def _end_input(self) -> None:
-        if self._on_eof is not None:
-            self._on_eof()
+        if self._stdin is not None:
+            self._stdin.end()
 
-    def _interrupt(self, on_interrupt: Callable[[], None]) -> None:
+    def _interrupt(self) -> None:
         self._button.description = "Interrupting …"
         self._button.tooltip = "Press again for the next stronger signal at once"
-        on_interrupt()
-
-
-def _button(description: str, icon: str, tooltip: str) -> ipywidgets.Button:
-    button = ipywidgets.Button(
-        description=description,
-        icon=icon,
-        tooltip=tooltip,
-        layout=ipywidgets.Layout(
-            width="auto", height=_HEIGHT, margin="0 0 0 8px", padding="0 8px", flex="0 0 auto"
-        ),
-        style=ipywidgets.ButtonStyle(font_size="12px"),
-    )
-    button.add_class(_BUTTON_CLASS)
-    return button
+        self._actions.interrupt()

@@ -1,4 +1,4 @@
-"""``%container``, ``%containers``, ``%ps`` and ``%status``: where cells run, and what is there."""
+"""``%container``, ``%containers`` and ``%ps``: where cells run, and what is there."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from argparse import Namespace
 from dataclasses import dataclass
 
 from dexec_kernel.cells.option_parser import MagicParser
-from dexec_kernel.cells.outcome import describe_exit
 from dexec_kernel.display.containers import choice_data
-from dexec_kernel.display.table import line_data, table_data
+from dexec_kernel.display.table import table_data
 from dexec_kernel.engine.errors import ContainerNotFound, NotChosenError
 from dexec_kernel.engine.lookup import candidates
 from dexec_kernel.engine.models import ContainerInspect
@@ -31,7 +30,7 @@ async def _container(context: MagicContext, arguments: Namespace) -> None:
 
 async def _containers(context: MagicContext, _arguments: Namespace) -> None:
     found = await (await context.client()).container_list(all=True)
-    current = (await _current(context)).container
+    current = (await find_current(context)).container
     if not found:
         context.show_text("There is no container.")
         return
@@ -55,50 +54,24 @@ async def _ps(context: MagicContext, _arguments: Namespace) -> None:
     context.show(table_data(top.titles, top.processes))
 
 
-async def _status(context: MagicContext, _arguments: Namespace) -> None:
-    client = await context.client()
-    ping = await client.ping()
-    engine = ping.server or ("Podman" if ping.is_podman else "unknown")
-    current = await _current(context)
-    parts = [
-        f"engine {engine} at {client.endpoint.url}",
-        f"API {await client.api_version()}",
-        f"container {current.words}",
-    ]
-    if (container := current.container) is not None:
-        shell = context.shells.get(container.id)
-        parts.append(f"image {container.image or 'unknown'}")
-        parts.append(f"shell {shell.value if shell is not None else 'not known yet'}")
-    parts.append(f"last cell: {_last(context)}")
-    context.show(line_data(parts))
-
-
 @dataclass(frozen=True, slots=True)
-class _Current:
+class Current:
     """The current container where there is one, and the words for it."""
 
     container: ContainerInspect | None
     words: str
 
 
-async def _current(context: MagicContext) -> _Current:
+async def find_current(context: MagicContext) -> Current:
+    """Look at the current container. Raises what the engine's verbs raise."""
     try:
         container = await context.container()
     except NotChosenError:
-        return _Current(None, "not chosen")
+        return Current(None, "not chosen")
     except ContainerNotFound:
-        return _Current(None, f"{context.settings.container} (not found)")
+        return Current(None, f"{context.settings.container} (not found)")
     state = "paused" if container.paused else "running" if container.running else "not running"
-    return _Current(container, f"{container.name} ({state})")
-
-
-def _last(context: MagicContext) -> str:
-    last = context.last
-    if last is None:
-        return "none"
-    if last.exit_code is None:
-        return f"{last.state.value}, exit code unknown"
-    return describe_exit(last.exit_code, last.exit_reason)
+    return Current(container, f"{container.name} ({state})")
 
 
 def _container_parser() -> MagicParser:
@@ -135,11 +108,5 @@ MAGICS = (
             "that the image needs no ps. PIDs are the host's; Podman's are HPID.",
         ),
         _ps,
-    ),
-    Magic(
-        "status",
-        "say where cells run",
-        MagicParser("%status", "Say in one line which engine, container and shell cells run in."),
-        _status,
     ),
 )

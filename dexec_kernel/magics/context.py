@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from dexec_kernel.cells.memory import Memory
 from dexec_kernel.cells.outcome import Snapshot
 from dexec_kernel.cells.shell import Shell
+from dexec_kernel.cells.stdin import Ask
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.lookup import find_container
 from dexec_kernel.engine.models import ContainerInspect
@@ -34,7 +35,8 @@ class MagicContext:
 
     A handler is cancelled on an interrupt, so that it needs the event only to end in its own way.
     ``shells`` has, by container id, those that are known; ``last`` is the last cell that ran,
-    ``memory`` what cells have left.
+    ``memory`` what cells have left. ``show_status`` shows the kernel's live bar, and the mime
+    bundle that it is given to those who see no widgets; it is None where nobody could use the bar.
     """
 
     settings: Settings
@@ -44,6 +46,9 @@ class MagicContext:
     last: Snapshot | None = None
     memory: Memory = field(default_factory=Memory)
     interrupted: asyncio.Event = field(default_factory=asyncio.Event)
+    #: Asks the user for a line; None where nobody can be asked.
+    ask: Ask | None = None
+    show_status: Callable[[Mapping[str, str]], Awaitable[None]] | None = None
 
     async def client(self) -> EngineClient:
         """Return the engine's client. Raises :class:`EngineUnavailable`."""

@@ -13,7 +13,7 @@ from devtools import browser
 from devtools.lab_page import Lab, LabServer
 
 # The scope is the module's: while Playwright's synchronous API is open, an event loop runs, and the
-# asynchronous tests of other modules could not run theirs.
+# asynchronous tests of other modules could not run theirs. The server is for all of them.
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def chromium() -> Iterator[Browser]:
         yield found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(
     host: str, busybox: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LabServer]:

@@ -17,6 +17,8 @@ from devtools import containers
 
 RECORD = "application/vnd.dexec.exec+json"
 TIMEOUT = 30.0
+#: The name of a process that waits for a cell.
+STANDBY = "dexec-standby"
 
 
 @dataclass
@@ -197,11 +199,15 @@ def bash(start_kernel: Callable[..., Kernel], debian: str) -> Kernel:
 
 @pytest.fixture
 def commands(host: str) -> Callable[[str], list[str]]:
-    """List the command lines of a container's processes, but for its PID 1."""
+    """List the command lines of a container's processes, but for its PID 1 and the standbys."""
 
     def look(container: str) -> list[str]:
-        listing = containers.top(host, container)
-        return [row["CMD"] for row in listing if "2147483647" not in row["CMD"]]
+        listing = containers.top(host, container, "-e -o pid -o comm=NAME -o args")
+        return [
+            row["COMMAND"]
+            for row in listing
+            if "2147483647" not in row["COMMAND"] and row["NAME"] != STANDBY
+        ]
 
     return look
 

@@ -130,7 +130,7 @@ def test_the_button_stops_them(start_kernel, run_container, gone):
     [button] = [
         content["comm_id"]
         for content in result.of("comm_open")
-        if content["data"]["state"].get("_model_name") == "ButtonModel"
+        if content["data"]["state"].get("description") == "Interrupt"
     ]
     data = {"method": "custom", "content": {"event": "click"}}
     click = kernel.client.session.msg("comm_msg", {"comm_id": button, "data": data})
@@ -140,3 +140,36 @@ def test_the_button_stops_them(start_kernel, run_container, gone):
     )
     assert gone(name) == []
     assert kernel.run("echo next").text() == "next\n"
+
+
+def test_state_goes_over_whole_beside_a_flood(own):
+    """Of a background process that prints to stderr while the shell hands over."""
+    kernel, _ = own
+    flood = "i=0; while [ $i -lt 4000 ]; do echo noise $i >&2; i=$((i + 1)); done; sleep 1"
+    result = kernel.run(f'({flood}) &\ncd /proc; x="a\'é\n$(seq 3000)"')
+    assert result.record["state"] == "background"
+    assert "damaged" not in result.outputs[0]["data"]["text/plain"]
+    rest = later(
+        kernel, result, until=lambda found: any(r["exit_code"] == 0 for r in records(found))
+    )
+    later_text = "".join(m["content"]["text"] for m in rest if m["msg_type"] == "stream")
+    assert result.text("stderr") + later_text == "".join(f"noise {n}\n" for n in range(4000))
+    shown = kernel.run("pwd; printf '%s' \"$x\" | head -n 2; printf '%s' \"$x\" | wc -l").text()
+    assert shown == "/proc\na'é\n1\n3000\n"
+
+
+def test_what_they_print_after_a_flood_is_seen_while_they_run(start_kernel, run_container):
+    kernel = start_kernel(
+        DEXEC_CONTAINER=run_container(), DEXEC_STATUS_BAR="static", DEXEC_OUTPUT_LIMIT="100000"
+    )
+    flood = "i=0; while [ $i -lt 20000 ]; do echo flood $i; i=$((i + 1)); done"
+    result = kernel.run(f"({flood}; echo calm; exec sleep 100) & echo soon")
+    assert result.reply["status"] == "ok"
+    rest = later(
+        kernel,
+        result,
+        until=lambda found: any("calm\n" in m["content"].get("text", "") for m in found),
+    )
+    text = result.text() + "".join(m["content"].get("text", "") for m in rest)
+    assert len(text) < 100_000
+    assert "lines left out; the whole output is in" in text + result.text("stderr")

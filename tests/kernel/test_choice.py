@@ -18,8 +18,10 @@ def test_the_only_one_that_runs(start_kernel):
     with PrivateEngine() as engine:
         images.ensure_image(engine.host, images.BUSYBOX)
         kernel = start_kernel(engine=engine.host)
-        reply = kernel.run("echo hi").reply
+        result = kernel.run("echo hi")
+        reply = result.reply
         assert (reply["ename"], "docker run" in reply["traceback"][-1]) == ("NotChosenError", True)
+        assert result.of("comm_open") == []  # There is nothing to choose from.
         containers.run_container(engine.host, images.BUSYBOX, "alone")
         assert where(kernel) == "alone"
         assert "alone" in kernel.run("%container").of("display_data")[0]["data"]["text/plain"]

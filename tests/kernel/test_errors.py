@@ -21,7 +21,9 @@ def test_no_such_container(start_kernel):
     kernel = start_kernel(DEXEC_CONTAINER="nowhere")
     result = kernel.run("echo hi")
     fails(result, "ContainerNotFound", "nowhere", "dexec-kernel list", "%container")
-    assert "display_data" not in result.types
+    shown = [content["data"] for content in result.of("display_data")]
+    assert not any("application/vnd.dexec.exec+json" in data for data in shown)
+    assert "display_data" not in kernel.run("echo hi", allow_stdin=False).types
 
 
 def test_a_stopped_container(start_kernel, run_container, host):

@@ -23,8 +23,20 @@ ARROWS = {
     "messages": {"cells", "display"},
     "background": {"cells", "display", "engine"},
     "widgets": set(),
+    "preparation": {"cells", "engine"},
+    "cell_runner": {
+        *("settings", "messages", "background", "input"),
+        *("cells", "display", "engine"),
+    },
+    "container_watch": {"settings", "display", "engine"},
+    "chooser": {"container_watch", "settings", "messages", "cells", "display", "engine"},
+    "status": {
+        *("container_watch", "cell_runner", "settings", "messages"),
+        *("cells", "display", "engine"),
+    },
     "kernel": {
-        *("settings", "messages", "background", "widgets", "history", "input", "language"),
+        *("settings", "messages", "cell_runner", "widgets", "history", "input", "language"),
+        *("container_watch", "chooser", "status", "preparation"),
         "magics",
         *("cells", "display", "engine", "__init__"),
     },
@@ -35,7 +47,8 @@ ARROWS = {
 }
 #: Who may import Jupyter: what talks to a front end, or writes what Jupyter reads.
 MAY_IMPORT_JUPYTER = {
-    *("kernel", "settings", "messages", "widgets", "history", "input", "app", "display", "picker")
+    *("kernel", "cell_runner", "settings", "messages", "widgets", "history", "input", "app"),
+    *("display", "picker"),
 }
 JUPYTER = {
     "IPython",

@@ -162,6 +162,24 @@ def test_size_and_note_only_where_they_tell_something(snapshot):
     assert bar_text(snapshot(note="no shell")).endswith("root@/ · no shell")
 
 
+def test_the_pid_in_the_container_while_the_cell_runs(snapshot):
+    running = snapshot(state=State.RUNNING, exit_code=None, inner_pid=23)
+    assert " · PID 4711 (23 in the container) · web" in bar_text(running)
+    assert " · PID 4711 · web" in bar_text(snapshot(inner_pid=23))
+    assert "in the container it is 23" in bar_html(snapshot(inner_pid=23))
+
+
+def test_how_long_the_same_cell_took_last_time(snapshot):
+    running = snapshot(state=State.RUNNING, exit_code=None, duration=4.2, expected=12.4)
+    assert bar_text(running).startswith("running · 4 s (about 12 s last time) · PID")
+    assert "last time" not in bar_text(snapshot(expected=12.4))
+
+
+def test_one_click_selects_the_path_of_a_log(snapshot):
+    html = bar_html(snapshot(log="/run/my logs/<1>.log"))
+    assert 'log <span style="user-select:all">/run/my logs/&lt;1&gt;.log</span>' in html
+
+
 def test_non_latin_names_stay(snapshot):
     assert "/srv/données/日本 🐚" in bar_text(snapshot(cwd="/srv/données/日本 🐚"))
 

@@ -234,7 +234,7 @@ def _is_shell(text: str) -> bool:
 @pytest.mark.parametrize("text", [text for text in COMPLETE + INVALID if _is_shell(text)])
 def test_shells_agree(shell, text):
     if shutil.which(shell) is None:
-        pytest.skip(f"no {shell} here")
+        pytest.skip(f"this machine has no {shell}: apt-get install {shell}")
     assert verdict(shell, text) == status(text)
 
 

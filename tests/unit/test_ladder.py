@@ -105,6 +105,21 @@ async def test_skip_goes_on_to_the_next_signal_at_once():
     ended.cancel()
 
 
+@pytest.mark.parametrize(("when", "sent"), [("before", ["KILL"]), ("later", ["INT", "KILL"])])
+async def test_kill_sends_nothing_else_from_then_on(when, sent):
+    ended = asyncio.create_task(asyncio.sleep(60))
+    signaller = FakeSignaller({LEADER: "KILL"})
+    ladder = Ladder(30)
+    if when == "before":
+        ladder.kill()
+    climbing = asyncio.create_task(ladder.climb(signaller, ended))
+    await asyncio.sleep(0.01)
+    ladder.kill()
+    assert await asyncio.wait_for(climbing, 1) == Ended("KILL", frozenset())
+    assert signaller.sent == sent
+    ended.cancel()
+
+
 # --- signals from inside the container ------------------------------------------------------------
 
 

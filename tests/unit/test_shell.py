@@ -50,7 +50,7 @@ def test_the_environment_of_the_driver_is_small_and_without_comments():
     found = driver_environment("mark:", hand_over=True)
     assert set(found) == {"DEXEC_DRIVER", "DEXEC_MARK", "DEXEC_HANDOVER"}
     assert found["DEXEC_MARK"] == "mark:"
-    assert "mark:options " in found["DEXEC_HANDOVER"]
+    assert "mark:background " in found["DEXEC_HANDOVER"]
     assert "MARK" not in found["DEXEC_HANDOVER"]
     for text in found.values():
         assert len(text) < 3000

@@ -166,3 +166,43 @@ async def test_secrets(monkeypatch, look, printed, source, question):
     await until(lambda: cell.questions)
     assert cell.questions == [question]
     serving.cancel()
+
+
+async def test_a_line_from_elsewhere_answers_an_open_question(monkeypatch):
+    cell = Cell(monkeypatch, "99")
+    serving = cell.serve()
+    await until(lambda: cell.questions)
+    assert cell.stdin.takes_lines
+    cell.stdin.send("Ada")
+    await until(lambda: cell.connection.sent)
+    assert cell.connection.sent == b"Ada\n"
+    assert cell.withdrawn == 1
+    # Whoever has answered there is not asked in the other place again.
+    cell.stdin.printed(b"Again: ")
+    await until(lambda: cell.stdin.is_asking)
+    cell.stdin.send("Eve")
+    await until(lambda: cell.connection.sent == b"Ada\nEve\n")
+    assert len(cell.questions) == 1
+    cell.stdin.end()
+    await asyncio.wait_for(serving, 5)
+    assert not cell.stdin.takes_lines
+
+
+async def test_lines_before_any_question_and_then_the_end(monkeypatch):
+    cell = Cell(monkeypatch, "", options=CellOptions(interactive=True))
+    assert cell.stdin.takes_lines
+    for line in ("one", "", "three"):
+        cell.stdin.send(line)
+    cell.stdin.end()
+    await asyncio.wait_for(cell.serve(), 5)
+    assert cell.connection.sent == b"one\n\nthree\n"
+    assert cell.questions == []
+    assert cell.changes[-1:] == [False]
+
+
+async def test_no_lines_are_taken_where_nothing_was_asked(monkeypatch):
+    cell = Cell(monkeypatch, "")
+    serving = cell.serve()
+    assert not cell.stdin.takes_lines
+    cell.stdin.close()
+    serving.cancel()

@@ -1,0 +1,93 @@
+"""A list to choose a container from.
+
+This module imports ipywidgets, which takes its time: import it when a list is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets
+
+from dexec_kernel.display import parts
+from dexec_kernel.display.choice import Choice
+
+_WORDS = (
+    f"font-family:system-ui,sans-serif;font-size:12px;line-height:{parts.HEIGHT_PX};"
+    "padding-left:8px;opacity:.65"
+)
+
+
+class ContainerList:
+    """A Dropdown of containers, with their images if there is room for ``images``.
+
+    ``on_choose`` gets a name when the user has chosen.
+    """
+
+    def __init__(
+        self, choice: Choice, on_choose: Callable[[str], None], *, images: bool = False
+    ) -> None:
+        self._on_choose = on_choose
+        self._images = images
+        self._is_ours = True
+        self.widget = ipywidgets.Dropdown(
+            description="Container",
+            tooltip="The container that cells run in from here on",
+            layout=ipywidgets.Layout(
+                width="auto",
+                max_width="420px" if images else "260px",
+                height=parts.HEIGHT_PX,
+                margin="0",
+                flex="0 1 auto",
+            ),
+            style={"description_width": "initial"},
+        )
+        parts.field(self.widget)
+        self.widget.observe(self._chosen, "value")
+        self.update(choice)
+
+    def update(self, choice: Choice) -> None:
+        """Show another choice; whoever has the list open is not disturbed by the same one."""
+        self._is_ours = True
+        try:
+            options = tuple(choice.options(images=self._images))
+            with self.widget.hold_sync():
+                if self.widget.options != options:
+                    self.widget.options = options
+                self.widget.value = choice.current
+        finally:
+            self._is_ours = False
+
+    def close(self) -> None:
+        """Close its models."""
+        parts.close(self.widget)
+
+    def _chosen(self, change: dict[str, Any]) -> None:
+        if not self._is_ours and change["new"]:
+            self._on_choose(str(change["new"]))
+
+
+class ChoiceRow:
+    """The list alone, with what choosing means."""
+
+    def __init__(self, choice: Choice, on_choose: Callable[[str], None]) -> None:
+        self._list = ContainerList(choice, on_choose, images=True)
+        words = "for this notebook's cells, from the next run on"
+        self._words = parts.text(f'<div style="{_WORDS}">{words}</div>')
+        self._box = parts.row((self._list.widget, self._words))
+        self._box.layout.height = "auto"
+        self._box.layout.padding = "4px 8px"
+
+    def update(self, choice: Choice) -> None:
+        """Show another choice."""
+        self._list.update(choice)
+
+    def mimebundle(self) -> dict[str, Any]:
+        """Return what shows the list."""
+        return parts.mimebundle(self._box)
+
+    def close(self) -> None:
+        """Close every model, in the kernel and in the browser."""
+        self._list.close()
+        parts.close(self._words, self._box)

@@ -1,0 +1,86 @@
+"""One line that says how something is: a mark, words, and parts with dots between them. No I/O.
+
+Readable in light and dark: it takes the colours of the page and adds only a mark, which is said in
+words as well. The styles stand in the tags because a stored notebook has no stylesheet of ours, and
+they are of those that JupyterLab leaves in a notebook that is not trusted. Where even these are
+taken away, plain words with dots between them are left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+#: In pixels: the height of a bar, live or static, so that nothing moves when one becomes the other.
+HEIGHT = 22
+#: Each has a contrast of 4.2 or more with white and with JupyterLab's dark background.
+GREEN, RED, AMBER, BLUE, GREY = "#1a8a4e", "#d9402f", "#ad6800", "#2f7bd1", "#808080"
+
+#: In characters: what is not longer than this is shown whole.
+_SHORT = 12
+# With its border the line begins where JupyterLab's output text does, 8 pixels in. The font is
+# named because a widget's HTML and a stored output have different ones.
+_STYLE = (
+    "display:flex;white-space:pre;overflow:hidden;box-sizing:border-box;"
+    f"height:{HEIGHT}px;line-height:{HEIGHT}px;margin:0;padding:0 0 0 5px;"
+    "font-family:system-ui,sans-serif;font-size:12px;border-left:"
+)
+_FIXED = "flex:0 0 auto"
+_FAINT = "opacity:.65"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How it is at a glance: a sign for those who see no colour, a colour, and words."""
+
+    sign: str
+    colour: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One item of the line; ``title`` is what a mouse that rests on it is told.
+
+    Where the line is too short, long parts give way, and end in dots: those with more ``shrink``
+    first. Of a ``is_path``, one click selects what stands behind the first word.
+    """
+
+    text: str
+    title: str
+    shrink: int = 0
+    is_path: bool = False
+
+
+def line_html(look: Look, parts: Sequence[Part], *, border: bool = True) -> str:
+    """Return the line as one HTML element. All that comes from outside is escaped."""
+    sign = f'<span aria-hidden="true" style="color:{look.colour}">{look.sign}</span>'
+    words = f'<span style="{_FIXED};font-weight:600">{sign} {escape(look.words)}</span>'
+    edge = f"3px solid {look.colour}" if border else "0"
+    items = [words, *(_item(part) for part in parts)]
+    separator = f'<span aria-hidden="true" style="{_FIXED};opacity:.4"> · </span>'
+    return (
+        f'<div class="dexec-bar" role="group" aria-label="{escape(line_text(look, parts))}"'
+        f' style="{_STYLE}{edge}">{separator.join(items)}</div>'
+    )
+
+
+def line_text(look: Look, parts: Sequence[Part]) -> str:
+    """Return the line as text: the words that the HTML shows."""
+    return " · ".join([look.words, *(part.text for part in parts)])
+
+
+def _item(part: Part) -> str:
+    style = f"{_FIXED};{_FAINT}"
+    if part.shrink and len(part.text) > _SHORT:
+        style = (
+            f"flex:0 {part.shrink} auto;min-width:5em;overflow:hidden;text-overflow:ellipsis;"
+            f"{_FAINT}"
+        )
+    text = escape(part.text)
+    if part.is_path:
+        # A browser follows no link from a server's page to a file: the path is there to be copied.
+        label, _, path = text.partition(" ")
+        text = f'{label} <span style="user-select:all">{path}</span>'
+    return f'<span title="{escape(part.title)}" style="{style}">{text}</span>'

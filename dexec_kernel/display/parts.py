@@ -1,0 +1,156 @@
+"""The pieces that live bars are made of, in one size and look.
+
+This module imports ipywidgets, which takes its time: import it when something goes live.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets
+
+from dexec_kernel.display.line import HEIGHT
+from dexec_kernel.display.text import one_line
+
+# As high as the static bar, without the margins and the line heights that widgets have, which are
+# no traits of their layout.
+HEIGHT_PX = f"{HEIGHT}px"
+_BUTTON_CLASS, _FIELD_CLASS, _BAR_CLASS = "dexec-button", "dexec-field", "dexec-live"
+STYLE = (
+    f"<style>.{_BUTTON_CLASS}.jupyter-button{{line-height:{HEIGHT_PX}}}"
+    f".{_FIELD_CLASS} :is(input,select){{height:{HEIGHT_PX}!important;line-height:20px;"
+    "font-size:12px;border-radius:2px}"
+    f".{_FIELD_CLASS} select{{padding-top:0;padding-bottom:0}}"
+    f".{_FIELD_CLASS} .widget-label{{height:{HEIGHT_PX};line-height:{HEIGHT_PX};font-size:12px}}"
+    f".{_BAR_CLASS} .widget-html-content{{width:100%}}</style>"
+)
+#: In seconds: a line's text and its Enter are two messages, and either may come first.
+_TEXT_DELAY = 0.2
+_DRAWN_AFTER = 0.15
+
+
+def button(
+    description: str, icon: str, tooltip: str, on_click: Callable[[], None]
+) -> ipywidgets.Button:
+    """Return a button as high as a bar."""
+    made = ipywidgets.Button(
+        description=description,
+        icon=icon,
+        tooltip=tooltip,
+        layout=ipywidgets.Layout(
+            width="auto", height=HEIGHT_PX, margin="0 0 0 6px", padding="0 8px", flex="0 0 auto"
+        ),
+        style=ipywidgets.ButtonStyle(font_size="12px"),
+    )
+    made.add_class(_BUTTON_CLASS)
+    made.on_click(lambda _button: on_click())
+    return made
+
+
+def text(html: str) -> ipywidgets.HTML:
+    """Return the text of a bar, which takes what room there is."""
+    return ipywidgets.HTML(
+        value=html + STYLE,
+        layout=ipywidgets.Layout(
+            flex="1 1 auto", min_width="0", height=HEIGHT_PX, margin="0", overflow="hidden"
+        ),
+    )
+
+
+def row(children: tuple[ipywidgets.Widget, ...]) -> ipywidgets.HBox:
+    """Return a line of widgets."""
+    made = ipywidgets.HBox(
+        children,
+        layout=ipywidgets.Layout(align_items="center", height=HEIGHT_PX, overflow="hidden"),
+    )
+    made.add_class(_BAR_CLASS)
+    return made
+
+
+def field(widget: ipywidgets.DOMWidget) -> None:
+    """Make a field as high as a bar."""
+    widget.add_class(_FIELD_CLASS)
+
+
+def mimebundle(widget: ipywidgets.DOMWidget) -> dict[str, Any]:
+    """Return what shows a widget."""
+    bundle = widget._repr_mimebundle_()
+    return dict(bundle[0] if isinstance(bundle, tuple) else bundle)
+
+
+def close(*widgets: ipywidgets.DOMWidget | None) -> None:
+    """Close every model of these widgets, in the kernel and in the browser."""
+    for widget in widgets:
+        if widget is None:
+            continue
+        for model in (widget.layout, getattr(widget, "style", None), widget):
+            if model is not None:
+                model.close()
+
+
+class LineField:
+    """A field for one line; ``on_line`` gets it when Enter is pressed. Made for secrets, or not.
+
+    It serves once. While a cell runs, ipykernel sends no status for a front end's message to a
+    widget, and ipywidgets holds a model's next change back until it has one.
+    """
+
+    def __init__(self, on_line: Callable[[str], None], *, secret: bool) -> None:
+        self._on_line = on_line
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_submitted = False
+        kind = ipywidgets.Password if secret else ipywidgets.Text
+        self.secret = secret
+        self.widget = kind(
+            continuous_update=False,
+            layout=ipywidgets.Layout(
+                width="190px", height=HEIGHT_PX, margin="0 0 0 6px", flex="0 1 190px"
+            ),
+        )
+        field(self.widget)
+        # The widget's on_submit warns that it is deprecated, for the sake of a value that also
+        # changes when the field is left: that would send half a line.
+        self.widget.on_msg(self._message)
+        self.widget.observe(self._changed, "value")
+
+    def ask(self, prompt: str) -> None:
+        """Say what is asked for; "" where that is not known."""
+        prompt = one_line(prompt).strip()
+        self.widget.placeholder = prompt or "line for stdin"
+        self.widget.tooltip = f"Enter sends a line to this cell's stdin. {prompt}".strip()
+
+    def focus(self) -> None:
+        """Put the cursor there, as soon as the front end has drawn it."""
+        self._timer = asyncio.get_running_loop().call_later(_DRAWN_AFTER, self._focus)
+
+    def close(self) -> None:
+        """Close the field's models."""
+        self._stop()
+        close(self.widget)
+
+    def _focus(self) -> None:
+        self._timer = None
+        self.widget.focus()
+
+    def _message(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
+        if content.get("event") == "submit" and not self._is_submitted:
+            self._stop()
+            self._is_submitted = True
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(_TEXT_DELAY, self._send)
+
+    def _changed(self, _change: object) -> None:
+        if self._is_submitted:
+            self._send()
+
+    def _send(self) -> None:
+        self._stop()
+        self.widget.unobserve_all()
+        self._on_line(self.widget.value)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,60 @@
+"""``%status``: where cells run and how it is there, in a live bar or in one line."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from dexec_kernel.cells.option_parser import MagicParser
+from dexec_kernel.cells.outcome import describe_exit
+from dexec_kernel.display.table import line_data
+from dexec_kernel.magics.containers import find_current
+from dexec_kernel.magics.context import MagicContext
+from dexec_kernel.magics.registry import Magic
+
+
+async def _status(context: MagicContext, _arguments: Namespace) -> None:
+    client = await context.client()
+    ping = await client.ping()
+    engine = ping.server or ("Podman" if ping.is_podman else "unknown")
+    current = await find_current(context)
+    parts = [
+        f"engine {engine} at {client.endpoint.url}",
+        f"API {await client.api_version()}",
+        f"container {current.words}",
+    ]
+    if (container := current.container) is not None:
+        shell = context.shells.get(container.id)
+        parts.append(f"image {container.image or 'unknown'}")
+        parts.append(f"shell {shell.value if shell is not None else 'not known yet'}")
+    parts.append(f"last cell: {_last(context)}")
+    line = line_data(parts)
+    if context.show_status is not None:
+        await context.show_status(line)
+    else:
+        context.show(line)
+
+
+def _last(context: MagicContext) -> str:
+    last = context.last
+    if last is None:
+        return "none"
+    if last.exit_code is None:
+        return f"{last.state.value}, exit code unknown"
+    return describe_exit(last.exit_code, last.exit_reason)
+
+
+MAGICS = (
+    Magic(
+        "status",
+        "show the bar of the kernel: container, state, restart",
+        MagicParser(
+            "%status",
+            "Show a bar for the whole kernel, which stays and follows every cell: the container,\n"
+            "to be changed there; what runs, or how the last cell ended; Interrupt; Restart\n"
+            "container. Where nobody could use it, say in one line which engine, container and\n"
+            "shell cells run in, and how the last one ended.",
+            epilog="In JupyterLab, Create New View for Output (right click) docks it.",
+        ),
+        _status,
+    ),
+)

@@ -1,0 +1,134 @@
+"""A session in JupyterLab: input, background processes, terminals, long output."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from devtools import containers
+from devtools.lab_page import Lab
+
+#: In seconds: how soon JupyterLab may be used again after a cell with long output.
+USABLE = 5.0
+
+_TICKS = "(for i in 1 2 3 4 5 6; do sleep 0.5; echo tick $i; done; sleep 60) & echo begun"
+_PROGRESS = r"""%%exec -t
+printf '\033[32mgreen\033[0m \033[1mbold\033[0m\n'
+for bar in '##  40' '### 70' '####100'; do
+    printf '\r[%s %%]' "$bar"
+    sleep 0.7
+done
+echo; stty size"""
+
+
+def test_input(lab: Lab, debian: str):
+    cells = [
+        f"%container {debian}",
+        "read -p 'Name? ' name; echo \"Hello, $name.\"",
+        "python3 -c 'import getpass; print(len(getpass.getpass()))'",
+        "cat; echo over",
+    ]
+    lab.server.write("input.ipynb", cells)
+    lab.open("input.ipynb")
+    lab.cell(0).run()
+
+    name = lab.cell(1)
+    name.start()
+    expect(name.question).to_have_text("Name? ")
+    expect(name.input).not_to_have_attribute("type", "password")
+    lab.screenshot("input")
+    name.answer("Ada")
+    name.wait()
+    expect(name.stdout.last).to_have_text("Hello, Ada.\n")
+
+    password = lab.cell(2)
+    password.start()
+    expect(password.question).to_contain_text("Password:")
+    expect(password.input).to_have_attribute("type", "password")
+    password.input.press_sequentially("geheim")
+    lab.screenshot("input-password")
+    password.answer("geheim")
+    password.wait()
+    expect(password.stdout.last).to_have_text("6\n")
+    assert "geheim" not in lab.page.inner_text("body")
+
+    cat = lab.cell(3)
+    cat.start()
+    expect(cat.input).to_be_visible()
+    cat.answer("a line")
+    expect(cat.stdout.last).to_have_text("a line\n")
+    expect(cat.input).to_be_visible()
+    lab.screenshot("input-eof")
+    cat.eof_button.click()
+    cat.wait()
+    expect(cat.stdout.last).to_contain_text("over\n")
+    expect(cat.static_bar).to_contain_text("exit code 0")
+
+
+def test_background(lab: Lab, host: str, busybox: str):
+    lab.server.write("background.ipynb", [_TICKS, "echo next"])
+    lab.open("background.ipynb")
+    cell, following = lab.cell(0), lab.cell(1)
+    cell.start()
+    begin = time.monotonic()
+    cell.wait_replied()
+    assert time.monotonic() - begin < 1.5
+    following.run()
+    expect(following.stdout).to_have_text("next\n")
+    assert "tick 6" not in cell.stdout.inner_text()
+    expect(cell.live_bar).to_contain_text("in the background")
+    expect(cell.live_bar).to_contain_text(re.compile(r"\d process(es)? lives? on"))
+    lab.screenshot("background")
+    expect(cell.stdout).to_contain_text("tick 6")
+    assert "tick" not in following.stdout.inner_text()
+
+    cell.stop_button.click()
+    cell.wait()
+    expect(cell.static_bar).to_contain_text("exit code 130 (SIGINT)")
+    expect(cell.stop_button).to_have_count(0)
+    commands = [process["CMD"] for process in containers.top(host, busybox)]
+    assert "sleep 60" not in commands
+
+
+def test_a_terminal(lab: Lab):
+    lab.server.write("terminal.ipynb", [_PROGRESS])
+    lab.open("terminal.ipynb")
+    cell = lab.cell(0)
+    cell.start()
+    cell.stdout.filter(has_text=" 40 %").wait_for()
+    lab.screenshot("terminal")
+    cell.wait()
+    expect(cell.stdout).to_have_text("green bold\n[####100 %]\n24 80\n")
+    expect(cell.stdout.locator(".ansi-green-fg")).to_have_text("green")
+    expect(cell.stdout.locator(".ansi-bold")).to_have_text("bold")
+
+
+def test_long_output(lab: Lab):
+    """15 MB: what was left out is said, and JupyterLab may be used at once."""
+    lab.server.write("long.ipynb", ["seq 1 2000000", "echo usable"])
+    lab.open("long.ipynb")
+    cell = lab.cell(0)
+    cell.start()
+    begin = time.monotonic()
+    cell.wait()
+    lab.wait_idle()
+    lab.seconds_to_scroll()
+    assert time.monotonic() - begin < USABLE
+    lab.screenshot("long-tail")
+    expect(cell.static_bar).to_contain_text("MiB of output left out here")
+    [record, _] = lab.records("long.ipynb")
+    log = Path(record["log"])
+    assert log.stat().st_size == record["output_bytes"] == 14_888_896
+    notice = cell.stderr.filter(has_text="left out; the whole output is in")
+    expect(notice).to_contain_text(str(log))
+    notice.scroll_into_view_if_needed()
+    expect(notice).to_be_in_viewport()
+    lab.screenshot("long-notice")
+    cell.bar.scroll_into_view_if_needed()
+
+    following = lab.cell(1)
+    following.run()
+    expect(following.stdout).to_have_text("usable\n")

@@ -1,0 +1,239 @@
+"""The live bars, as a front end gets and uses them: of a cell, of the kernel, and the chooser."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+import pytest
+
+from devtools import containers
+from tests.kernel.widgets import WIDGET, Widgets
+
+
+@pytest.fixture
+def widgets(kernel) -> Widgets:
+    return Widgets(kernel)
+
+
+# --- the bar of a cell ----------------------------------------------------------------------------
+
+
+def test_kill_ends_a_cell_that_heeds_no_other_signal(kernel, widgets, gone, busybox):
+    cell = kernel.send("trap '' INT TERM; echo deaf; while :; do sleep 1; done")
+    widgets.until(lambda: widgets.buttons("Kill"))
+    begin = time.monotonic()
+    widgets.click("Kill")
+    result = kernel.collect(cell, at=widgets.take)
+    assert time.monotonic() - begin < 2
+    assert result.reply["evalue"] == "interrupted by SIGKILL"
+    record = widgets.record()
+    assert (record["state"], record["exit_code"]) == ("interrupted", 137)
+    assert gone(busybox) == []
+    assert widgets.comms() == set()
+
+
+def test_a_background_process_can_be_killed(kernel, widgets, gone, busybox):
+    kernel.run("(trap '' INT TERM; echo on; while :; do sleep 1; done) &", at=widgets.take)
+    widgets.until(lambda: "in the background" in widgets.html())
+    widgets.click("Kill")
+    widgets.until(lambda: not widgets.states)
+    assert gone(busybox) == []
+
+
+@pytest.mark.parametrize("prompt", ["Name", "Password"])
+def test_a_line_that_is_typed_into_the_bar(kernel, widgets, prompt):
+    cell = kernel.send(f"printf '{prompt}: '; read a; echo \"got [$a]\"; sleep 0.3; exit 3")
+    kernel.client.get_stdin_msg(timeout=10)
+    field = "PasswordModel" if prompt == "Password" else "TextModel"
+    widgets.until(lambda: widgets.of(field))
+    widgets.until(lambda: widgets.only(field)["placeholder"] == f"{prompt}:")
+    widgets.type_line("Ada L")
+    kernel.collect(cell, at=widgets.take)
+    assert output(widgets) == f"{prompt}: got [Ada L]\n"
+    assert widgets.comms() == set()
+    # The front end's own question is still open there: what it answers now belongs to nobody.
+    kernel.client.input("late")
+    assert kernel.run("echo fine", at=widgets.take).text() == "fine\n"
+
+
+def test_lines_before_any_question_where_the_cell_is_interactive(start_kernel, noshell):
+    kernel = start_kernel(DEXEC_CONTAINER=noshell)
+    widgets = Widgets(kernel)
+    cell = kernel.send("%%exec -i\ncat")
+    widgets.until(lambda: widgets.of("TextModel"))
+    for line, shown in (("one", "one\n"), ("two", "two\n"), ("", "two\n\n")):
+        widgets.type_line(line)
+        widgets.until(partial(ends, widgets, shown))
+    widgets.click("EOF")
+    kernel.collect(cell, at=widgets.take)
+    assert output(widgets) == "one\ntwo\n\n"
+
+
+def ends(widgets: Widgets, text: str) -> bool:
+    return output(widgets).endswith(text)
+
+
+def output(widgets: Widgets) -> str:
+    parts = [m["content"]["text"] for m in widgets.messages if m["msg_type"] == "stream"]
+    return "".join(parts)
+
+
+def test_the_bar_says_how_long_the_same_cell_took(kernel, widgets):
+    kernel.run("sleep 1.2", at=widgets.take)
+    assert "last time" not in str(widgets.messages)
+    kernel.run("sleep 1.2", at=widgets.take)
+    assert "0 s (about 1 s last time)" in str(widgets.messages)
+    widgets.messages.clear()
+    kernel.run("sleep 1.2 # another", at=widgets.take)
+    assert "last time" not in str(widgets.messages)
+
+
+def test_the_pid_in_the_container(kernel, widgets):
+    result = kernel.run("echo inside $$; sleep 0.5", at=widgets.take)
+    inner = int(result.text().split()[1])
+    assert f"PID {result.record['pid']} ({inner} in the container)" in str(widgets.messages)
+
+
+def test_many_cells_leave_no_models(kernel, widgets):
+    for _ in range(12):
+        kernel.run("sleep 0.18", at=widgets.take)
+    opened = [message for message in widgets.messages if message["msg_type"] == "comm_open"]
+    assert len(opened) >= 5 * 12
+    assert widgets.states == {}
+    assert widgets.comms() == set()
+
+
+# --- the bar of the kernel ------------------------------------------------------------------------
+
+
+def test_the_bar_of_the_kernel_follows_every_cell(kernel, widgets, busybox):
+    result = kernel.run("%status", at=widgets.take)
+    [shown] = [c["data"] for c in result.of("display_data")]
+    assert WIDGET in shown
+    assert shown["text/plain"].startswith("engine ")
+    assert "idle" in widgets.html()
+    assert widgets.chosen() == busybox
+
+    cell = kernel.send("cd /tmp; sleep 1; exit 3")
+    widgets.until(lambda: "running" in widgets.html())
+    kernel.collect(cell, at=widgets.take)
+    pid = widgets.record()["pid"]
+    widgets.until(lambda: "exit code 3" in widgets.html())
+    assert f"PID {pid}" in widgets.html()
+    widgets.until(lambda: "in /tmp" in widgets.html())
+
+
+def test_the_container_is_changed_in_the_bar(kernel, widgets, busybox, debian):
+    kernel.run("%status", at=widgets.take)
+    widgets.choose(debian)
+    assert kernel.run("true", at=widgets.take).record["container"] == debian
+    kernel.run(f"%container {busybox}", at=widgets.take)
+    widgets.until(lambda: widgets.chosen() == busybox)
+
+
+def test_the_list_follows_the_engine(kernel, widgets, run_container, host):
+    kernel.run("%status", at=widgets.take)
+    name = run_container()
+    widgets.until(lambda: name in widgets.only("DropdownModel")["_options_labels"], timeout=10)
+    containers.remove_container(host, name)
+    widgets.until(lambda: name not in widgets.only("DropdownModel")["_options_labels"], timeout=10)
+
+
+def test_there_is_one_bar_however_often_it_is_shown(kernel, widgets):
+    kernel.run("%status", at=widgets.take)
+    first = widgets.comms()
+    shown = kernel.run("%status", at=widgets.take).of("display_data")[0]["data"]
+    assert shown[WIDGET]["model_id"] in first
+    assert widgets.comms() == first
+
+
+def test_interrupt_in_the_bar_of_the_kernel(kernel, widgets):
+    kernel.run("%status", at=widgets.take)
+    cell = kernel.send("sleep 60", allow_stdin=False)
+    widgets.until(lambda: "running" in widgets.html())
+    widgets.click("Interrupt")
+    assert kernel.collect(cell, at=widgets.take).reply["ename"] == "KeyboardInterrupt"
+
+
+def test_restart_asks_first(start_kernel, run_container, host):
+    name = run_container()
+    kernel = start_kernel(DEXEC_CONTAINER=name)
+    widgets = Widgets(kernel)
+    kernel.run("%status", at=widgets.take)
+    before = containers.inspect(host, name)["State"]["StartedAt"]
+    widgets.click("Restart container")
+    widgets.click("Cancel")
+    widgets.click("Restart container")
+    widgets.until(lambda: f"Restart {name}" in str(widgets.of("ButtonModel")))
+    assert containers.inspect(host, name)["State"]["StartedAt"] == before
+    widgets.click(f"Restart {name}")
+    widgets.until(lambda: "was restarted" in widgets.html())
+    assert containers.inspect(host, name)["State"]["StartedAt"] > before
+    assert kernel.run("echo again", at=widgets.take).text() == "again\n"
+
+
+def test_the_bar_goes_with_the_kernel(kernel, widgets):
+    kernel.run("%status", at=widgets.take)
+    assert widgets.states
+    kernel.client.shutdown()
+    widgets.until(lambda: not widgets.states)
+    updates = [m for m in widgets.messages if m["msg_type"] == "update_display_data"]
+    assert "kernel ended" in updates[-1]["content"]["data"]["text/html"]
+
+
+@pytest.mark.parametrize("how", ["program", "setting"])
+def test_where_nobody_can_use_a_bar_there_is_a_line(start_kernel, busybox, how):
+    bar = "live" if how == "program" else "static"
+    kernel = start_kernel(DEXEC_CONTAINER=busybox, DEXEC_STATUS_BAR=bar)
+    result = kernel.run("%status", allow_stdin=how == "setting")
+    assert result.of("comm_open") == []
+    [shown] = [content["data"] for content in result.of("display_data")]
+    assert f"container {busybox} (running)" in shown["text/plain"]
+
+
+# --- the chooser ----------------------------------------------------------------------------------
+
+
+def test_a_cell_without_a_container_offers_a_choice(start_kernel, busybox, debian):
+    kernel = start_kernel()
+    widgets = Widgets(kernel)
+    result = kernel.run("echo hi", at=widgets.take)
+    assert result.reply["ename"] == "NotChosenError"
+    assert [output["kind"] for output in result.outputs] == ["error", "display_data"]
+    assert WIDGET in result.outputs[1]["data"]
+    widgets.choose(debian)
+    widgets.until(lambda: not widgets.states)
+    [update] = [m for m in widgets.messages if m["msg_type"] == "update_display_data"]
+    text = f"Cells run in {debian} from here on. Run the cell again."
+    assert update["content"]["data"]["text/plain"] == text
+    assert WIDGET not in update["content"]["data"]
+    again = kernel.run("echo hi", at=widgets.take)
+    assert again.text() == "hi\n"
+    assert again.record["container"] == debian
+    assert widgets.comms() == set()
+
+
+def test_a_container_that_is_gone_offers_a_choice_once(start_kernel, busybox):
+    kernel = start_kernel(DEXEC_CONTAINER="gone")
+    widgets = Widgets(kernel)
+    for _ in range(3):
+        assert kernel.run("true", at=widgets.take).reply["ename"] == "ContainerNotFound"
+        assert len(widgets.of("DropdownModel")) == 1
+    kernel.run(f"%container {busybox}", at=widgets.take)
+    widgets.until(lambda: not widgets.states)
+
+
+@pytest.mark.parametrize(
+    ("cell", "options"),
+    [
+        ("echo hi", {"allow_stdin": False}),
+        ("echo hi", {"silent": True}),
+        ("%%exec -c gone\necho hi", {}),
+        ("%logs --since x", {}),
+    ],
+)
+def test_no_choice_where_it_is_of_no_use(start_kernel, cell, options):
+    result = start_kernel(DEXEC_CONTAINER="gone").run(cell, **options)
+    assert result.reply["status"] == "error"
+    assert result.of("comm_open") == []
