@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ipykernel.kernelapp import IPKernelApp, kernel_aliases
-from traitlets import Dict, DottedObjectName
+from traitlets import Bool, Dict, DottedObjectName
 
 from dexec_kernel.kernel import DexecKernel
 from dexec_kernel.settings import Settings
@@ -28,6 +28,9 @@ class DexecKernelApp(IPKernelApp):  # type: ignore[misc] # ipykernel is not type
     # threads that would do it the kernel is lighter, and ends at once: flushing them races with
     # the end of the thread that they write through.
     outstream_class = DottedObjectName(None, allow_none=True)
+    # IPython would look for modules in the notebook's folder, for its users' Python. Some of ours
+    # are imported late, when a requests.py in that folder would be taken for the library.
+    ignore_cwd = Bool(default_value=True)
     aliases = Dict({**kernel_aliases, "container": "DexecKernel.container"})
 
     def init_kernel(self) -> None:

@@ -16,11 +16,12 @@ from dexec_kernel.cells.log_folder import LogFolder
 from dexec_kernel.cells.memory import Memory
 from dexec_kernel.cells.options import CellOptions
 from dexec_kernel.cells.outcome import Backgrounded, Exited, Outcome, Snapshot, State
-from dexec_kernel.cells.output import OutputLimits
+from dexec_kernel.cells.output_limits import OutputLimits
 from dexec_kernel.cells.run import CellRun
 from dexec_kernel.cells.source import Cell
 from dexec_kernel.cells.text import Piece
-from dexec_kernel.display.cell import CellDisplay, Mode
+from dexec_kernel.display.cell import CellDisplay
+from dexec_kernel.display.mode import Mode
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.models import ConsoleSize, ContainerInspect
 from dexec_kernel.input import Input
@@ -138,9 +139,7 @@ class CellRunner:
         interactive: bool,
     ) -> tuple[CellRun, CellDisplay]:
         def emit(pieces: list[Piece]) -> None:
-            display.show()
-            for piece in pieces:
-                messages.publish("stream", {"name": piece.stream, "text": piece.text})
+            display.print(pieces)
 
         def changed() -> None:
             display.update(stdin)

@@ -1,47 +1,31 @@
 """DexecKernel: Jupyter messages in, Jupyter messages out. Glue only.
 
 Everything happens on the main event loop: the shell channel's requests arrive there, and what
-arrives elsewhere (interrupt and shutdown on the control thread) hops over.
+arrives elsewhere (interrupt and shutdown on the control thread) hops over. What cells need is
+imported behind the first answer, so that a front end finds the kernel ready in half the time.
 Source: Jupyter messaging protocol 5.5.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import comm
 from ipykernel._version import kernel_protocol_version
 from ipykernel.kernelbase import Kernel
 
 from dexec_kernel import __version__
-from dexec_kernel.cell_runner import CellRunner, log_parent
-from dexec_kernel.cells.complete import CompletionContext
-from dexec_kernel.cells.log_folder import remove_stale
-from dexec_kernel.cells.memory import Memory
-from dexec_kernel.cells.outcome import Exited
-from dexec_kernel.cells.pool import Standbys
-from dexec_kernel.cells.source import Cell, parse_cell
-from dexec_kernel.chooser import Chooser
-from dexec_kernel.container_watch import ContainerWatch
-from dexec_kernel.display.cell import Mode
-from dexec_kernel.display.fault import CellFault, interrupted, of_error
-from dexec_kernel.engine.client import EngineClient
-from dexec_kernel.engine.errors import DexecError, EngineUnavailable
-from dexec_kernel.engine.lookup import find_container, require_running
-from dexec_kernel.history import History, HistoryRequest
-from dexec_kernel.input import Input
-from dexec_kernel.language import Language
-from dexec_kernel.magics.catalogue import REGISTRY
-from dexec_kernel.magics.context import MagicContext
-from dexec_kernel.magics.registry import run_calls
-from dexec_kernel.messages import Messages, fault_of
-from dexec_kernel.preparation import Preparation
 from dexec_kernel.settings import Settings
-from dexec_kernel.status import KernelStatus
 from dexec_kernel.widgets import open_widget, open_widget_control
+
+if TYPE_CHECKING:
+    from dexec_kernel.service import Service
+
+#: In seconds: another thread sends the answer, and would share the interpreter with the imports.
+_AFTER_ANSWER = 0.02
 
 
 class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not typed
@@ -64,41 +48,11 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._client: EngineClient | None = None
         self._requests = 0
-        self._is_executing = False
-        standbys = Standbys(
-            lambda: self.standby, lambda: self._requests > 1, lambda: self.standby_timeout
-        )
-        self._memory = Memory(keeps_background=lambda: self.keep_background, standbys=standbys)
-        self._input = Input(self)
-        self._cells = CellRunner(self, self._memory, self._engine, self._input, self.log)
-        self._watch = ContainerWatch(self, self._engine)
-        self._chooser = Chooser(self, self._watch)
-        self._status = KernelStatus(
-            *(self, self._watch, self._engine),
-            memory=self._memory,
-            cells=self._cells,
-            interrupt=self.interrupt,
-            standby_count=lambda: self._memory.standbys.count,
-        )
-        self._preparation = Preparation(
-            self._memory,
-            self._engine,
-            container=lambda: self.container,
-            is_busy=lambda: self._is_executing,
-            log=self.log,
-        )
-        self._magics: MagicContext | None = None
         self._counter = 1
-        self._history = History(lambda: self.history_file, self.log)
-        self._language = Language(
-            engine=self._engine,
-            container=lambda: self.container,
-            memory=self._memory,
-            context=self._context,
-            log=self.log,
-        )
+        self._opening: asyncio.Task[Service] | None = None
+        self._service: Service | None = None
+        self._is_closed = False
         self.comm_manager = comm.get_comm_manager()
         for name in ("comm_open", "comm_msg", "comm_close"):
             self.shell_handlers[name] = getattr(self.comm_manager, name)
@@ -114,9 +68,6 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         self._loop.add_signal_handler(signal.SIGINT, self.interrupt)
         for number in (signal.SIGTERM, signal.SIGHUP):
             self._loop.add_signal_handler(number, self._terminate)
-        self._loop.run_in_executor(None, remove_stale, log_parent())
-        self._preparation.at_start(self._loop)
-        self.observe(lambda _change: self._preparation.after_cell(), "container")
 
     async def shell_main(self, subshell_id: str | None, msg: Any) -> None:
         """Handle a request, after those that came before. Called by ipykernel for each."""
@@ -125,12 +76,13 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
             await super().shell_main(subshell_id, msg)
         finally:
             self._requests -= 1
+        if self._opening is None:
+            self._loop.call_later(_AFTER_ANSWER, self._open_ahead)
 
     def interrupt(self) -> None:
         """Interrupt the cell that runs, if one does. Called on the main event loop."""
-        if self._magics is not None:
-            self._magics.interrupted.set()
-        self._cells.interrupt()
+        if self._service is not None:
+            self._service.interrupt()
 
     def pre_handler_hook(self) -> None:
         """Leave SIGINT alone: ipykernel would raise KeyboardInterrupt in the event loop."""
@@ -155,17 +107,36 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         ending.add_done_callback(lambda _ending: self.io_loop.stop())
 
     async def _close(self) -> None:
-        if self._magics is not None:
-            self._magics.interrupted.set()
-        await self._cells.aclose()
-        self._chooser.withdraw()
-        await self._status.aclose()
-        await self._watch.aclose()
-        await self._preparation.aclose()
-        self._input.close()
-        await self._language.aclose()
-        await self._history.aclose()
-        await self._forget_engine()
+        self._is_closed = True
+        if self._opening is not None:
+            await (await self._opening).aclose()
+
+    # --- what serves the front end --------------------------------------------------------------
+
+    async def _serving(self) -> Service:
+        """Return what serves the front end, as soon as it is there."""
+        return await asyncio.shield(self._opening or self._open())
+
+    def _open_ahead(self) -> None:
+        if self._opening is None and not self._is_closed:
+            self._open()
+
+    def _open(self) -> asyncio.Task[Service]:
+        async def open_service() -> Service:
+            make = await asyncio.to_thread(_import_service)
+            self._service = make(self, self, has_waiting=lambda: self._requests > 1)
+            self._service.start()
+            return self._service
+
+        def note(opening: asyncio.Task[Service]) -> None:
+            # An installation in pieces: a kernel that does not start says more than one that hangs.
+            if not opening.cancelled() and (error := opening.exception()) is not None:
+                self.log.critical("The kernel cannot start.", exc_info=error)
+                self.io_loop.stop()
+
+        self._opening = self._loop.create_task(open_service())
+        self._opening.add_done_callback(note)
+        return self._opening
 
     # --- what the kernel says of itself ---------------------------------------------------------
 
@@ -205,7 +176,7 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
 
     async def do_complete(self, code: str, cursor_pos: int) -> dict[str, Any]:
         """Complete the word at the cursor, from inside the container."""
-        return await self._language.complete(code, cursor_pos)
+        return await (await self._serving()).language.complete(code, cursor_pos)
 
     async def do_inspect(
         self,
@@ -215,27 +186,18 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         omit_sections: Any = (),  # noqa: ARG002 -- there are none
     ) -> dict[str, Any]:
         """Say what the word at the cursor is."""
-        return await self._language.inspect(code, cursor_pos)
+        return await (await self._serving()).language.inspect(code, cursor_pos)
 
     async def do_is_complete(self, code: str) -> dict[str, Any]:
         """Say whether the text is complete, or Enter should begin another line."""
-        return self._language.is_complete(code)
+        return (await self._serving()).language.is_complete(code)
 
     async def do_history(self, *values: Any, **named: Any) -> dict[str, Any]:
         """Return lines of the history; the arguments are those of a ``history_request``."""
         return {
             "status": "ok",
-            "history": await self._history.find(HistoryRequest(*values, **named)),
+            "history": await (await self._serving()).find_history(*values, **named),
         }
-
-    def _context(self, container_id: str) -> CompletionContext:
-        """Return what is known of a container's session besides what an exec sees."""
-        state = self._memory.session.state(container_id)
-        if state is None:
-            return CompletionContext()
-        return CompletionContext(
-            state.folder or None, state.variables, state.functions, state.aliases
-        )
 
     # --- cells ------------------------------------------------------------------------------------
 
@@ -252,22 +214,14 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         ``allow_stdin`` tells a front end with a person from a program that executes notebooks:
         only the former gets widgets.
         """
-        messages = Messages(self, silent=silent)
+        service = await self._serving()
         number = self._counter
-        self._is_executing = True
         try:
-            fault = await self._execute(code, messages, interactive=allow_stdin)
-        except DexecError as error:
-            if isinstance(error, EngineUnavailable):
-                # The next cell looks for the engine anew; it may come up elsewhere.
-                await self._forget_engine()
-            fault = of_error(error)
+            fault = await service.execute(code, silent=silent, interactive=allow_stdin)
         finally:
             if store_history and not silent:
-                self._history.store(number, code)
+                service.history.store(number, code)
                 self._counter += 1
-            self._is_executing = False
-            self._preparation.after_cell()
         if fault is None:
             return {
                 "status": "ok",
@@ -275,69 +229,14 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
                 "payload": [],
                 "user_expressions": {},
             }
-        content = fault.content()
-        messages.publish("error", content)
-        if self._is_live(messages, interactive=allow_stdin):
-            await self._chooser.offer_if_wanted(messages)
-        return {"status": "error", "execution_count": number, **content}
+        return {"status": "error", "execution_count": number, **fault.content()}
 
-    async def _execute(
-        self, code: str, messages: Messages, *, interactive: bool
-    ) -> CellFault | None:
-        if self.fault is not None:
-            raise self.fault
-        cell = parse_cell(code)
-        if not await self._run_magics(cell, messages, interactive=interactive):
-            return interrupted("", "")
-        if not cell.runs:
-            return None
-        with self._chooser.watching(cell.options):
-            container = await find_container(
-                await self._engine(), cell.options.container or self.container
-            )
-            require_running(container)
-        outcome = await self._cells.run(container, cell, messages, interactive=interactive)
-        self._chooser.take(outcome, cell.options)
-        if cell.options.no_error and isinstance(outcome, Exited):
-            return None
-        return fault_of(outcome)
 
-    async def _run_magics(self, cell: Cell, messages: Messages, *, interactive: bool) -> bool:
-        """Run a cell's magics, all of which are read before; return False when interrupted."""
-        calls = [REGISTRY.read(line) for line in cell.magics]
-        if cell.cell_magic is not None:
-            calls.append(REGISTRY.read(cell.cell_magic, body=cell.body))
-        context = MagicContext(
-            settings=self,
-            engine=self._engine,
-            publish=messages.publish,
-            shells=self._memory.shells,
-            last=self._cells.last,
-            ask=self._input.asker() if interactive and not messages.silent else None,
-            memory=self._memory,
-        )
-        if self._is_live(messages, interactive=interactive):
-            context.show_status = partial(self._status.show, messages)
-        self._magics = context
-        try:
-            completed = await run_calls(calls, context)
-        finally:
-            self._magics = None
-        if completed and cell.help:
-            context.show_text(cell.help)
-        return completed
+def _import_service() -> type[Service]:
+    """Import all that cells need; in a thread, as it takes longer than an answer may."""
+    from dexec_kernel.service import Service  # noqa: PLC0415 -- not before the first answer
 
-    def _is_live(self, messages: Messages, *, interactive: bool) -> bool:
-        """Whether somebody sees widgets, and wants them."""
-        return interactive and not messages.silent and Mode(self.status_bar) is Mode.LIVE
-
-    async def _engine(self) -> EngineClient:
-        if self._client is None:
-            self._client = await EngineClient.from_environment()
-        return self._client
-
-    async def _forget_engine(self) -> None:
-        client, self._client = self._client, None
-        await self._memory.standbys.aclose()
-        if client is not None:
-            await client.aclose()
+    # __main__ has switched the collector off: what was imported stays, and is not looked at again.
+    gc.freeze()
+    gc.enable()
+    return Service

@@ -11,8 +11,8 @@ from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.errors import DexecError
 from dexec_kernel.engine.lookup import find_container, require_running
 
-#: In seconds: the reply of a cell goes out first; a kernel that starts becomes ready first.
-_AFTER_CELL, _AFTER_START = 0.005, 0.05
+#: In seconds: the reply of a cell goes out first.
+_AFTER_CELL = 0.005
 
 
 class Preparation:
@@ -38,10 +38,6 @@ class Preparation:
         self._log = log
         self._timer: asyncio.TimerHandle | None = None
         self._work: asyncio.Task[None] | None = None
-
-    def at_start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Prepare for the first cell."""
-        self._timer = loop.call_later(_AFTER_START, self._begin)
 
     def after_cell(self) -> None:
         """Prepare for the next cell, in a moment."""

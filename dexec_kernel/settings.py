@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from traitlets import Bool, CaselessStrEnum, Float, HasTraits, Int, TraitError, Unicode
 
-from dexec_kernel.cells.output import OutputLimits
-from dexec_kernel.display.cell import Mode
+from dexec_kernel.cells.output_limits import OutputLimits
+from dexec_kernel.display.mode import Mode
 from dexec_kernel.engine.errors import ConfigurationError
 
 

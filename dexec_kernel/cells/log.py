@@ -9,8 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from dexec_kernel.cells.log_folder import LogFolder
+from dexec_kernel.cells.output_limits import GIB
 
-GIB = 1024**3
 #: In bytes: what is not longer is kept in memory until it is known whether a log is wanted.
 MAX_MEMORY = 4 * 1024 * 1024
 #: In bytes: how much is written at once, and may wait for being written.

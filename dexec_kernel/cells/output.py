@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from dexec_kernel.cells.limit import SWITCH, Limiter, json_size
-from dexec_kernel.cells.log import GIB, CellLog
-from dexec_kernel.cells.log_folder import LogFolder
+from dexec_kernel.cells.log import CellLog
+from dexec_kernel.cells.output_limits import MIB, OutputLimits
 from dexec_kernel.cells.pace import Pace
 from dexec_kernel.cells.text import Coalescer, Piece
 
-MIB = 1024**2
 #: In seconds: an engine drops what is not read from it two seconds after the process has ended.
 #: What its pipes hold is less than one read takes.
 _MAX_PAUSE = 0.8
@@ -23,19 +21,6 @@ _MIN_ROUND = 4 * 1024
 _ROUND_TIME = 2.0
 
 Emit = Callable[[list[Piece]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class OutputLimits:
-    """How much of a cell's output goes where, in bytes.
-
-    ``output`` is for the front end, 0 for no bound and no pacing; ``log`` for the log file, 0 for
-    none. Without a folder there is no log.
-    """
-
-    output: int = 2 * MIB
-    log: int = GIB
-    folder: LogFolder | None = None
 
 
 class Output:

@@ -111,7 +111,7 @@ class Standbys:
         for slot in self._slots[wanted:]:
             self._let_go(slot)
         while len(self._slots) < wanted:
-            opening = open_standby(backend, container, shells, state)
+            opening = open_standby(backend, container, shells, state, is_urgent=is_queued)
             self._slots.append(_Slot(place, state, asyncio.create_task(opening)))
         self._set_timer()
 

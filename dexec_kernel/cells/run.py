@@ -31,7 +31,8 @@ from dexec_kernel.cells.outcome import (
     exit_reason,
     state_of,
 )
-from dexec_kernel.cells.output import Emit, Output, OutputLimits
+from dexec_kernel.cells.output import Emit, Output
+from dexec_kernel.cells.output_limits import OutputLimits
 from dexec_kernel.cells.pool import HandedOut
 from dexec_kernel.cells.reasons import cause_of, named
 from dexec_kernel.cells.shell import Shell

@@ -67,14 +67,19 @@ async def open_standby(
     container: ContainerInspect,
     shells: Sequence[Shell],
     state: ShellState | None,
+    *,
+    is_urgent: bool,
 ) -> Standby | None:
-    """Start a standby with the first of the shells that starts; None where none does."""
+    """Start a standby with the first of the shells that starts; None where none does.
+
+    One that is ``is_urgent`` is not asked for its PID, which the end of its cell tells as well.
+    """
     for shell in shells:
         if shell is Shell.NONE:
             break
         try:
             async with asyncio.timeout(_START_TIMEOUT):
-                standby = await _open(backend, container, shell, state)
+                standby = await _open(backend, container, shell, state, is_urgent=is_urgent)
         except (DexecError, TimeoutError) as error:
             # The next cell says what is wrong, if it still is then.
             _log.info("No standby in %s: %s", container.name, error)
@@ -85,7 +90,12 @@ async def open_standby(
 
 
 async def _open(
-    backend: Backend, container: ContainerInspect, shell: Shell, state: ShellState | None
+    backend: Backend,
+    container: ContainerInspect,
+    shell: Shell,
+    state: ShellState | None,
+    *,
+    is_urgent: bool,
 ) -> Standby | None:
     mark = new_mark()
     config = standby_config(shell, state, mark)
@@ -93,7 +103,7 @@ async def _open(
     connection = ReadAhead(await backend.container_exec_attach(exec_id))
     try:
         if await _has_begun(connection, mark):
-            pid = (await backend.container_exec_inspect(exec_id)).pid
+            pid = None if is_urgent else (await backend.container_exec_inspect(exec_id)).pid
             connection.watch()
             return Standby(exec_id, pid, config, mark, shell, state, connection)
     except BaseException:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from dexec_kernel.cells.outcome import Snapshot
 from dexec_kernel.cells.stdin import Stdin
+from dexec_kernel.cells.text import Piece
 from dexec_kernel.display.bar import bar_html, bar_text
+from dexec_kernel.display.mode import Mode
 from dexec_kernel.display.record import MIME_TYPE, record_of
 
 if TYPE_CHECKING:
@@ -19,23 +20,17 @@ if TYPE_CHECKING:
 
 #: In seconds: cells that end sooner never show a live bar; how often a live bar is brought up.
 LIVE_AFTER, LIVE_INTERVAL = 0.15, 1.0
+#: In seconds: a cell that ends as soon as it has printed needs one bar, which says how.
+HOLD_OUTPUT = 0.008
 
 Publish = Callable[[str, dict[str, Any]], None]
-
-
-class Mode(StrEnum):
-    """The setting ``status_bar``."""
-
-    LIVE = "live"
-    STATIC = "static"
-    OFF = "off"
 
 
 class CellDisplay:
     """Shows one cell. ``publish`` sends a message; ``snapshot`` tells what is known.
 
     A display that was shown is updated in place, so that a stored notebook holds the last state,
-    as static HTML, whoever has executed it.
+    as static HTML, whoever has executed it. Output goes through it as well, since it comes below.
     """
 
     def __init__(
@@ -57,12 +52,22 @@ class CellDisplay:
         self._shown = False
         self._widget: LiveBar | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._held: list[Piece] = []
+        self._release: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Begin: a bar appears when the cell prints, or when it takes its time."""
         if self._mode is not Mode.OFF:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(LIVE_AFTER, self._go_live)
+
+    def print(self, pieces: list[Piece]) -> None:
+        """Show output, the first of it with the bar in a moment."""
+        self._held += pieces
+        if self._shown or self._mode is Mode.OFF:
+            self._print_held()
+        elif self._release is None:
+            self._release = asyncio.get_running_loop().call_later(HOLD_OUTPUT, self.show)
 
     def show(self) -> None:
         """Show the bar now, before anything else of the cell."""
@@ -79,7 +84,7 @@ class CellDisplay:
 
     def keep_alive(self) -> None:
         """Show that the cell has ended and its background processes have not."""
-        self.stop()
+        self._stop_clock()
         if self._mode is Mode.LIVE:
             if self._widget is None:
                 self._go_live()
@@ -91,7 +96,7 @@ class CellDisplay:
 
     def finish(self) -> None:
         """Show how the cell ended. A cell that ran no exec leaves nothing."""
-        self.stop()
+        self._stop_clock()
         if self._mode is Mode.OFF:
             return
         if self._shown or self._snapshot().exec_id is not None:
@@ -106,7 +111,11 @@ class CellDisplay:
             self._send(self._static_data())
 
     def stop(self) -> None:
-        """Stop the clock."""
+        """Stop the clock, and leave things as they are."""
+        self._stop_clock()
+        self._print_held()
+
+    def _stop_clock(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -155,3 +164,12 @@ class CellDisplay:
         self._shown = True
         content = {"data": data, "metadata": {}, "transient": {"display_id": self._display_id}}
         self._publish(kind, content)
+        self._print_held()
+
+    def _print_held(self) -> None:
+        if self._release is not None:
+            self._release.cancel()
+            self._release = None
+        held, self._held = self._held, []
+        for piece in held:
+            self._publish("stream", {"name": piece.stream, "text": piece.text})

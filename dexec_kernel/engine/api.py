@@ -18,7 +18,7 @@ from dexec_kernel.engine.errors import ConfigurationError, EngineUnavailable, Pr
 
 _UNIX_SCHEME = "http+unix://"
 # No call is ever redirected, but by the engine's router to a path that was meant otherwise.
-_FIRST_ERROR_STATUS = 300
+FIRST_ERROR_STATUS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class JsonApi:
                 advice=self._endpoint.advice_on(cause),
             ) from error
         answer = Answer(response.status_code, response.headers, response.content)
-        if answer.status >= _FIRST_ERROR_STATUS:
+        if answer.status >= FIRST_ERROR_STATUS:
             message = message_of(answer.body)
             raise error_of(answer.status, message, container=container, exec_id=exec_id)
         return answer

@@ -21,6 +21,7 @@ from dexec_kernel.engine.errors import (
     EngineUnavailable,
     ProtocolError,
 )
+from dexec_kernel.engine.kept import KeptCalls
 from dexec_kernel.engine.models import Ping
 from dexec_kernel.engine.transport import ByteStream, open_stream
 from dexec_kernel.engine.websocket import WebSocketConnection
@@ -70,6 +71,9 @@ class EngineCalls:
         self._negotiating = asyncio.Lock()
         self._closed = False
         self._api = JsonApi(endpoint, connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT)
+        self._kept = KeptCalls(
+            endpoint, host=self._host, connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT
+        )
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="dexec-engine")
 
     async def aclose(self) -> None:
@@ -77,6 +81,7 @@ class EngineCalls:
         self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._api.close()
+        self._kept.close()
 
     async def ping(self) -> Ping:
         """Ask who is there (Go's ``Ping``). An engine that names no API version speaks 1.24."""
@@ -154,6 +159,25 @@ class EngineCalls:
             )
         except ApiVersionError:
             self._negotiated = ""  # Another engine has taken the place: ask it anew next time.
+            raise
+
+    async def _quick_call(
+        self, method: str, path: str, *, body: object = None, container: str = "", exec_id: str = ""
+    ) -> Answer:
+        """Do a call that a cell waits for, and that may be done twice."""
+        if self._closed:
+            raise _closed()
+        target = f"/v{await self.api_version()}{path}"
+        try:
+            return await self._kept.request(
+                method, target, body=body, container=container, exec_id=exec_id
+            )
+        except ApiVersionError:
+            self._negotiated = ""  # Another engine has taken the place: ask it anew next time.
+            raise
+        except EngineUnavailable as error:
+            if self._closed:
+                raise _closed() from error
             raise
 
     async def _in_thread(self, call: Callable[[], Answer]) -> Answer:

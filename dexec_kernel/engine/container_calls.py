@@ -45,7 +45,7 @@ class ContainerCalls(EngineCalls):
         Raises :class:`ContainerNotFound`.
         """
         path = f"/containers/{path_segment(container, 'container')}/json"
-        answer = await self._call("GET", path, container=container)
+        answer = await self._quick_call("GET", path, container=container)
         return ContainerInspect.from_json(answer.json())
 
     async def container_top(self, container: str) -> ContainerTop:

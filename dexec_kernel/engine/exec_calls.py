@@ -62,7 +62,7 @@ class ExecCalls(ContainerCalls):
             await self._require(_WORKING_DIR_SINCE, "an exec's working directory")
         body = config.to_json(console_size=await self._knows(_CONSOLE_SIZE_SINCE))
         try:
-            answer = await self._call("POST", path, body=body, container=container)
+            answer = await self._quick_call("POST", path, body=body, container=container)
         except EngineApiError as error:
             raise await self._explain(error, container) from error
         try:
@@ -102,7 +102,7 @@ class ExecCalls(ContainerCalls):
     async def container_exec_inspect(self, exec_id: str) -> ExecInspect:
         """Look at an exec (Go's ``ContainerExecInspect``). Raises :class:`ExecNotFound`."""
         path = f"/exec/{path_segment(exec_id, 'exec')}/json"
-        return ExecInspect.from_json((await self._call("GET", path, exec_id=exec_id)).json())
+        return ExecInspect.from_json((await self._quick_call("GET", path, exec_id=exec_id)).json())
 
     async def container_exec_resize(self, exec_id: str, size: ConsoleSize) -> None:
         """Set the size of a running exec's Tty (Go's ``ContainerExecResize``).

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+
 import pytest
 
 from devtools import containers, images
@@ -156,3 +160,23 @@ def test_an_engine_that_goes_away_and_comes_back(start_kernel):
 def test_a_setting_that_is_not_valid(start_kernel, busybox, setting, value, words):
     kernel = start_kernel(DEXEC_CONTAINER=busybox, **{setting: value})
     fails(kernel.run("echo hi"), "ConfigurationError", setting, repr(value), *words)
+
+
+def test_a_cell_can_be_interrupted_while_the_engine_hangs(start_kernel):
+    with PrivateEngine() as engine:
+        images.ensure_image(engine.host, images.BUSYBOX)
+        containers.run_container(engine.host, images.BUSYBOX, "work")
+        kernel = start_kernel(engine=engine.host, DEXEC_CONTAINER="work", DEXEC_STANDBY="0")
+        assert kernel.run("echo hi").text() == "hi\n"
+        os.kill(engine.pid, signal.SIGSTOP)
+        try:
+            request = kernel.send("echo never")
+            time.sleep(0.3)
+            begin = time.monotonic()
+            kernel.interrupt()
+            result = kernel.collect(request)
+        finally:
+            os.kill(engine.pid, signal.SIGCONT)
+        assert time.monotonic() - begin < 2
+        assert result.reply["ename"] == "KeyboardInterrupt"
+        assert kernel.run("echo again").text() == "again\n"

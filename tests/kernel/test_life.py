@@ -58,6 +58,25 @@ def test_an_idle_kernel_leaves_nothing(kernel, start_kernel, run_container, comm
     assert commands(name) == []
 
 
+def test_a_kernel_that_lacks_a_library_ends_instead_of_hanging(start_kernel, busybox, tmp_path):
+    (tmp_path / "h11.py").write_text("raise ImportError('in pieces')")
+    kernel = start_kernel(DEXEC_CONTAINER=busybox, PYTHONPATH=str(tmp_path))
+    deadline = time.monotonic() + 10
+    while kernel.manager.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not kernel.manager.is_alive()
+
+
+def test_a_shutdown_while_it_still_starts(start_kernel, busybox):
+    kernel = start_kernel(DEXEC_CONTAINER=busybox)
+    kernel.manager.restart_kernel()
+    # Behind the answer, what cells need is being imported.
+    kernel.client.kernel_info(reply=True, timeout=30)
+    begin = time.monotonic()
+    kernel.manager.shutdown_kernel()
+    assert time.monotonic() - begin < 5
+
+
 def test_two_kernels_at_once(start_kernel, busybox, debian):
     first = start_kernel(DEXEC_CONTAINER=busybox)
     second = start_kernel(DEXEC_CONTAINER=debian)
@@ -97,7 +116,8 @@ def test_the_info_of_the_kernel(kernel):
 
 
 def test_files_beside_the_notebook_are_not_taken_for_libraries(start_kernel, busybox, tmp_path):
-    for name in ("requests", "h11", "comm"):
+    for name in ("requests", "h11", "comm", "ipywidgets"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong file')")
     kernel = start_kernel(DEXEC_CONTAINER=busybox, cwd=str(tmp_path))
-    assert kernel.run("echo hi").text() == "hi\n"
+    # Long enough for a widget, which is imported last.
+    assert kernel.run("sleep 0.4; echo hi").text() == "hi\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,13 +15,16 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter, ScriptExporter
 
+from devtools import containers, images
+
 RECORD = "application/vnd.dexec.exec+json"
-QUICKSTART = Path(__file__).parents[2] / "notebooks/quickstart.ipynb"
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
 @pytest.fixture(autouse=True)
 def environment(host, busybox):
-    with patch.dict("os.environ", {"DOCKER_HOST": host, "DEXEC_CONTAINER": busybox}):
+    settings = {"DOCKER_HOST": host, "DEXEC_CONTAINER": busybox, "DEXEC_HISTORY_FILE": ":memory:"}
+    with patch.dict("os.environ", settings):
         yield
 
 
@@ -44,8 +48,9 @@ def read(path):
     return nbformat.read(path, as_version=4)
 
 
-def execute(notebook):
-    NotebookClient(notebook, timeout=60, coalesce_streams=True).execute()
+def execute(notebook, folder="."):
+    resources = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, timeout=60, coalesce_streams=True, resources=resources).execute()
 
 
 def records(notebook) -> list[dict]:
@@ -60,8 +65,17 @@ def records(notebook) -> list[dict]:
     return found
 
 
-def text(cell) -> str:
-    return "".join(o.text for o in cell.outputs if o.output_type == "stream" and o.name == "stdout")
+def text(cell, name="stdout") -> str:
+    return "".join(o.text for o in cell.outputs if o.output_type == "stream" and o.name == name)
+
+
+def shown(cell) -> list[str]:
+    """The text of what a cell shows beside its record."""
+    return [
+        output.data["text/plain"]
+        for output in cell.outputs
+        if output.output_type == "display_data" and RECORD not in output.data
+    ]
 
 
 SOURCES = ("echo one; sleep 0.4; echo two", "echo bad; exit 3", "echo never")
@@ -125,7 +139,7 @@ def test_the_exported_script_is_a_shell_script(stored):
 
 
 def test_the_quickstart(busybox):
-    notebook = read(QUICKSTART)
+    notebook = read(NOTEBOOKS / "quickstart.ipynb")
     assert all(not cell.get("outputs") for cell in notebook.cells), "it is stored without outputs"
     execute(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -149,3 +163,66 @@ def test_the_quickstart(busybox):
     failing = [cell for cell in code if "raises-exception" in cell.metadata.get("tags", ())]
     assert all(cell.outputs[-1].output_type == "error" for cell in failing)
     assert len(failing) == 3
+
+
+def test_the_tour_of_a_session(run_container, host, tmp_path):
+    # Its first cell goes there, from the busybox of the environment.
+    container = run_container(images.DEBIAN, "dexec-demo-debian")
+    notebook = read(NOTEBOOKS / "session.ipynb")
+    assert all(not cell.get("outputs") for cell in notebook.cells), "it is stored without outputs"
+    execute(notebook, tmp_path)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+    def cell(part: str):
+        [found] = [cell for cell in code if part in cell.source]
+        return found
+
+    def record(part: str) -> dict:
+        return cell(part).outputs[0].data[RECORD]
+
+    assert {record["container"] for record in records(notebook)} == {container}
+    greetings = [text(cell) for cell in code if cell.source.startswith("greet")]
+    assert greetings[0] == "Greetings from Lisboa, in /tmp/tour\n12\n"
+    assert greetings[1] == "Greetings from Kyōto, in /etc\n"
+    assert text(cell("printenv")) == "test\n"
+    [table] = next(shown(cell) for cell in code if cell.source == "%env")
+    assert "STAGE" in table
+    assert "nobody" not in table
+    assert text(cell("I am in")) == "I am in /, and the city is forgotten\n"
+
+    assert text(cell("-u student")) == "Olá from student, in /var/tmp\n"
+    limited = cell("--timeout")
+    assert (limited.outputs[-1].ename, record("--timeout")["state"]) == ("CellTimeout", "timed out")
+    assert text(limited) == "this may take a while …\n"
+    assert shown(cell("%timeout")) == ["Cells are ended after 30 s."]
+    assert text(cell("-- sort")) == "4 pears\n30 apples\n100 cherries\n"
+    assert text(cell("%%python3")) == "555 visits, the most on tuesday\n"
+    assert "24 80" in text(cell("stty"))
+    assert "\x1b[1;32mSomebody" in text(cell("stty"))
+
+    assert record("worker=")["state"] == "background"
+    assert text(cell("kill -0")).startswith("It runs")
+    assert "while echo tick" in shown(cell("%ps"))[0]
+    assert text(cell('kill "$worker"')) == "The loop has ended.\n"
+
+    counted = text(cell("seq 500000"))
+    assert counted.startswith("1\n2\n3\n")
+    assert counted.endswith("499999\n500000\n")
+    log = record("seq 500000")["log"]
+    notice = text(cell("seq 500000"), "stderr")
+    assert re.fullmatch(rf"\[[\d,]+ bytes, [\d,]+ lines left out; .*{re.escape(log)}\]\n", notice)
+
+    assert (tmp_path / "visits.csv").read_text().splitlines()[1] == "monday,120"
+    assert shown(cell("%show"))[0].split()[:4] == ["day", "visits", "monday", "120"]
+    [first, second] = text(cell("sha256sum")).splitlines()
+    assert first.split()[0] == second.split()[0]
+    assert (first.split()[1], second.split()[1]) == ("back-again.csv", "visits.csv")
+    assert text(cell("%logs")) == "The loop has ended.\n"
+    assert "%%writefile" in shown(cell("%magics"))[0]
+
+    failing = [cell for cell in code if "raises-exception" in cell.metadata.get("tags", ())]
+    assert [cell.outputs[-1].ename for cell in failing] == ["CommandFailed", "CellTimeout"]
+    errors = [cell for cell in code if any(o.output_type == "error" for o in cell.outputs)]
+    assert errors == failing
+    left = containers.run(host, container, ["ls", "/tmp"])
+    assert left.stdout == "", "it tidies up"

@@ -50,6 +50,7 @@ class FakeEngine:
         self._path = directory / "engine.sock"
         self._rules: list[tuple[re.Pattern[str], bytes | Handler]] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._writers: list[asyncio.StreamWriter] = []
         self.requests: list[Request] = []
         self.connections = 0
         self.asked = asyncio.Event()
@@ -85,8 +86,14 @@ class FakeEngine:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def hang_up_all(self) -> None:
+        """Close the connections that there are."""
+        for writer in self._writers:
+            writer.close()
+
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._writers.append(writer)
         self._tasks.append(asyncio.create_task(self._serve(reader, writer)))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

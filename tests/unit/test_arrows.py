@@ -34,12 +34,13 @@ ARROWS = {
         *("container_watch", "cell_runner", "settings", "messages"),
         *("cells", "display", "engine"),
     },
-    "kernel": {
-        *("settings", "messages", "cell_runner", "widgets", "history", "input", "language"),
+    "service": {
+        *("settings", "messages", "cell_runner", "history", "input", "language"),
         *("container_watch", "chooser", "status", "preparation"),
         "magics",
-        *("cells", "display", "engine", "__init__"),
+        *("cells", "display", "engine"),
     },
+    "kernel": {"service", "settings", "widgets", "__init__"},
     "app": {"kernel", "settings"},
     "cli": {"picker", "engine", "cells", "__init__"},
     "__main__": {"app"},
@@ -47,7 +48,8 @@ ARROWS = {
 }
 #: Who may import Jupyter: what talks to a front end, or writes what Jupyter reads.
 MAY_IMPORT_JUPYTER = {
-    *("kernel", "cell_runner", "settings", "messages", "widgets", "history", "input", "app"),
+    *("kernel", "service", "cell_runner", "settings", "messages", "widgets"),
+    *("history", "input", "app"),
     *("display", "picker"),
 }
 JUPYTER = {

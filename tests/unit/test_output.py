@@ -11,7 +11,8 @@ import pytest
 
 from dexec_kernel.cells.limit import SWITCH, json_size
 from dexec_kernel.cells.log_folder import LogFolder
-from dexec_kernel.cells.output import Output, OutputLimits
+from dexec_kernel.cells.output import Output
+from dexec_kernel.cells.output_limits import OutputLimits
 
 MIB = 1024 * 1024
 LINE = b"a line of sixty-four bytes, as it travels: %06d xxxxxxxxxxxx\n"

@@ -1,0 +1,34 @@
+"""What a kernel imports before it says that it is ready: little more than ipykernel."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+#: What only cells need, of other people's and of ours, and what takes longest to import.
+LATER = {
+    *("requests", "urllib3", "charset_normalizer", "h11", "websocket", "ipywidgets"),
+    *("debugpy", "tarfile", "dexec_kernel.service", "dexec_kernel.magics"),
+    *("dexec_kernel.engine.client", "dexec_kernel.engine.models", "dexec_kernel.cells.run"),
+}
+
+
+def imported(code: str) -> set[str]:
+    command = [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"]
+    return set(subprocess.run(command, capture_output=True, check=True, text=True).stdout.split())
+
+
+def test_what_cells_need_is_imported_behind_the_first_answer():
+    assert imported("import dexec_kernel.app") & LATER == set()
+
+
+def test_what_most_cells_never_need_is_not_imported_for_them():
+    found = imported("import dexec_kernel.service")
+    assert found & LATER >= {"dexec_kernel.cells.run", "h11"}
+    assert found & {"ipywidgets", "debugpy"} == set()
+
+
+def test_of_our_own_there_are_few_modules():
+    ours = {name for name in imported("import dexec_kernel.app") if name.startswith("dexec_kernel")}
+    assert "dexec_kernel.kernel" in ours
+    assert len(ours) <= 15
