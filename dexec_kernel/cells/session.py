@@ -31,6 +31,8 @@ _NEVER_CARRIED = frozenset({"interactive", "noexec", "onecmd", "privileged", "st
 _LAST = ("errexit", "verbose", "xtrace")
 
 _option = re.compile(rb"^set ([+-])o ([a-z-]+)$", re.MULTILINE)
+#: What bash has without a terminal. A cell that has one (-t) is told another by the engine.
+_dumb_terminal = re.compile(rb'^declare -- TERM="dumb"\n', re.MULTILINE)
 #: The compatibility levels are told by BASH_COMPAT as well, which setting one of them would make.
 _shopt = re.compile(rb"^shopt -[su] (?!compat)[a-z0-9_]+$", re.MULTILINE)
 _exported = re.compile(
@@ -124,7 +126,7 @@ def _put_together(said: Mapping[str, bytes], env_names: Iterable[str]) -> ShellS
     handover = whole(said)
     if not handover.keys() >= _ALWAYS:
         raise DamagedHandover
-    variables = handover["variables"]
+    variables = _dumb_terminal.sub(b"", handover["variables"])
     exported = {match.decode() for match in _exported.findall(variables)}
     # What the cell has unset, the container would give to the next one again.
     unset = [name for name in env_names if name not in exported and name.isidentifier()]

@@ -19,6 +19,13 @@ def test_options_combine(request, place):
     assert (result.record["user"], result.record["cwd"]) == ("1000:1000", "/tmp")
 
 
+def test_a_terminal_has_its_kind_after_a_cell_without_one(bash):
+    bash.run("export A=1")
+    assert bash.run('%%exec -t\necho "$TERM"').text().strip() == "xterm"
+    bash.run("export TERM=vt100")
+    assert bash.run('%%exec -t\necho "$TERM"').text().strip() == "vt100"
+
+
 def test_options_are_for_one_cell(kernel):
     kernel.run("%%exec -u 1000 -w /tmp -e A=1\ntrue")
     assert kernel.run("id -u; pwd; echo [$A]").text() == "0\n/\n[]\n"

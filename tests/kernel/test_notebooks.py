@@ -190,7 +190,7 @@ def test_the_tour_of_a_session(run_container, host, tmp_path):
     assert "nobody" not in table
     assert text(cell("I am in")) == "I am in /, and the city is forgotten\n"
 
-    assert text(cell("-u student")) == "Olá from student, in /var/tmp\n"
+    assert text(cell("-u nobody")) == "Olá from nobody, in /var/tmp\n"
     limited = cell("--timeout")
     assert (limited.outputs[-1].ename, record("--timeout")["state"]) == ("CellTimeout", "timed out")
     assert text(limited) == "this may take a while …\n"
