@@ -15,7 +15,7 @@ SHELL_SCRIPTS := .ci/run $(wildcard devtools/*.sh)
 PYTEST := $(BIN)/python -m pytest
 # Tests of engines and kernels mostly wait. Each worker has an engine of its own.
 # What fails is tried once more, and counted as rerun: a busy machine may miss a deadline.
-BESIDE := -n 3 --dist loadfile --reruns 1 -rR
+BESIDE := -n 2 --dist loadfile --reruns 1 -rR
 
 # The parts of `make test` run one after the other, whatever -j says.
 .NOTPARALLEL:
@@ -62,7 +62,7 @@ unit: $(ALL) ## test without an engine
 
 engine: $(ALL) ## test with real engines
 	@$(NEED) test
-	$(PYTEST) $(BESIDE) tests/engine
+	$(PYTEST) $(BESIDE) -n 3 tests/engine
 
 kernel: $(ALL) ## test the kernel as Jupyter runs it
 	@$(NEED) test

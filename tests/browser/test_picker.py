@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -64,12 +65,16 @@ def run_in_first_cell(page: Lab | NotebookPage, code: str):
 def test_a_container_that_starts_is_a_card_after_a_reload(
     lab: Lab, run_container: Callable[..., str], host: str
 ):
+    # A name of its own: one that was there lately is shown as not running.
+    name = f"fresh-{uuid.uuid4().hex[:4]}"
+    shown, kernel = f"{name} (busybox:1)", f"dexec-{name}"
+    stored = set(lab.server.notebooks.glob("Untitled*.ipynb"))
     lab.open_launcher()
-    expect(lab.page.locator(CARD, has_text="fresh (busybox:1)")).to_have_count(0)
-    name = run_container(name="fresh")
-    wait_for_kernel(lab.page, "dexec-fresh")
+    expect(lab.page.locator(CARD, has_text=name)).to_have_count(0)
+    run_container(name=name)
+    wait_for_kernel(lab.page, kernel)
     lab.page.reload()
-    card = lab.page.locator(CARD, has_text="fresh (busybox:1)")
+    card = lab.page.locator(CARD, has_text=shown)
     expect(card).to_have_count(1)
     drawn = "image => image.decode().then(() => image.naturalWidth > 0)"
     assert card.locator("img").evaluate(drawn)
@@ -83,17 +88,17 @@ def test_a_container_that_starts_is_a_card_after_a_reload(
     expect(cell.static_bar).to_contain_text("exit code 0")
     # JupyterLab's own command would ask for a better name.
     lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save().then(() => 0)")
-    [stored] = list(lab.server.notebooks.glob("Untitled*.ipynb"))
-    kernelspec = lab.server.read(stored.name).metadata.kernelspec
-    assert (kernelspec.name, kernelspec.display_name) == ("dexec-fresh", "fresh (busybox:1)")
+    [path] = set(lab.server.notebooks.glob("Untitled*.ipynb")) - stored
+    kernelspec = lab.server.read(path.name).metadata.kernelspec
+    assert (kernelspec.name, kernelspec.display_name) == (kernel, shown)
     lab.command("notebook:shutdown-kernel")
 
     # Made anew, the container is the same kernel, and the notebook opens with it.
     containers.remove_container(host, name)
-    containers.run_container(host, images.BUSYBOX, "fresh")
+    containers.run_container(host, images.BUSYBOX, name)
     try:
-        wait_for_kernel(lab.page, "dexec-fresh")
-        lab.open(stored.name)
+        wait_for_kernel(lab.page, kernel)
+        lab.open(path.name)
         cell = lab.cell(0)
         cell.run()
         expect(cell.stdout).to_contain_text(hostname(host, name))

@@ -65,7 +65,7 @@ def own(start_kernel, run_container):
 
     def start(image, *, user="", **settings):
         name = run_container(image, user=user)
-        settings = {"DEXEC_INTERRUPT_GRACE": "0.4", **settings}
+        settings = {"DEXEC_INTERRUPT_GRACE": "0.5", **settings}
         return start_kernel(DEXEC_CONTAINER=name, **settings), name
 
     return start
