@@ -17,6 +17,9 @@ from dexec_kernel.engine.models import ContainerInspect
 
 #: In seconds: how long a cell waits for a standby that is being started, before it goes alone.
 _PATIENCE = 2.0
+#: An engine starts one process of a container after the other, and ends none meanwhile. With one
+#: that waits, one that is started, and one that is next, it is never without work.
+_MORE_WHILE_QUEUED = 2
 
 
 @dataclass(eq=False, slots=True)
@@ -87,9 +90,9 @@ class Standbys:
 
     @property
     def wanted(self) -> int:
-        """How many there should be: one more while cells are queued."""
+        """How many there should be, counting those that are being started."""
         size = self._size()
-        return size + 1 if size and self.is_queued() else size
+        return size + _MORE_WHILE_QUEUED if size and self.is_queued() else size
 
     def prepare(
         self,

@@ -106,9 +106,9 @@ async def test_one_whose_session_has_gone_on_is_replaced(pool):
 async def test_while_cells_are_queued_the_state_comes_with_the_cell(pool):
     pool.set_state(OLD)
     pool.queued = True
-    backend = FakeBackend(serves(), serves(), serves())
+    backend = FakeBackend(*(serves() for _ in range(4)))
     await pool.prepare(backend)
-    assert pool.standbys.count == 2
+    assert pool.standbys.count == 3
     pool.set_state(NEW)
     await pool.prepare(backend)
     assert not backend.attached[0].closed
@@ -118,30 +118,30 @@ async def test_while_cells_are_queued_the_state_comes_with_the_cell(pool):
     assert sent.startswith(b"A=2\n__dexec_options=''\n__dexec_folder=/srv\n")
     assert sent.index(b"state\n") < sent.index(b"echo hi")
     # Another was begun when this one was taken.
-    assert len(backend.configs) == 3
+    assert len(backend.configs) == 4
 
 
 async def test_when_the_queue_has_ended_one_is_enough(pool):
     pool.queued = True
-    backend = FakeBackend(serves(), serves())
+    backend = FakeBackend(*(serves() for _ in range(3)))
     await pool.prepare(backend)
     pool.queued = False
     await pool.prepare(backend)
     assert pool.standbys.count == 1
-    assert [connection.closed for connection in backend.attached] == [False, True]
+    assert [connection.closed for connection in backend.attached] == [False, True, True]
 
 
 async def test_a_state_that_has_lost_something_goes_to_a_new_exec(pool):
     pool.set_state(dataclasses.replace(OLD, variables=frozenset({"A", "GONE"})))
     pool.queued = True
-    backend = FakeBackend(serves(), serves(), Script([greeting, out("cold\n")]))
+    backend = FakeBackend(*(serves() for _ in range(3)), Script([greeting, out("cold\n")]))
     await pool.prepare(backend)
     pool.set_state(NEW)
     pool.size = 0
     cell = pool.cell(backend)
     assert await cell.outcome() == Exited(0, "")
     assert cell.stdout == "cold\n"
-    assert [connection.sent for connection in backend.attached[:2]] == [b"", b""]
+    assert [connection.sent for connection in backend.attached[:3]] == [b"", b"", b""]
 
 
 @pytest.mark.parametrize(
