@@ -81,7 +81,8 @@ class Guardians:
             if not self._keeps_background():
                 await asyncio.Event().wait()
         except (DexecError, TimeoutError) as error:
-            _log.warning("A cell would go on if this kernel were killed: %s", error)
+            reason = str(error) or "the engine takes too long to start its guardian"
+            _log.warning("A cell would go on if this kernel were killed: %s", reason)
         finally:
             await guardian.remove(leader)
 
