@@ -220,7 +220,7 @@ class ContainerInspect:
     ``user`` and ``working_dir`` are those of its configuration, empty where it has none; with a
     ``tty`` its streams are one, without frames. Its process has a stdin with ``open_stdin``, which
     ``stdin_once`` closes when the first client that was attached to it leaves. ``started_at`` tells
-    one run of the container from the next.
+    one run of the container from the next; ``exec_count`` are the execs that run in it.
     """
 
     id: str
@@ -237,6 +237,7 @@ class ContainerInspect:
     open_stdin: bool = False
     stdin_once: bool = False
     started_at: str = ""
+    exec_count: int = 0
 
     @property
     def exec_defaults(self) -> ExecDefaults:
@@ -280,6 +281,7 @@ class ContainerInspect:
                 open_stdin=bool(config.get("OpenStdin")),
                 stdin_once=bool(config.get("StdinOnce")),
                 started_at=str(state.get("StartedAt") or ""),
+                exec_count=len(body.get("ExecIDs") or ()),
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ProtocolError(
