@@ -76,11 +76,9 @@ def standby_command(
 
     ``update`` brings its state up to date.
     """
-    script = f"exec {shlex.join(options.command)}" if options.command else source
-    keeps = may_ask and (options.interactive or not options.command)
-    stdin = driver_stdin(script, mark, update + _exports(options).encode())
-    body = source.encode() if options.command else b""
-    return Command(config, stdin + body, mark, keeps)
+    update += _exports(options).encode()
+    stdin = driver_stdin(_script(source, options), mark, update) + _body(source, options)
+    return Command(config, stdin, mark, _keeps_stdin(options, may_ask=may_ask))
 
 
 def build_command(
@@ -100,9 +98,9 @@ def build_command(
     body, and an image without a shell cannot tell who waits, unless ``-i`` says so. Raises
     :class:`ConfigurationError` for a cell that cannot be run this way.
     """
-    body = source.encode() if options.command else b""
+    body = _body(source, options)
     forced = may_ask and options.interactive
-    keeps = forced or (may_ask and not options.command)
+    keeps = _keeps_stdin(options, may_ask=may_ask)
     if shell is Shell.NONE:
         words = list(options.command) or command_line(source)
         # A terminal's Ctrl-C goes there.
@@ -111,7 +109,7 @@ def build_command(
         config = _config(words, options, dict(options.env), console_size, stdin=stdin is not None)
         return Command(config, stdin, keeps_stdin=forced) if words else None
     mark = new_mark()
-    script = f"exec {shlex.join(options.command)}" if options.command else source
+    script = _script(source, options)
     env = driver_environment(mark, hand_over=changes_session(options))
     env |= _state_environment(options, state)
     command = driver_command(shell)
@@ -124,6 +122,20 @@ def build_command(
     # A terminal would echo the cell, and cut its long lines: only what the cell reads goes there.
     env["DEXEC_WAIT"] = "1"
     return Command(_config(command, options, env, console_size, stdin=True), body, mark, keeps)
+
+
+def _script(source: str, options: CellOptions) -> str:
+    """Return what the shell runs."""
+    return f"exec {shlex.join(options.command)}" if options.command else source
+
+
+def _body(source: str, options: CellOptions) -> bytes:
+    """Return what the cell's command gets on its stdin."""
+    return source.encode() if options.command else b""
+
+
+def _keeps_stdin(options: CellOptions, *, may_ask: bool) -> bool:
+    return may_ask and (options.interactive or not options.command)
 
 
 def _config(

@@ -127,11 +127,9 @@ class CellDisplay:
                 LiveBar,
             )
 
-            snapshot = self._snapshot()
-            self._widget = LiveBar(bar_html(snapshot), Actions(self._on_interrupt, self._on_kill))
-            data = {MIME_TYPE: record_of(snapshot), **self._widget.mimebundle()}
-            self._send({**data, "text/plain": bar_text(snapshot)})
-            self.update()
+            actions = Actions(self._on_interrupt, self._on_kill)
+            self._widget = LiveBar(bar_html(self._snapshot()), actions)
+            self._send_live(self._widget)
             self._tick_later()
         else:
             self.show()
@@ -139,10 +137,13 @@ class CellDisplay:
     def _offer_stop(self) -> None:
         if self._widget is not None:
             self._widget.offer_stop()
-            snapshot = self._snapshot()
-            data = {MIME_TYPE: record_of(snapshot), **self._widget.mimebundle()}
-            self._send({**data, "text/plain": bar_text(snapshot)})
-            self.update()
+            self._send_live(self._widget)
+
+    def _send_live(self, widget: LiveBar) -> None:
+        snapshot = self._snapshot()
+        data = {MIME_TYPE: record_of(snapshot), **widget.mimebundle()}
+        self._send({**data, "text/plain": bar_text(snapshot)})
+        self.update()
 
     def _tick(self) -> None:
         self.update()

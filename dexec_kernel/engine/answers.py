@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from dexec_kernel.engine.endpoint import Endpoint
 from dexec_kernel.engine.errors import (
@@ -19,12 +22,37 @@ from dexec_kernel.engine.errors import (
     EngineError,
     EngineUnavailable,
     ExecNotFound,
+    ProtocolError,
 )
 
 #: Said of an exec's container; "exec session … is not running" is said of the exec itself.
 _container_stopped = re.compile(r"container (\S+ is|that is) not running")
 
+# No call is ever redirected, but by the engine's router to a path that was meant otherwise.
+_FIRST_ERROR_STATUS = 300
 NOT_FOUND, CONFLICT, BAD_REQUEST, FORBIDDEN, SERVER_ERROR = 404, 409, 400, 403, 500
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer of the engine. ``headers`` are found by their names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the body as JSON. Raises :class:`ProtocolError`."""
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise ProtocolError(f"The engine's answer is not JSON: {self.body[:200]!r}.") from error
+
+    def raise_for_error(self, *, container: str = "", exec_id: str = "") -> None:
+        """Raise what an error status means: see :func:`error_of`."""
+        if self.status >= _FIRST_ERROR_STATUS:
+            message = message_of(self.body)
+            raise error_of(self.status, message, container=container, exec_id=exec_id)
 
 
 def message_of(body: bytes) -> str:

@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import requests
 import requests_unixsocket.adapters
 
-from dexec_kernel.engine.answers import error_of, message_of, no_answer
+from dexec_kernel.engine.answers import Answer, no_answer
 from dexec_kernel.engine.endpoint import Endpoint, TlsConfig
-from dexec_kernel.engine.errors import ConfigurationError, EngineUnavailable, ProtocolError
+from dexec_kernel.engine.errors import ConfigurationError, EngineUnavailable
 
 _UNIX_SCHEME = "http+unix://"
-# No call is ever redirected, but by the engine's router to a path that was meant otherwise.
-FIRST_ERROR_STATUS = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer of the engine. ``headers`` are looked up whatever their case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        """Return the body as JSON. Raises :class:`ProtocolError`."""
-        try:
-            return json.loads(self.body)
-        except ValueError as error:
-            raise ProtocolError(f"The engine's answer is not JSON: {self.body[:200]!r}.") from error
 
 
 class _UnixConnection(requests_unixsocket.adapters.UnixHTTPConnection):  # type: ignore[misc] # untyped package
@@ -133,9 +113,7 @@ class JsonApi:
                 advice=self._endpoint.advice_on(cause),
             ) from error
         answer = Answer(response.status_code, response.headers, response.content)
-        if answer.status >= FIRST_ERROR_STATUS:
-            message = message_of(answer.body)
-            raise error_of(answer.status, message, container=container, exec_id=exec_id)
+        answer.raise_for_error(container=container, exec_id=exec_id)
         return answer
 
     def close(self) -> None:

@@ -12,7 +12,8 @@ from functools import partial
 from urllib.parse import quote
 
 from dexec_kernel.engine import answers
-from dexec_kernel.engine.api import Answer, JsonApi
+from dexec_kernel.engine.answers import Answer
+from dexec_kernel.engine.api import JsonApi
 from dexec_kernel.engine.connection import HijackedConnection
 from dexec_kernel.engine.endpoint import Endpoint
 from dexec_kernel.engine.errors import (
@@ -71,9 +72,7 @@ class EngineCalls:
         self._negotiating = asyncio.Lock()
         self._closed = False
         self._api = JsonApi(endpoint, connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT)
-        self._kept = KeptCalls(
-            endpoint, host=self._host, connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT
-        )
+        self._kept = KeptCalls(endpoint, connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="dexec-engine")
 
     async def aclose(self) -> None:
@@ -87,10 +86,10 @@ class EngineCalls:
         """Ask who is there (Go's ``Ping``). An engine that names no API version speaks 1.24."""
         headers = (await self._in_thread(partial(self._api.request, "GET", "/_ping"))).headers
         return Ping(
-            api_version=headers.get("Api-Version") or OLDEST_API,
-            os_type=headers.get("Ostype") or "linux",
-            server=headers.get("Server") or "",
-            is_podman="Libpod-Api-Version" in headers,
+            api_version=headers.get("api-version") or OLDEST_API,
+            os_type=headers.get("ostype") or "linux",
+            server=headers.get("server") or "",
+            is_podman="libpod-api-version" in headers,
         )
 
     async def api_version(self) -> str:
@@ -104,10 +103,6 @@ class EngineCalls:
             if not self._negotiated:
                 self._negotiated = common_version((await self.ping()).api_version)
         return self._negotiated
-
-    @property
-    def _host(self) -> str:
-        return "docker" if self.endpoint.is_unix else self.endpoint.url[len("tcp://") :]
 
     async def _open_stream(self) -> ByteStream:
         return await open_stream(self.endpoint, timeout=CONNECT_TIMEOUT)

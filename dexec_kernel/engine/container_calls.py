@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from dexec_kernel.engine import answers
 from dexec_kernel.engine.calls import EngineCalls, path_segment
 from dexec_kernel.engine.connection import HijackedConnection
-from dexec_kernel.engine.errors import EngineApiError, ProtocolError
+from dexec_kernel.engine.errors import EngineApiError
 from dexec_kernel.engine.events import LIFE, EventStream, Filters, open_events
 from dexec_kernel.engine.models import ContainerInspect, ContainerSummary, ContainerTop
 from dexec_kernel.engine.websocket import WebSocketConnection
@@ -35,9 +35,7 @@ class ContainerCalls(EngineCalls):
         """
         params: dict[str, str | int] = {"all": int(all), "filters": json.dumps(filters or {})}
         answer = await self._call("GET", "/containers/json", params=params)
-        if not isinstance(items := answer.json(), list):
-            raise ProtocolError(f"The engine's container list is none: {answer.body[:200]!r}.")
-        return [ContainerSummary.from_json(item) for item in items]
+        return ContainerSummary.list_from_json(answer.json())
 
     async def container_inspect(self, container: str) -> ContainerInspect:
         """Look at one container, by name or id (Go's ``ContainerInspect``).
@@ -101,7 +99,7 @@ class ContainerCalls(EngineCalls):
         name = path_segment(container, "container")
         target = f"/v{await self.api_version()}/containers/{name}/logs?{urlencode(query)}"
         connection = HijackedConnection(await self._open_stream(), tty=tty)
-        request = partial(connection.get, target, host=self._host, container=container)
+        request = partial(connection.get, target, host=self.endpoint.http_host, container=container)
         # Podman answers with the first line, which may be long in coming.
         await self._begin(connection, request, "container logs", bounded=not follow)
         return connection
@@ -122,7 +120,9 @@ class ContainerCalls(EngineCalls):
         name = path_segment(container, "container")
         target = f"/v{await self.api_version()}/containers/{name}/attach/ws?{urlencode(query)}"
         connection = WebSocketConnection(await self._open_stream())
-        request = partial(connection.open, target, host=self._host, container=container)
+        request = partial(
+            connection.open, target, host=self.endpoint.http_host, container=container
+        )
         await self._begin(connection, request, "container attach")
         return connection
 

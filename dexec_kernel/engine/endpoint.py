@@ -53,6 +53,11 @@ class Endpoint:
     tls: TlsConfig | None = None
 
     @property
+    def http_host(self) -> str:
+        """What HTTP requests call it; any name does for a socket."""
+        return "docker" if self.is_unix else self.url[len("tcp://") :]
+
+    @property
     def is_unix(self) -> bool:
         """True for a unix socket."""
         return bool(self.path)

@@ -54,9 +54,7 @@ class Exchange(Closing):
         Raises :class:`EngineUnavailable`, :class:`ProtocolError`.
         """
         method, target = self._request
-        url = self._endpoint.url
-        host = "docker" if self._endpoint.is_unix else url[len("tcp://") :]
-        headers = [("Host", host), ("Connection", "close")]
+        headers = [("Host", self._endpoint.http_host), ("Connection", "close")]
         if content is not None:
             headers += [("Content-Type", "application/x-tar"), ("Transfer-Encoding", "chunked")]
         await self._write(h11.Request(method=method, target=target, headers=headers))

@@ -95,7 +95,9 @@ class ExecCalls(ContainerCalls):
         target = f"/v{await self.api_version()}/exec/{path_segment(exec_id, 'exec')}/start"
         connection = HijackedConnection(await self._open_stream(), tty=tty)
         content = json.dumps(body).encode()
-        request = partial(connection.start, target, content, host=self._host, exec_id=exec_id)
+        request = partial(
+            connection.start, target, content, host=self.endpoint.http_host, exec_id=exec_id
+        )
         await self._begin(connection, request, "exec start")
         return connection
 

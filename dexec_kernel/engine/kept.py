@@ -11,8 +11,7 @@ import json
 
 import h11
 
-from dexec_kernel.engine.answers import error_of, message_of, no_answer
-from dexec_kernel.engine.api import FIRST_ERROR_STATUS, Answer
+from dexec_kernel.engine.answers import Answer, no_answer
 from dexec_kernel.engine.endpoint import Endpoint
 from dexec_kernel.engine.errors import EngineUnavailable, ProtocolError, StreamCutOff
 from dexec_kernel.engine.http_events import next_event
@@ -25,11 +24,8 @@ _MAX_IDLE = 4
 class KeptCalls:
     """Calls of one engine, for one event loop. Times are in seconds."""
 
-    def __init__(
-        self, endpoint: Endpoint, *, host: str, connect_timeout: float, read_timeout: float
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, *, connect_timeout: float, read_timeout: float) -> None:
         self._endpoint = endpoint
-        self._host = host
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._idle: list[_Connection] = []
@@ -51,9 +47,7 @@ class KeptCalls:
                 answer = await self._exchange(method, path, content)
         except TimeoutError as error:
             raise no_answer(self._endpoint, self._read_timeout, f"{method} {path}") from error
-        if answer.status >= FIRST_ERROR_STATUS:
-            message = message_of(answer.body)
-            raise error_of(answer.status, message, container=container, exec_id=exec_id)
+        answer.raise_for_error(container=container, exec_id=exec_id)
         return answer
 
     def close(self) -> None:
@@ -89,7 +83,7 @@ class KeptCalls:
 
     async def _open(self) -> _Connection:
         stream = await open_stream(self._endpoint, timeout=self._connect_timeout)
-        return _Connection(stream, self._host)
+        return _Connection(stream, self._endpoint.http_host)
 
 
 class _Connection:

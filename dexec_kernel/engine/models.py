@@ -193,6 +193,13 @@ class ContainerSummary:
     labels: Mapping[str, str]
 
     @classmethod
+    def list_from_json(cls, body: Any) -> list[ContainerSummary]:
+        """Read the engine's answer, a list. Raises :class:`ProtocolError`."""
+        if not isinstance(body, list):
+            raise ProtocolError(f"The engine's container list is none: {str(body)[:200]!r}.")
+        return [cls.from_json(item) for item in body]
+
+    @classmethod
     def from_json(cls, body: Json) -> ContainerSummary:
         """Read one entry of the engine's list. Raises :class:`ProtocolError`."""
         try:

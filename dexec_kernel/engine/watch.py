@@ -7,21 +7,15 @@ waiting for an engine that hangs.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import closing
 from typing import Any
 
-from dexec_kernel.engine.answers import error_of, message_of, no_answer
-from dexec_kernel.engine.calls import OLDEST_API, common_version
-from dexec_kernel.engine.endpoint import Endpoint, find_endpoint
-from dexec_kernel.engine.errors import (
-    DexecError,
-    EngineApiError,
-    EngineUnavailable,
-    ProtocolError,
-)
+from dexec_kernel.engine.calls import CONNECT_TIMEOUT, OLDEST_API, common_version
+from dexec_kernel.engine.endpoint import find_endpoint
+from dexec_kernel.engine.errors import DexecError, EngineApiError, EngineUnavailable
 from dexec_kernel.engine.events import STARTS, EventStream, open_events
-from dexec_kernel.engine.exchange import Exchange
+from dexec_kernel.engine.kept import KeptCalls
 from dexec_kernel.engine.models import ContainerSummary
 
 #: What to do with the running containers: all of them, in the engine's order.
@@ -39,7 +33,6 @@ _REFRESH, _REFRESH_WITHOUT_EVENTS = 60.0, 10.0
 _ANSWER_TIMEOUT = 20.0
 #: In seconds: before the engine is tried again, and the longest that this grows to.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
-_OK = 200
 
 
 class EngineWatch:
@@ -73,25 +66,27 @@ class EngineWatch:
 
     async def _follow(self) -> None:
         endpoint = await asyncio.to_thread(find_endpoint, self._environ)
-        version = self._environ.get("DOCKER_API_VERSION", "").lstrip("v")
-        if not version:
-            version = common_version(await _offered_version(endpoint))
-        try:
-            # Before the list, so that nothing happens unseen between the two.
-            stream = await open_events(endpoint, version)
-        except EngineApiError:
-            await self._follow_without_events(endpoint, version)
-        else:
-            async with stream:
-                await self._follow_events(stream, endpoint, version)
+        times = {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": _ANSWER_TIMEOUT}
+        with closing(KeptCalls(endpoint, **times)) as calls:
+            version = self._environ.get("DOCKER_API_VERSION", "").lstrip("v")
+            if not version:
+                version = common_version(await _offered_version(calls))
+            try:
+                # Before the list, so that nothing happens unseen between the two.
+                stream = await open_events(endpoint, version)
+            except EngineApiError:
+                await self._follow_without_events(calls, version)
+            else:
+                async with stream:
+                    await self._follow_events(stream, calls, version)
 
-    async def _follow_without_events(self, endpoint: Endpoint, version: str) -> None:
+    async def _follow_without_events(self, calls: KeptCalls, version: str) -> None:
         """Follow an engine behind a proxy that lets no events through."""
         while True:
-            await self._list(endpoint, version)
+            await self._list(calls, version)
             await asyncio.sleep(_REFRESH_WITHOUT_EVENTS)
 
-    async def _follow_events(self, stream: EventStream, endpoint: Endpoint, version: str) -> None:
+    async def _follow_events(self, stream: EventStream, calls: KeptCalls, version: str) -> None:
         happened, started = asyncio.Event(), asyncio.Event()
 
         async def read() -> None:
@@ -105,7 +100,7 @@ class EngineWatch:
             while True:
                 happened.clear()
                 started.clear()
-                await self._list(endpoint, version)
+                await self._list(calls, version)
                 await asyncio.sleep(_BREATH)
                 await _wait(happened, reader, _REFRESH)
                 await _wait(started, reader, _GATHER_ENDS)
@@ -114,23 +109,15 @@ class EngineWatch:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
 
-    async def _list(self, endpoint: Endpoint, version: str) -> None:
-        status, _, body = await _get(endpoint, f"/v{version}/containers/json")
-        if status != _OK:
-            raise error_of(status, message_of(body))
-        try:
-            items = json.loads(body)
-        except ValueError as error:
-            raise ProtocolError(f"The engine's answer is not JSON: {body[:200]!r}.") from error
-        if not isinstance(items, list):
-            raise ProtocolError(f"The engine's container list is none: {body[:200]!r}.")
+    async def _list(self, calls: KeptCalls, version: str) -> None:
+        answer = await calls.request("GET", f"/v{version}/containers/json")
         self._pause = _FIRST_PAUSE
-        await self._on_containers(running(items))
+        await self._on_containers(running(answer.json()))
 
 
-def running(items: list[Any]) -> list[ContainerSummary]:
+def running(body: Any) -> list[ContainerSummary]:
     """Read the engine's list, without what takes no exec. Raises :class:`ProtocolError`."""
-    found = [ContainerSummary.from_json(item) for item in items]
+    found = ContainerSummary.list_from_json(body)
     return [container for container in found if container.state == "running"]
 
 
@@ -146,24 +133,9 @@ async def _wait(event: asyncio.Event, reader: asyncio.Task[None], seconds: float
         raise EngineUnavailable("The engine has ended its stream of events.")
 
 
-async def _offered_version(endpoint: Endpoint) -> str:
-    _, headers, _ = await _get(endpoint, "/_ping")
-    return headers.get("api-version") or OLDEST_API
-
-
-async def _get(endpoint: Endpoint, target: str) -> tuple[int, dict[str, str], bytes]:
-    """Return an answer: status, headers by their names in lower case, and body.
-
-    Raises :class:`EngineUnavailable`, also when it does not come in time, :class:`ProtocolError`.
-    """
+async def _offered_version(calls: KeptCalls) -> str:
     try:
-        async with (
-            asyncio.timeout(_ANSWER_TIMEOUT),
-            await Exchange.open(endpoint, "GET", target) as exchange,
-        ):
-            await exchange.send()
-            body = b"".join([data async for data in exchange.body()])
-    except TimeoutError as error:
-        raise no_answer(endpoint, _ANSWER_TIMEOUT, f"GET {target}") from error
-    headers = {name.lower(): value for name, value in exchange.headers.items()}
-    return exchange.status, headers, body
+        headers = (await calls.request("GET", "/_ping")).headers
+    except EngineApiError:  # A proxy lets no ping through.
+        return OLDEST_API
+    return headers.get("api-version") or OLDEST_API

@@ -22,7 +22,7 @@ async def engine(tmp_path):
 
 @pytest.fixture
 def calls(engine):
-    calls = KeptCalls(engine.endpoint, host="docker", connect_timeout=5, read_timeout=5)
+    calls = KeptCalls(engine.endpoint, connect_timeout=5, read_timeout=5)
     yield calls
     calls.close()
 
@@ -93,7 +93,7 @@ async def test_a_call_that_is_cancelled_takes_its_connection_along(engine, calls
 
 
 async def test_an_engine_that_hangs_is_not_waited_for_for_ever(engine):
-    calls = KeptCalls(engine.endpoint, host="docker", connect_timeout=5, read_timeout=0.1)
+    calls = KeptCalls(engine.endpoint, connect_timeout=5, read_timeout=0.1)
     engine.on("GET /v1.41/exec", stall)
     with pytest.raises(EngineUnavailable, match=r"0\.1 s"):
         await calls.request(*LOOK)
