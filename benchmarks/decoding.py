@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from benchmarks.bench import Bench
 from benchmarks.measure import Row, Unit, interleave, seconds
-from dexec_kernel.cells.text import Coalescer
+from dexec_kernel.cells.output.text import Coalescer
 from dexec_kernel.engine.frames import FrameDecoder
 
 _FRAME = 32 * 1024

@@ -11,6 +11,6 @@ if __name__ == "__main__":
     # kernel switches the collector on again when it has all it needs.
     gc.disable()
 
-    from dexec_kernel.app import main
+    from dexec_kernel.jupyter.app import main
 
     main()

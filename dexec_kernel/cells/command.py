@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from dexec_kernel.cells.marks import new_mark
-from dexec_kernel.cells.options import CellOptions
+from dexec_kernel.backend.models import ConsoleSize, ExecConfig
 from dexec_kernel.cells.session import ShellState
-from dexec_kernel.cells.shell import (
+from dexec_kernel.cells.source.options import CellOptions
+from dexec_kernel.shell.commands import (
     Shell,
     command_line,
     driver_arguments,
@@ -16,7 +16,7 @@ from dexec_kernel.cells.shell import (
     driver_environment,
     driver_stdin,
 )
-from dexec_kernel.engine.models import ConsoleSize, ExecConfig
+from dexec_kernel.shell.marks import new_mark
 
 _NO_OPTIONS = CellOptions()
 

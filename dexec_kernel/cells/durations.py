@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from dexec_kernel.cells.options import CellOptions
+from dexec_kernel.cells.source.options import CellOptions
 
 #: In seconds: a shorter cell is over before anybody has read an estimate.
 MIN_DURATION = 1.0

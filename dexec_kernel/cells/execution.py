@@ -7,27 +7,26 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from dexec_kernel.cells.backend import Attached, Backend
+from dexec_kernel.backend.models import ExecInspect, ExecState, Frame, Stream
+from dexec_kernel.backend.protocol import Attached, Backend
 from dexec_kernel.cells.command import Command
-from dexec_kernel.cells.marks import MarkScanner, Message
 from dexec_kernel.cells.not_started import explain, is_engine_report, names_unknown_user
-from dexec_kernel.cells.output import Output
-from dexec_kernel.cells.shell import Shell
-from dexec_kernel.cells.signals import (
+from dexec_kernel.cells.output.output import Output
+from dexec_kernel.cells.signals.signals import (
     SignalError,
     Signaller,
     TerminalSignaller,
     find_signaller,
 )
-from dexec_kernel.cells.standby import Standby
+from dexec_kernel.cells.standby.standby import Standby
 from dexec_kernel.engine.answers import SERVER_ERROR
-from dexec_kernel.engine.errors import EngineApiError, EngineError, EngineUnavailable
-from dexec_kernel.engine.frames import Frame, Stream
-from dexec_kernel.engine.models import ExecInspect, ExecState
+from dexec_kernel.errors import EngineApiError, EngineError, EngineUnavailable
+from dexec_kernel.shell.commands import Shell
+from dexec_kernel.shell.marks import MarkScanner, Message
 
 if TYPE_CHECKING:
     # It knows the container's memory, which knows execs.
-    from dexec_kernel.cells.stdin import Stdin
+    from dexec_kernel.cells.input.stdin import Stdin
 
 #: In bytes: an engine's report of a failed start is never as long as this.
 _MAX_REPORT = 64 * 1024

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from dexec_kernel.engine.errors import CommandNotStarted
+from dexec_kernel.errors import CommandNotStarted
 
 _not_in_path = re.compile(r"executable file .*not found", re.IGNORECASE)
 _no_such_file = re.compile(r"no such file or directory", re.IGNORECASE)

@@ -6,7 +6,7 @@ import signal
 from dataclasses import dataclass
 from enum import Enum
 
-from dexec_kernel.engine.errors import (
+from dexec_kernel.errors import (
     CommandNotStarted,
     ContainerNotRunning,
     ContainerPaused,

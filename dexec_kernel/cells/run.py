@@ -8,7 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from dexec_kernel.cells.backend import Backend
+from dexec_kernel.backend.models import ConsoleSize, ContainerInspect, ExecInspect
+from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.command import (
     Command,
     build_command,
@@ -16,10 +17,7 @@ from dexec_kernel.cells.command import (
     may_use_standby,
 )
 from dexec_kernel.cells.execution import Execution, StandbyLost, StdinNotPassed
-from dexec_kernel.cells.guardian import Place
-from dexec_kernel.cells.interrupt import Ladder
-from dexec_kernel.cells.memory import Memory
-from dexec_kernel.cells.options import CellOptions
+from dexec_kernel.cells.input.stdin import Stdin
 from dexec_kernel.cells.outcome import (
     Backgrounded,
     Exited,
@@ -31,21 +29,23 @@ from dexec_kernel.cells.outcome import (
     exit_reason,
     state_of,
 )
-from dexec_kernel.cells.output import Emit, Output
-from dexec_kernel.cells.output_limits import OutputLimits
-from dexec_kernel.cells.pool import HandedOut
-from dexec_kernel.cells.reasons import cause_of, named
-from dexec_kernel.cells.shell import Shell
-from dexec_kernel.cells.signals import SignalError, Signaller
-from dexec_kernel.cells.standby import Standby
-from dexec_kernel.cells.stdin import Stdin
-from dexec_kernel.engine.errors import (
+from dexec_kernel.cells.output.limits import OutputLimits
+from dexec_kernel.cells.output.output import Emit, Output
+from dexec_kernel.cells.signals.guardian import Place
+from dexec_kernel.cells.signals.ladder import Ladder
+from dexec_kernel.cells.signals.signals import SignalError, Signaller
+from dexec_kernel.cells.source.options import CellOptions
+from dexec_kernel.cells.standby.pool import HandedOut
+from dexec_kernel.cells.standby.standby import Standby
+from dexec_kernel.cells.why import cause_of, named
+from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.errors import (
     CommandNotStarted,
     DexecError,
     EngineError,
     ExecLost,
 )
-from dexec_kernel.engine.models import ConsoleSize, ContainerInspect, ExecInspect
+from dexec_kernel.shell.commands import Shell
 
 _DEFAULT_LIMITS = OutputLimits()
 _DEFAULT_OPTIONS = CellOptions()

@@ -11,13 +11,13 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from dexec_kernel.cells.environment import (
+from dexec_kernel.shell.environment import (
     alias_names,
     exported_values,
     function_names,
     variable_names,
 )
-from dexec_kernel.cells.handover import DamagedHandover, HandoverTooLarge, whole
+from dexec_kernel.shell.handover import DamagedHandover, HandoverTooLarge, whole
 
 #: In characters, of four bytes at most: one environment entry takes 131,071 bytes.
 _PART_SIZE = 30_000

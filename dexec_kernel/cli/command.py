@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from dexec_kernel import __version__
 from dexec_kernel.cli.terminal import complain
-from dexec_kernel.engine.errors import DexecError
+from dexec_kernel.errors import DexecError
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
 

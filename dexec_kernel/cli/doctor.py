@@ -8,12 +8,12 @@ import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
+from dexec_kernel.cli.checks import Patient
+from dexec_kernel.cli.checks_installation import check_kernelspec, check_packages, check_python
+from dexec_kernel.cli.engine import PATIENCE
 from dexec_kernel.cli.findings import Finding, Status, show, summary
-from dexec_kernel.cli.installation import check_kernelspec, check_packages, check_python
-from dexec_kernel.cli.patient import Patient
-from dexec_kernel.cli.session import PATIENCE
 from dexec_kernel.cli.terminal import say, say_json
-from dexec_kernel.engine.errors import DexecError
+from dexec_kernel.errors import DexecError
 
 _INSTALLATION: tuple[Callable[[], Finding], ...] = (check_python, check_packages, check_kernelspec)
 

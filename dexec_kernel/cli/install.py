@@ -7,15 +7,15 @@ import asyncio
 import os
 import shlex
 
-from dexec_kernel.cli.session import engine_client, tool_of
+from dexec_kernel.backend.targets import find_container
+from dexec_kernel.cli.engine import engine_client, tool_of
 from dexec_kernel.cli.terminal import complain, say, say_json
-from dexec_kernel.engine.errors import (
+from dexec_kernel.errors import (
     ConfigurationError,
     ContainerNotFound,
     EngineError,
     EngineUnavailable,
 )
-from dexec_kernel.engine.lookup import find_container
 from dexec_kernel.picker import kernelspecs
 from dexec_kernel.picker.kernelspecs import BoundSpec, Installed
 

@@ -8,10 +8,10 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from dexec_kernel.cli.session import engine_client, tool_of
+from dexec_kernel.backend.models import ContainerSummary
+from dexec_kernel.backend.targets import COMPOSE_PREFIX, PROJECT_LABEL, SERVICE_LABEL
+from dexec_kernel.cli.engine import engine_client, tool_of
 from dexec_kernel.cli.terminal import aligned, complain, printable, say, say_json
-from dexec_kernel.engine.lookup import COMPOSE_PREFIX, PROJECT_LABEL, SERVICE_LABEL
-from dexec_kernel.engine.models import ContainerSummary
 
 _RUNNING, _PAUSED = "running", "paused"
 

@@ -6,10 +6,10 @@ import argparse
 import asyncio
 import os
 
-from dexec_kernel.cli.session import engine_client
+from dexec_kernel.backend.models import ContainerSummary
+from dexec_kernel.backend.targets import candidates
+from dexec_kernel.cli.engine import engine_client
 from dexec_kernel.cli.terminal import complain, say, say_json
-from dexec_kernel.engine.lookup import candidates
-from dexec_kernel.engine.models import ContainerSummary
 from dexec_kernel.picker import kernelspecs
 from dexec_kernel.picker.filters import Filters, filters_of
 from dexec_kernel.picker.kernelspecs import BoundSpec

@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from dexec_kernel.cells.input.stdin import Stdin
 from dexec_kernel.cells.outcome import Snapshot
-from dexec_kernel.cells.stdin import Stdin
-from dexec_kernel.cells.text import Piece
+from dexec_kernel.cells.output.text import Piece
 from dexec_kernel.display.bar import bar_html, bar_text
 from dexec_kernel.display.mode import Mode
 from dexec_kernel.display.record import MIME_TYPE, record_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from dexec_kernel.backend.models import ContainerInspect, ContainerSummary
 from dexec_kernel.display.text import one_line
-from dexec_kernel.engine.models import ContainerInspect, ContainerSummary
 
 # Begins where the text of a cell's output does, with the font of the status bar.
 _BOX = 'style="padding-left:8px;font-family:system-ui,sans-serif;font-size:12px;line-height:20px"'

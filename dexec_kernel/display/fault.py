@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dexec_kernel.engine.errors import CommandNotStarted, DexecError, NotChosenError
+from dexec_kernel.errors import CommandNotStarted, DexecError, NotChosenError
 
 # Not red: JupyterLab shows errors on red, which in its dark theme leaves ANSI red hardly readable.
 _BOLD, _RESET = "\x1b[1m", "\x1b[0m"

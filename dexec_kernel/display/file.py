@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from dexec_kernel.cells.files.report import size_text
 from dexec_kernel.display.markdown import harmless_markdown
+from dexec_kernel.files.report import size_text
 
 #: In bytes: what is read of a file; and what of text is shown.
 READ_LIMIT, TEXT_LIMIT = 8 * 1024 * 1024, 256 * 1024

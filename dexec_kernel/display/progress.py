@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from dexec_kernel.cells.files.report import Report, size_text
 from dexec_kernel.display.text import one_line
+from dexec_kernel.files.report import Report, size_text
 
 _BOX = (
     'style="padding-left:8px;font-family:system-ui,sans-serif;font-size:12px;line-height:22px;'

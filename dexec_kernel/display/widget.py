@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from dexec_kernel.cells.stdin import Stdin
+from dexec_kernel.cells.input.stdin import Stdin
 from dexec_kernel.display import parts
 
 

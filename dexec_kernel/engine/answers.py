@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dexec_kernel.engine.endpoint import Endpoint
-from dexec_kernel.engine.errors import (
+from dexec_kernel.errors import (
     ApiVersionError,
     ContainerNotFound,
     ContainerNotRunning,

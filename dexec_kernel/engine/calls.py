@@ -11,21 +11,21 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from urllib.parse import quote
 
+from dexec_kernel.backend.models import Ping
 from dexec_kernel.engine import answers
 from dexec_kernel.engine.answers import Answer
-from dexec_kernel.engine.api import JsonApi
 from dexec_kernel.engine.connection import HijackedConnection
 from dexec_kernel.engine.endpoint import Endpoint
-from dexec_kernel.engine.errors import (
+from dexec_kernel.engine.http.api import JsonApi
+from dexec_kernel.engine.http.calls import KeptCalls
+from dexec_kernel.engine.http.transport import ByteStream, open_stream
+from dexec_kernel.engine.websocket import WebSocketConnection
+from dexec_kernel.errors import (
     ApiVersionError,
     ConfigurationError,
     EngineUnavailable,
     ProtocolError,
 )
-from dexec_kernel.engine.kept import KeptCalls
-from dexec_kernel.engine.models import Ping
-from dexec_kernel.engine.transport import ByteStream, open_stream
-from dexec_kernel.engine.websocket import WebSocketConnection
 
 #: The newest API version that this client was written for, and the oldest that it speaks.
 NEWEST_API, OLDEST_API = "1.51", "1.24"

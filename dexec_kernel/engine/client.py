@@ -16,7 +16,7 @@ from typing import Self
 
 from dexec_kernel.engine.calls import NEWEST_API, OLDEST_API, version_tuple
 from dexec_kernel.engine.endpoint import find_endpoint
-from dexec_kernel.engine.exec_calls import ExecCalls
+from dexec_kernel.engine.execs import ExecCalls
 
 __all__ = ["NEWEST_API", "OLDEST_API", "EngineClient", "version_tuple"]
 

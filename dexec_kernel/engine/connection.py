@@ -11,12 +11,13 @@ from collections.abc import AsyncIterator
 
 import h11
 
+from dexec_kernel.backend.models import Frame
 from dexec_kernel.engine.answers import error_of, message_of
-from dexec_kernel.engine.closing import Closing
-from dexec_kernel.engine.errors import EngineUnavailable, ProtocolError, StreamCutOff
-from dexec_kernel.engine.frames import Decoder, Frame, FrameDecoder, RawDecoder
-from dexec_kernel.engine.http_events import next_event
-from dexec_kernel.engine.transport import ByteStream
+from dexec_kernel.engine.frames import Decoder, FrameDecoder, RawDecoder
+from dexec_kernel.engine.http.closing import Closing
+from dexec_kernel.engine.http.events import next_event
+from dexec_kernel.engine.http.transport import ByteStream
+from dexec_kernel.errors import EngineUnavailable, ProtocolError, StreamCutOff
 
 _SWITCHING_PROTOCOLS, _OK = 101, 200
 _MAX_ERROR_BODY = 64 * 1024

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dexec_kernel.engine.errors import ConfigurationError
+from dexec_kernel.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)

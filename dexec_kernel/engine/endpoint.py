@@ -17,8 +17,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dexec_kernel.engine.contexts import Context, current_context_name, read_context
-from dexec_kernel.engine.errors import ConfigurationError, EngineUnavailable
 from dexec_kernel.engine.permission import permission_fix
+from dexec_kernel.errors import ConfigurationError, EngineUnavailable
 
 PORT, TLS_PORT = 2375, 2376
 _PROBE_TIMEOUT = 2.0

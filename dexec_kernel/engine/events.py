@@ -13,10 +13,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from dexec_kernel.engine.answers import error_of
-from dexec_kernel.engine.closing import Closing
 from dexec_kernel.engine.endpoint import Endpoint
-from dexec_kernel.engine.errors import ProtocolError
-from dexec_kernel.engine.exchange import Exchange
+from dexec_kernel.engine.http.closing import Closing
+from dexec_kernel.engine.http.exchange import Exchange
+from dexec_kernel.errors import ProtocolError
 
 Filters = Mapping[str, Sequence[str]]
 

@@ -7,38 +7,16 @@ bytes, ``[type, 0, 0, 0, size big-endian 32 bits]``, and ``size`` bytes of paylo
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from enum import IntEnum
 from typing import Protocol
 
-from dexec_kernel.engine.errors import ProtocolError, StreamCutOff, StreamFault
+from dexec_kernel.backend.models import Frame, Stream
+from dexec_kernel.errors import ProtocolError, StreamCutOff, StreamFault
 
 HEADER_SIZE = 8
 #: More of an engine's own error text than this is not kept.
 MAX_FAULT_SIZE = 64 * 1024
 
 _header = struct.Struct(">BxxxI")
-
-
-class Stream(IntEnum):
-    """Which stream a frame belongs to; the number is the one on the wire."""
-
-    STDIN = 0
-    STDOUT = 1
-    STDERR = 2
-    SYSTEM_ERROR = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Bytes of one stream.
-
-    A frame that arrives in pieces is handed on in pieces, each as its own ``Frame``: the first
-    bytes are not held back for the last, and no frame is too large to be held in memory.
-    """
-
-    stream: Stream
-    data: bytes
 
 
 class Decoder(Protocol):

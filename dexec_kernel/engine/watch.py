@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing
 from typing import Any
 
+from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.engine.calls import CONNECT_TIMEOUT, OLDEST_API, common_version
 from dexec_kernel.engine.endpoint import find_endpoint
-from dexec_kernel.engine.errors import DexecError, EngineApiError, EngineUnavailable
 from dexec_kernel.engine.events import STARTS, EventStream, open_events
-from dexec_kernel.engine.kept import KeptCalls
-from dexec_kernel.engine.models import ContainerSummary
+from dexec_kernel.engine.http.calls import KeptCalls
+from dexec_kernel.errors import DexecError, EngineApiError, EngineUnavailable
 
 #: What to do with the running containers: all of them, in the engine's order.
 OnContainers = Callable[[list[ContainerSummary]], Awaitable[None]]

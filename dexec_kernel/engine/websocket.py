@@ -16,17 +16,17 @@ import os
 import h11
 from websocket import ABNF, WebSocketProtocolException, frame_buffer
 
+from dexec_kernel.backend.models import Frame, Stream
 from dexec_kernel.engine.answers import NOT_FOUND, error_of, message_of
-from dexec_kernel.engine.closing import Closing
-from dexec_kernel.engine.errors import (
+from dexec_kernel.engine.http.closing import Closing
+from dexec_kernel.engine.http.events import next_event
+from dexec_kernel.engine.http.transport import ByteStream
+from dexec_kernel.errors import (
     EngineApiError,
     EngineUnavailable,
     ProtocolError,
     StreamCutOff,
 )
-from dexec_kernel.engine.frames import Frame, Stream
-from dexec_kernel.engine.http_events import next_event
-from dexec_kernel.engine.transport import ByteStream
 
 _SWITCHING_PROTOCOLS, _FIRST_ERROR_STATUS = 101, 300
 _MAX_ERROR_BODY = 64 * 1024

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from argparse import Namespace
 
-from dexec_kernel.cells.option_parser import MagicParser
+from dexec_kernel.backend.models import ContainerInspect
+from dexec_kernel.backend.targets import find_container, require_running
+from dexec_kernel.cells.source.parser import MagicParser
 from dexec_kernel.engine.client import EngineClient, version_tuple
 from dexec_kernel.engine.connection import HijackedConnection
-from dexec_kernel.engine.errors import ConfigurationError, ContainerNotFound
-from dexec_kernel.engine.lookup import find_container, require_running
-from dexec_kernel.engine.models import ContainerInspect
 from dexec_kernel.engine.websocket import WebSocketConnection
+from dexec_kernel.errors import ConfigurationError, ContainerNotFound
 from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.lines import print_and_ask
 from dexec_kernel.magics.live import LIMIT, Ending, print_stream

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from dexec_kernel.cells.exec_magic import CELL_MAGICS
-from dexec_kernel.cells.option_parser import MagicParser
+from dexec_kernel.cells.source.exec_magic import CELL_MAGICS
+from dexec_kernel.cells.source.parser import MagicParser
 from dexec_kernel.magics import attach, containers, files, limits, logs, session, status
 from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.registry import Magic, Registry

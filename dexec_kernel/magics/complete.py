@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from dexec_kernel.cells.exec_magic import CELL_MAGICS, exec_help, is_exec_magic
+from dexec_kernel.cells.source.exec_magic import CELL_MAGICS, exec_help, is_exec_magic
 from dexec_kernel.magics.registry import Magic, Registry
 
 _name = re.compile(r"[ \t]*(?P<sign>%%?[\w.-]*)\Z")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from argparse import Namespace
 from dataclasses import dataclass
 
-from dexec_kernel.cells.option_parser import MagicParser
+from dexec_kernel.backend.models import ContainerInspect
+from dexec_kernel.backend.targets import candidates
+from dexec_kernel.cells.source.parser import MagicParser
 from dexec_kernel.display.containers import choice_data
 from dexec_kernel.display.table import table_data
-from dexec_kernel.engine.errors import ContainerNotFound, NotChosenError
-from dexec_kernel.engine.lookup import candidates
-from dexec_kernel.engine.models import ContainerInspect
+from dexec_kernel.errors import ContainerNotFound, NotChosenError
 from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.registry import Magic
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Protocol
 
-from dexec_kernel.cells.memory import Memory
+from dexec_kernel.backend.models import ContainerInspect
+from dexec_kernel.backend.targets import find_container
+from dexec_kernel.cells.input.stdin import Ask
 from dexec_kernel.cells.outcome import Snapshot
-from dexec_kernel.cells.shell import Shell
-from dexec_kernel.cells.stdin import Ask
+from dexec_kernel.cells.workspace import Memory
 from dexec_kernel.engine.client import EngineClient
-from dexec_kernel.engine.lookup import find_container
-from dexec_kernel.engine.models import ContainerInspect
+from dexec_kernel.shell.commands import Shell
 
 #: Sends a message: its type, such as ``stream``, and its content.
 Publish = Callable[[str, dict[str, Any]], None]

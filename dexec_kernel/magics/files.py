@@ -7,19 +7,19 @@ import time
 import uuid
 from argparse import Namespace
 
-from dexec_kernel.cells.files.content import read_file, write_file
-from dexec_kernel.cells.files.copy import copy_in, copy_out
-from dexec_kernel.cells.files.errors import CopyError
-from dexec_kernel.cells.files.owner import owner_of
-from dexec_kernel.cells.files.paths import Location, base_name, local_path, parse_location
-from dexec_kernel.cells.files.report import Report, size_text
-from dexec_kernel.cells.option_parser import MagicParser
+from dexec_kernel.backend.models import ContainerInspect
+from dexec_kernel.backend.targets import find_container
+from dexec_kernel.cells.source.parser import MagicParser
 from dexec_kernel.display.file import READ_LIMIT, show_file
 from dexec_kernel.display.progress import progress_data, summary_data
 from dexec_kernel.display.text import one_line
-from dexec_kernel.engine.archive import ArchiveApi
-from dexec_kernel.engine.lookup import find_container
-from dexec_kernel.engine.models import ContainerInspect
+from dexec_kernel.engine.files import ArchiveApi
+from dexec_kernel.files.content import read_file, write_file
+from dexec_kernel.files.copy import copy_in, copy_out
+from dexec_kernel.files.errors import CopyError
+from dexec_kernel.files.owner import owner_of
+from dexec_kernel.files.paths import Location, base_name, local_path, parse_location
+from dexec_kernel.files.report import Report, size_text
 from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.registry import Magic
 

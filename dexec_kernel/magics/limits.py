@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from dexec_kernel.cells.option_parser import MagicParser, seconds
+from dexec_kernel.cells.source.parser import MagicParser, seconds
 from dexec_kernel.display.table import line_data
 from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.registry import Magic

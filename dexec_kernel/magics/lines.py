@@ -6,10 +6,10 @@ import asyncio
 from contextlib import suppress
 from typing import Protocol
 
-from dexec_kernel.cells.prompt import Prompt, asks_for_secret
-from dexec_kernel.cells.stdin import END_OF_FILE, Ask, Question
-from dexec_kernel.engine.errors import EngineUnavailable
-from dexec_kernel.engine.frames import Frame
+from dexec_kernel.backend.models import Frame
+from dexec_kernel.cells.input.prompt import Prompt, asks_for_secret
+from dexec_kernel.cells.input.stdin import END_OF_FILE, Ask, Question
+from dexec_kernel.errors import EngineUnavailable
 from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.live import Ending, Readable, print_stream
 

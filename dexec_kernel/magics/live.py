@@ -8,8 +8,8 @@ import math
 from enum import Enum
 from typing import Protocol
 
-from dexec_kernel.cells.text import Coalescer, Piece
-from dexec_kernel.engine.frames import Frame
+from dexec_kernel.backend.models import Frame
+from dexec_kernel.cells.output.text import Coalescer, Piece
 from dexec_kernel.magics.context import MagicContext
 
 #: In bytes of JSON: a notebook with more than this in one output becomes hard to use.

@@ -8,7 +8,7 @@ import time
 from argparse import Namespace
 from datetime import datetime
 
-from dexec_kernel.cells.option_parser import MagicParser
+from dexec_kernel.cells.source.parser import MagicParser
 from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.live import LIMIT, Ending, print_stream
 from dexec_kernel.magics.registry import Magic

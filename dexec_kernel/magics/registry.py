@@ -12,9 +12,9 @@ from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from dexec_kernel.cells.magic_errors import UnknownMagic, nearest
-from dexec_kernel.cells.option_parser import MagicParser, asks_for_help
-from dexec_kernel.cells.source import CELL_MAGICS, MagicLine
+from dexec_kernel.cells.source.cell import CELL_MAGICS, MagicLine
+from dexec_kernel.cells.source.magic_errors import UnknownMagic, nearest
+from dexec_kernel.cells.source.parser import MagicParser, asks_for_help
 from dexec_kernel.magics.context import MagicContext
 
 Handler = Callable[[MagicContext, Namespace], Awaitable[None]]

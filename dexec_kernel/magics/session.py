@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from dexec_kernel.cells.describe import is_secret
-from dexec_kernel.cells.environment import exported_values
-from dexec_kernel.cells.magic_errors import CellSyntaxError
-from dexec_kernel.cells.option_parser import MagicParser
-from dexec_kernel.cells.question import ask
+from dexec_kernel.backend.targets import require_running
+from dexec_kernel.cells.source.magic_errors import CellSyntaxError
+from dexec_kernel.cells.source.parser import MagicParser
 from dexec_kernel.display.table import line_data, table_data
-from dexec_kernel.engine.lookup import require_running
 from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.registry import Magic
+from dexec_kernel.shell.ask import ask
+from dexec_kernel.shell.describe import is_secret
+from dexec_kernel.shell.environment import exported_values
 
 #: Set by the shell itself, and of no interest.
 _OWN = frozenset({"OLDPWD", "PWD", "SHLVL", "_"})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from dexec_kernel.cells.option_parser import MagicParser
 from dexec_kernel.cells.outcome import describe_exit
+from dexec_kernel.cells.source.parser import MagicParser
 from dexec_kernel.display.table import line_data
 from dexec_kernel.magics.containers import find_current
 from dexec_kernel.magics.context import MagicContext

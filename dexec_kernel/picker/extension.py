@@ -19,9 +19,9 @@ from jupyter_core.utils import ensure_async
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Bool, List, TraitError, Unicode
 
-from dexec_kernel.engine.errors import DexecError
-from dexec_kernel.engine.models import ContainerSummary
+from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.engine.watch import EngineWatch
+from dexec_kernel.errors import DexecError
 from dexec_kernel.picker.filters import Filters, filters_of
 from dexec_kernel.picker.folder import SpecFolder, remove_stale
 from dexec_kernel.picker.kernelspecs import engine_env, logos

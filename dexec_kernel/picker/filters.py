@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from dexec_kernel.engine.errors import ConfigurationError
-from dexec_kernel.engine.models import ContainerSummary
+from dexec_kernel.backend.models import ContainerSummary
+from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.picker.names import names_of
 
 #: A container is left out with ``false``, and shown by ``only_labelled`` with ``true``.

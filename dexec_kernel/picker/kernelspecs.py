@@ -20,10 +20,10 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_core.paths import jupyter_path, prefer_environment_over_user
 
+from dexec_kernel.backend.targets import COMPOSE_PREFIX
 from dexec_kernel.engine.contexts import current_context_name
 from dexec_kernel.engine.endpoint import docker_config_dir
-from dexec_kernel.engine.errors import ConfigurationError
-from dexec_kernel.engine.lookup import COMPOSE_PREFIX
+from dexec_kernel.errors import ConfigurationError
 
 #: The kernelspec that comes with the installation, bound to no container.
 KERNEL_NAME = "dexec"

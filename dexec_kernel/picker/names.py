@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from dexec_kernel.engine.lookup import (
+from dexec_kernel.backend.models import ContainerSummary
+from dexec_kernel.backend.targets import (
     COMPOSE_PREFIX,
     PROJECT_LABEL,
     SERVICE_LABEL,
     is_oneoff,
 )
-from dexec_kernel.engine.models import ContainerSummary
 
 #: The name that a container wishes to have.
 DISPLAY_NAME_LABEL = "dexec.display-name"

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from dexec_kernel.engine.lookup import COMPOSE_PREFIX, service_order
-from dexec_kernel.engine.models import ContainerSummary
+from dexec_kernel.backend.models import ContainerSummary
+from dexec_kernel.backend.targets import COMPOSE_PREFIX, service_order
 from dexec_kernel.picker.filters import Filters
 from dexec_kernel.picker.kernelspecs import KERNEL_NAME, BoundSpec, spec_name
 from dexec_kernel.picker.names import bound_name, display_name, told_apart

@@ -11,7 +11,7 @@ from pathlib import Path
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_core.paths import prefer_environment_over_user
 
-from dexec_kernel.engine.errors import ConfigurationError
+from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.picker.folder import remove_spec, write_spec
 from dexec_kernel.picker.kernelspecs import BoundSpec, FoundSpec, logos, read_spec
 

@@ -6,14 +6,13 @@ import asyncio
 from typing import Any
 
 from devtools import containers
-from dexec_kernel.cells.memory import Memory
+from dexec_kernel.backend.models import ExecConfig, ExecInspect, Stream
 from dexec_kernel.cells.outcome import Outcome, Snapshot
+from dexec_kernel.cells.output.text import Piece
 from dexec_kernel.cells.run import CellRun
-from dexec_kernel.cells.text import Piece
+from dexec_kernel.cells.workspace import Memory
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.connection import HijackedConnection
-from dexec_kernel.engine.frames import Stream
-from dexec_kernel.engine.models import ExecConfig, ExecInspect
 
 
 async def collect(connection: HijackedConnection) -> tuple[bytes, bytes]:

@@ -10,10 +10,10 @@ import pytest
 
 from devtools import containers, images
 from devtools.podman import PrivatePodman
-from dexec_kernel.engine.archive import ArchiveApi
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import find_endpoint
-from dexec_kernel.engine.errors import (
+from dexec_kernel.engine.files import ArchiveApi
+from dexec_kernel.errors import (
     ContainerNotFound,
     DexecError,
     EngineApiError,

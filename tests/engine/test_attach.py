@@ -12,10 +12,10 @@ import pytest
 from devtools import api, containers, images
 from devtools.engine import PrivateEngine, free_port
 from devtools.tls import make_certificates
+from dexec_kernel.backend.models import Stream
 from dexec_kernel.engine.client import EngineClient, version_tuple
 from dexec_kernel.engine.endpoint import find_endpoint
-from dexec_kernel.engine.errors import ContainerNotFound, ContainerPaused, EngineApiError
-from dexec_kernel.engine.frames import Stream
+from dexec_kernel.errors import ContainerNotFound, ContainerPaused, EngineApiError
 
 READER = 'while read -r x; do echo "got $x"; done; echo EOF; exec sleep 2147483647'
 _numbers = itertools.count(1)

@@ -9,7 +9,7 @@ import pytest
 from devtools import containers
 from dexec_kernel.cells.outcome import Exited, Failed, State
 from dexec_kernel.engine.client import EngineClient
-from dexec_kernel.engine.errors import (
+from dexec_kernel.errors import (
     CommandNotStarted,
     ConfigurationError,
     ContainerNotRunning,

@@ -7,12 +7,12 @@ import hashlib
 
 import pytest
 
-from dexec_kernel.cells.memory import Memory
+from dexec_kernel.backend.models import ExecConfig
 from dexec_kernel.cells.outcome import Exited, State
-from dexec_kernel.cells.shell import Shell
+from dexec_kernel.cells.workspace import Memory
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import parse_host
-from dexec_kernel.engine.models import ExecConfig
+from dexec_kernel.shell.commands import Shell
 from tests.engine.execs import Cell
 
 MIXED = """

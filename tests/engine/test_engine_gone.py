@@ -9,11 +9,11 @@ import pytest
 
 from devtools import containers, images
 from devtools.engine import PrivateEngine
+from dexec_kernel.backend.models import ExecConfig
 from dexec_kernel.cells.outcome import Exited, Failed, State
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import parse_host
-from dexec_kernel.engine.errors import EngineUnavailable, ExecLost, ExecNotFound
-from dexec_kernel.engine.models import ExecConfig
+from dexec_kernel.errors import EngineUnavailable, ExecLost, ExecNotFound
 from tests.engine.execs import Cell, execute
 
 NAME = "to-be-lost"

@@ -13,14 +13,14 @@ import pytest
 
 from devtools import containers, images
 from devtools.podman import PrivatePodman
-from dexec_kernel.cells.files.content import read_file, write_file
-from dexec_kernel.cells.files.copy import copy_in, copy_out
-from dexec_kernel.cells.files.errors import CopyError
-from dexec_kernel.cells.files.owner import owner_of
-from dexec_kernel.engine.archive import ArchiveApi
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import find_endpoint
-from dexec_kernel.engine.errors import ContainerNotFound, FileSystemReadOnly, PathNotFound
+from dexec_kernel.engine.files import ArchiveApi
+from dexec_kernel.errors import ContainerNotFound, FileSystemReadOnly, PathNotFound
+from dexec_kernel.files.content import read_file, write_file
+from dexec_kernel.files.copy import copy_in, copy_out
+from dexec_kernel.files.errors import CopyError
+from dexec_kernel.files.owner import owner_of
 
 MIB = 1024 * 1024
 MAKE_TREE = r"""

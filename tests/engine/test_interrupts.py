@@ -8,9 +8,9 @@ import time
 import pytest
 
 from dexec_kernel.cells import execution as execution_module
-from dexec_kernel.cells.memory import Memory
 from dexec_kernel.cells.outcome import Exited, Interrupted, State
-from dexec_kernel.cells.signals import SignalError
+from dexec_kernel.cells.signals.signals import SignalError
+from dexec_kernel.cells.workspace import Memory
 from tests.engine.execs import Cell, processes
 
 PYTHON = """

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from devtools import containers
-from dexec_kernel.engine.errors import ContainerNotFound, ContainerNotRunning
-from dexec_kernel.engine.frames import Stream
+from dexec_kernel.backend.models import Stream
+from dexec_kernel.errors import ContainerNotFound, ContainerNotRunning
 
 LINES = "for i in 1 2 3; do echo out $i; done; echo oh >&2; sleep .2; echo last"
 

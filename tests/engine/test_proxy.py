@@ -11,12 +11,12 @@ from typing import Self
 
 import pytest
 
-from dexec_kernel.cells.memory import Memory
+from dexec_kernel.backend.models import ExecConfig
 from dexec_kernel.cells.outcome import Exited, Interrupted
+from dexec_kernel.cells.workspace import Memory
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import parse_host
-from dexec_kernel.engine.errors import EngineApiError
-from dexec_kernel.engine.models import ExecConfig
+from dexec_kernel.errors import EngineApiError
 from tests.engine.execs import Cell, collect, processes
 
 _upgrade = re.compile(rb"(?im)^(connection: upgrade|upgrade: .*)\r\n")

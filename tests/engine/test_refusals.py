@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from devtools import containers
-from dexec_kernel.engine.errors import (
+from dexec_kernel.backend.models import ConsoleSize, ExecConfig
+from dexec_kernel.errors import (
     ContainerNotFound,
     ContainerNotRunning,
     ContainerPaused,
@@ -15,7 +16,6 @@ from dexec_kernel.engine.errors import (
     ExecLost,
     ExecNotFound,
 )
-from dexec_kernel.engine.models import ConsoleSize, ExecConfig
 from tests.engine.execs import collect
 
 TRUE = ExecConfig(["true"])

@@ -13,12 +13,11 @@ import pytest
 from devtools import containers, images
 from devtools.engine import PrivateEngine, free_port
 from devtools.tls import make_certificates
+from dexec_kernel.backend.models import ConsoleSize, ExecConfig, Stream
 from dexec_kernel.cells.outcome import Exited
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import find_endpoint
-from dexec_kernel.engine.errors import ConfigurationError, EngineApiError, EngineUnavailable
-from dexec_kernel.engine.frames import Stream
-from dexec_kernel.engine.models import ConsoleSize, ExecConfig
+from dexec_kernel.errors import ConfigurationError, EngineApiError, EngineUnavailable
 from tests.engine.execs import Cell, collect, execute
 
 NAME = "behind-tls"

@@ -8,9 +8,8 @@ import hashlib
 import pytest
 
 from devtools import LABEL, images
-from dexec_kernel.engine.errors import ContainerNotFound, EngineApiError, ExecLost
-from dexec_kernel.engine.frames import Stream
-from dexec_kernel.engine.models import ConsoleSize, ExecConfig, ExecState
+from dexec_kernel.backend.models import ConsoleSize, ExecConfig, ExecState, Stream
+from dexec_kernel.errors import ContainerNotFound, EngineApiError, ExecLost
 from tests.engine.execs import collect, execute
 
 

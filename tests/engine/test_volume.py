@@ -7,8 +7,7 @@ import os
 import tracemalloc
 from pathlib import Path
 
-from dexec_kernel.engine.frames import Stream
-from dexec_kernel.engine.models import ExecConfig
+from dexec_kernel.backend.models import ExecConfig, Stream
 
 GIB = 1 << 30
 MIB = 1 << 20

@@ -11,7 +11,7 @@ import pytest
 
 from dexec_kernel.cells.outcome import Snapshot, State
 from dexec_kernel.engine.client import EngineClient
-from tests.unit.fake_engine import FakeEngine
+from tests.unit.support.fake_engine import FakeEngine
 
 
 @pytest.fixture

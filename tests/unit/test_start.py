@@ -8,8 +8,8 @@ import sys
 #: What only cells need, of other people's and of ours, and what takes longest to import.
 LATER = {
     *("requests", "urllib3", "charset_normalizer", "h11", "websocket", "ipywidgets"),
-    *("debugpy", "tarfile", "dexec_kernel.service", "dexec_kernel.magics"),
-    *("dexec_kernel.engine.client", "dexec_kernel.engine.models", "dexec_kernel.cells.run"),
+    *("debugpy", "tarfile", "dexec_kernel.jupyter.service", "dexec_kernel.magics"),
+    *("dexec_kernel.engine.client", "dexec_kernel.backend.models", "dexec_kernel.cells.run"),
 }
 
 
@@ -19,16 +19,10 @@ def imported(code: str) -> set[str]:
 
 
 def test_what_cells_need_is_imported_behind_the_first_answer():
-    assert imported("import dexec_kernel.app") & LATER == set()
+    assert imported("import dexec_kernel.jupyter.app") & LATER == set()
 
 
 def test_what_most_cells_never_need_is_not_imported_for_them():
-    found = imported("import dexec_kernel.service")
+    found = imported("import dexec_kernel.jupyter.service")
     assert found & LATER >= {"dexec_kernel.cells.run", "h11"}
     assert found & {"ipywidgets", "debugpy"} == set()
-
-
-def test_of_our_own_there_are_few_modules():
-    ours = {name for name in imported("import dexec_kernel.app") if name.startswith("dexec_kernel")}
-    assert "dexec_kernel.kernel" in ours
-    assert len(ours) <= 15

@@ -1,0 +1,342 @@
+"""What goes to the engine and what comes back, as frozen dataclasses.
+
+Source: Docker Engine API 1.24 to 1.51, "Exec" and "Containers". Times are the engine's strings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum, IntEnum
+from typing import Any
+
+from dexec_kernel.errors import ConfigurationError, ProtocolError
+
+Json = Mapping[str, Any]
+
+#: The kernel (MAX_ARG_STRLEN) takes no argument or environment entry above this, in bytes; the
+#: engine's create accepts any and the command then fails with a misleading message.
+MAX_ARGUMENT_SIZE = 131_071
+
+#: By these labels a container says how cells run in it, where a cell does not.
+USER_LABEL, WORKDIR_LABEL, SHELL_LABEL = "dexec.user", "dexec.workdir", "dexec.shell"
+
+
+class Stream(IntEnum):
+    """Which stream a frame belongs to; the number is the one on the wire."""
+
+    STDIN = 0
+    STDOUT = 1
+    STDERR = 2
+    SYSTEM_ERROR = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Bytes of one stream.
+
+    A frame that arrives in pieces is handed on in pieces, each as its own ``Frame``: the first
+    bytes are not held back for the last, and no frame is too large to be held in memory.
+    """
+
+    stream: Stream
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleSize:
+    """A terminal's size in characters."""
+
+    rows: int
+    columns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExecDefaults:
+    """What an exec in a container gets where it says nothing; empty for the container's own."""
+
+    user: str = ""
+    working_dir: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecConfig:
+    """What to execute, and how: the body of exec create (Go's ``container.ExecOptions``).
+
+    ``cmd`` is the command and its arguments, each at most 131,071 bytes. ``user`` is
+    ``name|uid[:group|gid]`` and empty for the container's own. ``console_size`` is for a Tty and
+    is left out on engines below API 1.42, as the Go client does. Environment values never show
+    in the ``repr``.
+    """
+
+    cmd: Sequence[str]
+    attach_stdin: bool = False
+    attach_stdout: bool = True
+    attach_stderr: bool = True
+    tty: bool = False
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    working_dir: str = ""
+    user: str = ""
+    privileged: bool = False
+    detach_keys: str = ""
+    console_size: ConsoleSize | None = None
+
+    def with_defaults(self, defaults: ExecDefaults) -> ExecConfig:
+        """Return the config with the user and folder of ``defaults`` where it names none."""
+        return replace(
+            self,
+            user=self.user or defaults.user,
+            working_dir=self.working_dir or defaults.working_dir,
+        )
+
+    def check(self) -> None:
+        """Raise :class:`ConfigurationError` for what no engine can execute."""
+        if isinstance(self.cmd, str) or not self.cmd or not self.cmd[0]:
+            raise ConfigurationError(
+                "An exec needs a command: a list of words, the first not empty."
+            )
+        entries = [*self.cmd, *(f"{name}={value}" for name, value in self.env.items())]
+        for entry in entries:
+            # The entry may be a secret: say how large it is, not what it is.
+            try:
+                size = len(entry.encode())
+            except UnicodeEncodeError as error:
+                raise ConfigurationError(
+                    f"An argument or environment entry is no Unicode text: {error.reason}."
+                ) from None  # The cause would show it.
+            if size > MAX_ARGUMENT_SIZE:
+                raise ConfigurationError(
+                    f"An argument or environment entry has {size:,} bytes; a process takes at most"
+                    f" {MAX_ARGUMENT_SIZE:,} in one.",
+                    advice="Hand the text over on stdin instead.",
+                )
+            if "\0" in entry:
+                raise ConfigurationError("An argument or environment entry has a NUL byte in it.")
+        for name in self.env:
+            if not name or "=" in name:
+                raise ConfigurationError(f"{name!r} is no name for an environment variable.")
+
+    def to_json(self, *, console_size: bool) -> dict[str, Any]:
+        """Return the body of exec create, ``ConsoleSize`` only when the engine knows it."""
+        body: dict[str, Any] = {
+            "Cmd": list(self.cmd),
+            "AttachStdin": self.attach_stdin,
+            "AttachStdout": self.attach_stdout,
+            "AttachStderr": self.attach_stderr,
+            "Tty": self.tty,
+            "Privileged": self.privileged,
+        }
+        if self.env:
+            body["Env"] = [f"{name}={value}" for name, value in self.env.items()]
+        if self.working_dir:
+            body["WorkingDir"] = self.working_dir
+        if self.user:
+            body["User"] = self.user
+        if self.detach_keys:
+            body["DetachKeys"] = self.detach_keys
+        if self.console_size is not None and self.tty and console_size:
+            body["ConsoleSize"] = [self.console_size.rows, self.console_size.columns]
+        return body
+
+
+class ExecState(Enum):
+    """Where an exec is in its life."""
+
+    NOT_STARTED = "not started"
+    RUNNING = "running"
+    EXITED = "exited"
+
+
+@dataclass(frozen=True, slots=True)
+class ExecInspect:
+    """What the engine knows of an exec (Go's ``container.ExecInspect``).
+
+    ``pid`` is the process's id on the engine's host, None where the engine gives none.
+    ``exit_code`` is None until the exec has exited, and where the engine does not know it.
+    """
+
+    exec_id: str
+    container_id: str
+    state: ExecState
+    pid: int | None
+    exit_code: int | None
+
+    @property
+    def start_failed(self) -> bool:
+        """True when the engine tried to start the command and could not: no process ever was."""
+        return self.state is ExecState.EXITED and self.pid is None and self.exit_code in {126, 127}
+
+    @classmethod
+    def from_json(cls, body: Json) -> ExecInspect:
+        """Read the engine's answer. Raises :class:`ProtocolError` where it makes no sense.
+
+        ``Running`` is read first: Podman says ``ExitCode: 0`` of an exec that still runs, and of
+        one that was not started, which it alone calls not removable.
+        """
+        try:
+            running = bool(body["Running"])
+            exit_code = body["ExitCode"]
+            pid = int(body.get("Pid") or 0) or None
+            was_started = pid is not None or bool(exit_code) or body.get("CanRemove", True)
+            state = ExecState.RUNNING if running else ExecState.EXITED
+            if not running and (exit_code is None or not was_started):
+                state = ExecState.NOT_STARTED
+            return cls(
+                exec_id=str(body["ID"]),
+                container_id=str(body["ContainerID"]),
+                state=state,
+                pid=pid,
+                exit_code=int(exit_code) if state is ExecState.EXITED else None,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ProtocolError(f"The engine's exec inspect cannot be read: {error!r}.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Who answers: the newest API version that the engine speaks, and which engine it is."""
+
+    api_version: str
+    os_type: str
+    server: str
+    is_podman: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSummary:
+    """One line of the list of containers. ``state`` is the engine's word: running, or paused."""
+
+    id: str
+    name: str
+    image: str
+    state: str
+    status: str
+    labels: Mapping[str, str]
+
+    @classmethod
+    def list_from_json(cls, body: Any) -> list[ContainerSummary]:
+        """Read the engine's answer, a list. Raises :class:`ProtocolError`."""
+        if not isinstance(body, list):
+            raise ProtocolError(f"The engine's container list is none: {str(body)[:200]!r}.")
+        return [cls.from_json(item) for item in body]
+
+    @classmethod
+    def from_json(cls, body: Json) -> ContainerSummary:
+        """Read one entry of the engine's list. Raises :class:`ProtocolError`."""
+        try:
+            names = [str(name).lstrip("/") for name in body.get("Names") or ()]
+            # A linked container has names with a slash in them besides its own.
+            name = next((name for name in names if "/" not in name), str(body["Id"])[:12])
+            return cls(
+                id=str(body["Id"]),
+                name=name,
+                image=str(body.get("Image") or ""),
+                state=str(body.get("State") or "").lower(),
+                status=str(body.get("Status") or ""),
+                labels=dict(body.get("Labels") or {}),
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ProtocolError(
+                f"The engine's container list cannot be read: {error!r}."
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerInspect:
+    """What the engine knows of one container.
+
+    ``user`` and ``working_dir`` are those of its configuration, empty where it has none; with a
+    ``tty`` its streams are one, without frames. Its process has a stdin with ``open_stdin``, which
+    ``stdin_once`` closes when the first client that was attached to it leaves. ``started_at`` tells
+    one run of the container from the next; ``exec_count`` are the execs that run in it.
+    """
+
+    id: str
+    name: str
+    image: str
+    running: bool
+    paused: bool
+    oom_killed: bool
+    user: str
+    working_dir: str
+    labels: Mapping[str, str]
+    env_names: tuple[str, ...] = ()
+    tty: bool = False
+    open_stdin: bool = False
+    stdin_once: bool = False
+    started_at: str = ""
+    exec_count: int = 0
+
+    @property
+    def exec_defaults(self) -> ExecDefaults:
+        """What the container's labels say of those who work in it."""
+        return ExecDefaults(
+            user=self.labels.get(USER_LABEL, "").strip(),
+            working_dir=self.labels.get(WORKDIR_LABEL, "").strip(),
+        )
+
+    @property
+    def wanted_shell(self) -> str:
+        """What the container's labels name as the shell of cells: bash, sh, none, or a path."""
+        return self.labels.get(SHELL_LABEL, "").strip()
+
+    def with_label_defaults(self) -> ContainerInspect:
+        """Return the container with the user and folder that execs in it have by its labels."""
+        defaults = self.exec_defaults
+        return replace(
+            self,
+            user=defaults.user or self.user,
+            working_dir=defaults.working_dir or self.working_dir,
+        )
+
+    @classmethod
+    def from_json(cls, body: Json) -> ContainerInspect:
+        """Read the engine's answer. Raises :class:`ProtocolError`."""
+        try:
+            config, state = body["Config"], body["State"]
+            return cls(
+                id=str(body["Id"]),
+                name=str(body["Name"]).lstrip("/"),
+                image=str(config.get("Image") or body.get("Image") or ""),
+                running=bool(state["Running"]),
+                paused=bool(state.get("Paused")),
+                oom_killed=bool(state.get("OOMKilled")),
+                user=str(config.get("User") or ""),
+                working_dir=str(config.get("WorkingDir") or ""),
+                labels=dict(config.get("Labels") or {}),
+                env_names=tuple(str(entry).partition("=")[0] for entry in config.get("Env") or ()),
+                tty=bool(config.get("Tty")),
+                open_stdin=bool(config.get("OpenStdin")),
+                stdin_once=bool(config.get("StdinOnce")),
+                started_at=str(state.get("StartedAt") or ""),
+                exec_count=len(body.get("ExecIDs") or ()),
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ProtocolError(
+                f"The engine's container inspect cannot be read: {error!r}."
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerTop:
+    """A container's processes, as ``ps`` on the engine's host has them: each row under the titles.
+
+    Rows are as long as ``titles``.
+    """
+
+    titles: tuple[str, ...]
+    processes: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def from_json(cls, body: Json) -> ContainerTop:
+        """Read the engine's answer. Raises :class:`ProtocolError`."""
+        try:
+            titles = tuple(str(title) for title in body["Titles"])
+            rows = tuple(tuple(map(str, row)) for row in body["Processes"] or ())
+        except (KeyError, TypeError) as error:
+            raise ProtocolError(
+                f"The engine's list of processes cannot be read: {error!r}."
+            ) from error
+        if any(len(row) != len(titles) for row in rows):
+            raise ProtocolError("The engine's list of processes has rows that fit no title.")
+        return cls(titles, rows)

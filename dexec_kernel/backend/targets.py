@@ -1,0 +1,102 @@
+"""Which container is meant: by name, by Compose service, or because it is the only one."""
+
+from __future__ import annotations
+
+from dexec_kernel.backend.models import ContainerInspect, ContainerSummary
+from dexec_kernel.engine import answers
+from dexec_kernel.engine.client import EngineClient
+from dexec_kernel.errors import ConfigurationError, ContainerNotFound, NotChosenError
+
+#: ``compose:PROJECT/SERVICE`` names a service, whatever its container is called at the moment.
+COMPOSE_PREFIX = "compose:"
+#: Docker Compose's labels; Podman's two compose tools set the same.
+PROJECT_LABEL = "com.docker.compose.project"
+SERVICE_LABEL = "com.docker.compose.service"
+NUMBER_LABEL = "com.docker.compose.container-number"
+#: ``True`` for a container of ``docker compose run``, which is the service's and not the service.
+ONEOFF_LABEL = "com.docker.compose.oneoff"
+
+HOW_TO_CHOOSE = (
+    "Choose one with `%container NAME`, or with DEXEC_CONTAINER before the kernel starts."
+)
+
+
+async def find_container(client: EngineClient, name: str) -> ContainerInspect:
+    """Return the container ``name``, or the only running one when ``name`` is empty.
+
+    Raises :class:`ContainerNotFound`, :class:`NotChosenError` with the candidates when several
+    or none would do, and what the engine's verbs raise. The container may be stopped or paused.
+    What its labels say of user and folder holds for every exec of ``client`` in it from here on.
+    """
+    found = await _find(client, name)
+    client.set_exec_defaults(found.id, found.exec_defaults)
+    return found.with_label_defaults()
+
+
+async def _find(client: EngineClient, name: str) -> ContainerInspect:
+    if name.startswith(COMPOSE_PREFIX):
+        return await client.container_inspect(await _compose_container(client, name))
+    if name:
+        return await client.container_inspect(name)
+    running = await candidates(client)
+    if len(running) == 1:
+        return await client.container_inspect(running[0].id)
+    if not running:
+        raise NotChosenError(
+            "No container is running, so that there is nothing to run the cell in.",
+            candidates=(),
+            advice="Start one, for example: docker run -d --name work IMAGE sleep infinity",
+        )
+    raise NotChosenError(
+        f"{len(running)} containers are running, and none was chosen.",
+        candidates=tuple(container.name for container in running),
+        advice=HOW_TO_CHOOSE,
+    )
+
+
+def require_running(container: ContainerInspect) -> None:
+    """Raise :class:`ContainerNotRunning` or :class:`ContainerPaused` for one that takes no exec."""
+    if container.paused:
+        raise answers.container_paused(container.name)
+    if not container.running:
+        raise answers.container_not_running(container.name)
+
+
+async def candidates(client: EngineClient) -> list[ContainerSummary]:
+    """Return the containers that a cell can run in, by name."""
+    running = [item for item in await client.container_list() if item.state == "running"]
+    return sorted(running, key=lambda container: container.name)
+
+
+async def _compose_container(client: EngineClient, name: str) -> str:
+    """Return the id of a Compose service's container, the lowest number where there are several."""
+    project, _, service = name.removeprefix(COMPOSE_PREFIX).partition("/")
+    if not project or not service:
+        raise ConfigurationError(
+            f"{name!r} is no Compose service.", advice="One is named compose:PROJECT/SERVICE."
+        )
+    labels = [f"{PROJECT_LABEL}={project}", f"{SERVICE_LABEL}={service}"]
+    found = await client.container_list(all=True, filters={"label": labels})
+    if not found:
+        raise ContainerNotFound(
+            f"The Compose project {project!r} has no container for the service {service!r}.",
+            status=404,
+            advice=f"Start it: docker compose -p {project} up -d {service}",
+        )
+
+    return min(found, key=service_order).id
+
+
+def service_order(container: ContainerSummary) -> tuple[bool, bool, int]:
+    """Return by what a service's containers are ordered: the first is meant by its name."""
+    number = container.labels.get(NUMBER_LABEL, "")
+    return (
+        container.state != "running",
+        is_oneoff(container),
+        int(number) if number.isdecimal() else 0,
+    )
+
+
+def is_oneoff(container: ContainerSummary) -> bool:
+    """Return whether the container was made by ``docker compose run``."""
+    return container.labels.get(ONEOFF_LABEL, "").lower() == "true"

@@ -1,0 +1,236 @@
+"""A cell's stdin while it is open: who waits for it, what is asked, and what is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from dexec_kernel.backend.protocol import Attached, Backend
+from dexec_kernel.cells.input.prompt import Prompt, asks_for_secret
+from dexec_kernel.cells.source.options import CellOptions
+from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.errors import EngineError
+from dexec_kernel.shell.ask import ask
+from dexec_kernel.shell.language.reads import which_read
+
+#: In seconds: how long a cell has been silent when it is first looked at, then how often.
+FIRST_LOOK, MAX_PAUSE, _GROWTH = 0.15, 1.0, 1.4
+#: In seconds: an answer may be on its way while its reader seems to wait for another.
+_SECOND_LOOK = 0.1
+#: In seconds: the silence after which a cell with ``-i`` is asked for input, whoever waits.
+FORCED_AFTER = 0.5
+#: What a front end sends for end of file, as ipykernel has it.
+END_OF_FILE = "\x04"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a program asks for; a ``secret`` is not shown while it is typed."""
+
+    prompt: str
+    secret: bool
+
+
+#: Asks the user, and returns the line without its end. A question that is cancelled is withdrawn.
+Ask = Callable[[Question], Awaitable[str]]
+
+
+class Stdin:
+    """Asks for the input of one cell when a process of it waits for some.
+
+    The owner tells what is printed, and which process is the leader; :meth:`serve` does the rest
+    until the end of the input. ``changed`` is called when :attr:`question` has changed. An answer
+    reaches the process and nothing else, no log either. It may come from elsewhere, by
+    :meth:`send`: then the question is withdrawn, and the user is not asked again.
+    """
+
+    def __init__(
+        self,
+        ask_user: Ask,
+        source: str,
+        backend: Backend,
+        container_id: str,
+        memory: Memory,
+        *,
+        options: CellOptions,
+        changed: Callable[[], None],
+    ) -> None:
+        self._ask_user = ask_user
+        #: The text that a shell runs, in which its prompts stand.
+        self._source = "" if options.command or options.tty else source
+        self._shell_answers = 0
+        self._backend = backend
+        self._container_id = container_id
+        self._memory = memory
+        self._options = options
+        self._changed = changed
+        self._prompt = Prompt()
+        self._printed = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._closed = asyncio.Event()
+        #: True from an answer until the cell prints.
+        self._is_answered = False
+        self._lines: asyncio.Queue[str] = asyncio.Queue()
+        self._has_asked = False
+        self._is_answered_elsewhere = False
+        #: Whether a question was withdrawn, which a front end may go on showing.
+        self.was_withdrawn = False
+        #: What is being asked for, None while nothing is.
+        self.question: Question | None = None
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether a question is open."""
+        return self.question is not None
+
+    @property
+    def takes_lines(self) -> bool:
+        """Whether a line may be sent: from the first question on, or with ``-i`` at any time."""
+        return not self._closed.is_set() and (self._has_asked or self._options.interactive)
+
+    def printed(self, data: bytes) -> None:
+        """Take what the cell has printed."""
+        self._prompt.feed(data)
+        self._is_answered = self._is_answered and self._options.tty
+        self._printed.set()
+
+    def send(self, line: str) -> None:
+        """Give the cell a line, without its end, whether or not a question is open."""
+        self._is_answered_elsewhere = True
+        self._lines.put_nowait(line)
+
+    def end(self) -> None:
+        """Give the cell end of file."""
+        self._ended.set()
+
+    def close(self) -> None:
+        """Ask no more, as the cell is being ended; a question is withdrawn."""
+        self._closed.set()
+        self._ended.set()
+
+    async def serve(self, connection: Attached, leader: Callable[[], int | None]) -> None:
+        """Ask and answer until the end of file is due.
+
+        A terminal's end of file ends one read, and it goes on. Raises what writing raises.
+        """
+        try:
+            while not self._closed.is_set():
+                answer = await self._next_answer(leader())
+                if self._closed.is_set():
+                    break
+                if answer is not None:
+                    self._is_answered = True
+                    self._prompt.clear()
+                    self._printed.clear()
+                    await connection.write(answer.encode() + b"\n")
+                elif self._options.tty:
+                    self._is_answered = True
+                    await connection.close_write()
+                else:
+                    self._closed.set()
+                    self._changed()
+                    return
+            # Only the end of the stream is left to wait for; the owner cancels this with it.
+            await asyncio.Event().wait()
+        finally:
+            self._closed.set()
+
+    async def _next_answer(self, leader: int | None) -> str | None:
+        """Return the next line; None for end of file."""
+        if not self._lines.empty():
+            return self._lines.get_nowait()
+        ended = asyncio.create_task(self._ended.wait())
+        answer = asyncio.create_task(self._ask_when_it_waits(leader))
+        line = asyncio.create_task(self._lines.get())
+        try:
+            await asyncio.wait({ended, answer, line}, return_when=asyncio.FIRST_COMPLETED)
+            if line.done():
+                return line.result()
+            if answer.done() and not ended.done():
+                text = await answer
+                return None if text == END_OF_FILE else text
+            self._ended.clear()
+            return None
+        finally:
+            for task in (ended, answer, line):
+                task.cancel()
+            await asyncio.gather(ended, answer, line, return_exceptions=True)
+
+    async def _ask_when_it_waits(self, leader: int | None) -> str:
+        words = await self._wait_for_reader(leader)
+        prompt = self._prompt.text
+        secret = "noecho" in words
+        if words and words[0] == str(leader):
+            command = which_read(self._source, self._shell_answers)
+            self._shell_answers += 1
+            prompt = prompt or command.prompt
+            secret = secret or command.is_silent
+        question = Question(prompt, secret or asks_for_secret(prompt))
+        self._set_question(question)
+        try:
+            if self._is_answered_elsewhere:
+                elsewhere: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+                return await elsewhere
+            try:
+                return await self._ask_user(question)
+            except asyncio.CancelledError:
+                self.was_withdrawn = True
+                raise
+        finally:
+            self._set_question(None)
+
+    async def _wait_for_reader(self, leader: int | None) -> list[str]:
+        """Wait until input is wanted; return what the container says of who wants it."""
+        loop = asyncio.get_running_loop()
+        pause, silent_since = FIRST_LOOK, loop.time()
+        while True:
+            forced_in = silent_since + FORCED_AFTER - loop.time()
+            wait = min(pause, max(0.0, forced_in)) if self._options.interactive else pause
+            if await self._was_printed_within(wait):
+                pause, silent_since = FIRST_LOOK, loop.time()
+                continue
+            words = await self._look(leader)
+            if words and self._is_answered:
+                if await self._was_printed_within(_SECOND_LOOK):
+                    pause, silent_since = FIRST_LOOK, loop.time()
+                    continue
+                words = await self._look(leader)
+            if self._printed.is_set():
+                continue  # Whoever waited then may have had its answer from elsewhere.
+            if words:
+                return words
+            if self._options.interactive and loop.time() >= silent_since + FORCED_AFTER:
+                return []
+            pause = min(pause * _GROWTH, MAX_PAUSE)
+
+    async def _was_printed_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._printed.wait()
+        except TimeoutError:
+            return False
+        self._printed.clear()
+        return True
+
+    async def _look(self, leader: int | None) -> list[str]:
+        """Return what the container says of who waits, in words; nothing where nobody does."""
+        if leader is None:
+            return []
+        try:
+            answer = await ask(
+                self._backend,
+                self._container_id,
+                self._memory,
+                "waiting.sh",
+                [str(leader)],
+                options=self._options,
+            )
+        except EngineError:
+            return []  # The cell's own stream tells more.
+        return answer.split() if answer else []
+
+    def _set_question(self, question: Question | None) -> None:
+        self.question = question
+        self._has_asked = True
+        self._changed()

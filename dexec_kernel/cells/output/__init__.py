@@ -1,0 +1,1 @@
+"""A cell's output: bounded, logged, gathered, paced."""

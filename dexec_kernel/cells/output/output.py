@@ -1,0 +1,248 @@
+"""A cell's output on its way from the exec to the front end: bounded, logged, gathered, paced."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from dexec_kernel.cells.output.limit import SWITCH, Limiter, json_size
+from dexec_kernel.cells.output.limits import MIB, OutputLimits
+from dexec_kernel.cells.output.log import CellLog
+from dexec_kernel.cells.output.pace import Pace
+from dexec_kernel.cells.output.text import Coalescer, Piece
+
+#: In seconds: an engine drops what is not read from it two seconds after the process has ended.
+#: What its pipes hold is less than one read takes.
+_MAX_PAUSE = 0.8
+#: In bytes: what is left of the limit for background processes is divided down to this.
+_MIN_ROUND = 4 * 1024
+#: In seconds: how long their output is held back first; each time twice as long as before.
+_ROUND_TIME = 2.0
+
+Emit = Callable[[list[Piece]], None]
+
+
+class Output:
+    """Passes a cell's output to ``emit``, and to a log what that would be too much of.
+
+    The owner calls :meth:`feed`, and :meth:`flush` when nothing more comes for now; awaits
+    :meth:`ready` before it reads more, so that a process which prints faster than the front end may
+    be told has to wait; awaits :meth:`finish`; and calls :meth:`close` in any case.
+
+    What goes on after :meth:`begin_background` comes in rounds, as nobody knows when it ends. Each
+    has half of what is left of the limit, for a head and a tail of its own: the head comes live,
+    and the tail some time after the head is full. So a flood does not hide what comes later.
+    """
+
+    def __init__(self, emit: Emit, limits: OutputLimits) -> None:
+        self._emit = emit
+        self._is_paced = limits.output > 0
+        self._limit = limits.output
+        self._limiter = Limiter(limits.output)
+        self._logs = limits.log > 0
+        self._log = CellLog(limits.folder, limits.log if self._is_paced else 0)
+        self._text = Coalescer()
+        self._pace = Pace()
+        self._waiting: deque[Piece] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._tail: list[tuple[str, bytes]] | None = None
+        self._hurries = False
+        self._is_concluded = False
+        self._ends_line = True
+        self._last_stream = ""
+        #: In bytes, as the limit counts: what was passed on; what was left out in earlier rounds.
+        self._shown = self._omitted = 0
+        self._is_background = False
+        self._round_time = _ROUND_TIME
+        self._round_ends: float | None = None
+        self.total_bytes = 0
+
+    @property
+    def log(self) -> str | None:
+        """The path of the log, None where there is none."""
+        path = self._log.shown_path
+        return None if path is None else str(path)
+
+    @property
+    def note(self) -> str:
+        """What is to be known of the output besides, in words; "" for nothing."""
+        omitted = self._omitted + self._limiter.omitted.size
+        if omitted:
+            note = f"{omitted / MIB:,.1f} MiB of output left out here"
+            is_log_cut = self._logs and self._log.cut
+            return f"{note}; the log is not whole: {self._log.cut}" if is_log_cut else note
+        if self._limiter.head_is_full and not self._is_concluded and self._round_ends is None:
+            return (
+                f"the output goes on when {'they end' if self._is_background else 'the cell ends'}"
+            )
+        return ""
+
+    @property
+    def came_near_server_limits(self) -> bool:
+        """Whether jupyter_server may have begun to drop the cell's messages."""
+        return self._pace.came_near
+
+    def feed(self, stream: str, data: bytes) -> None:
+        """Take bytes of ``stream``, ``stdout`` or ``stderr``."""
+        self.total_bytes += len(data)
+        self._log.write(data)
+        if head := self._limiter.feed(stream, data):
+            self._pass_on(stream, head)
+        if self._limiter.omitted.size:
+            self._log.keep()
+        self._plan_round()
+
+    def begin_background(self) -> None:
+        """Bring what there is by now: the rest is background processes'. May be called twice."""
+        if not self._is_background:
+            self._is_background = True
+            self._plan_round()
+            if self._round_ends is not None:
+                self._next_round()
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand on what is due, and come back for the rest."""
+        now = self._now()
+        if self._round_ends is not None and now >= self._round_ends:
+            self._next_round()
+        if not self._waiting:
+            self._waiting.extend(self._text.take(now))
+        self._send(now)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = now + self._delay(now) if self._waiting else self._text.due_at()
+        times = [moment for moment in (due, self._round_ends) if moment is not None]
+        if times:
+            self._timer = asyncio.get_running_loop().call_at(min(times), self.flush)
+
+    async def ready(self) -> None:
+        """Wait until more output may come, or must: see ``_MAX_PAUSE``."""
+        last = self._now() + _MAX_PAUSE
+        while self._waiting and not self._hurries and self._now() < last:
+            await asyncio.sleep(min(self._delay(self._now()), 0.1))
+            self.flush()
+        if self._waiting and self._hurries:
+            self._limiter.end_head()
+        await self._log.drain()
+
+    def hurry(self) -> None:
+        """Wait for the front end no more, as the cell is being ended.
+
+        What it cannot be told in time is left out, and stands in the log.
+        """
+        self._hurries = True
+
+    async def finish(self) -> None:
+        """Pass on what there still is, at the front end's pace."""
+        self._take_tail(None if not self._hurries else self._last_room())
+        await self._log.close()
+        self._conclude()
+        self._send(self._now())
+        while self._waiting and not self._hurries:
+            await asyncio.sleep(min(self._delay(self._now()), 0.1))
+            self._send(self._now())
+
+    def close(self) -> None:
+        """Pass on what there still is, at once. May be called twice."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._take_tail(self._last_room())
+        self._log.close_soon()
+        self._conclude()
+        self._send(self._now(), at_once=True)
+
+    # --- parts ----------------------------------------------------------------------------------
+
+    def _pass_on(self, stream: str, data: bytes) -> None:
+        self._ends_line = data.endswith(b"\n")
+        self._shown += json_size(data) + (SWITCH if stream != self._last_stream else 0)
+        self._last_stream = stream
+        self._text.feed(stream, data)
+
+    def _plan_round(self) -> None:
+        """Set when the round ends, once its head is full and there is enough left for another."""
+        if (
+            self._is_background
+            and self._limiter.head_is_full
+            and self._round_ends is None
+            and not self._hurries
+            and self._limit - self._shown >= 4 * _MIN_ROUND
+        ):
+            self._round_ends = self._now() + self._round_time
+            self._round_time *= 2
+
+    def _next_round(self) -> None:
+        """Pass the tail on, as much as leaves half for what follows, and begin anew."""
+        self._round_ends = None
+        tail = self._limiter.finish((self._limit - self._shown) // 2)
+        if self._limiter.omitted.size:
+            self._log.keep()
+            self._interject_notice()
+        for stream, data in tail:
+            self._pass_on(stream, data)
+        self._omitted += self._limiter.omitted.size
+        self._limiter = Limiter(max(1, (self._limit - self._shown) // 2))
+
+    def _interject_notice(self) -> None:
+        notice = self._notice()
+        self._shown += json_size(notice.encode()) + SWITCH
+        self._last_stream = "stderr"
+        self._text.interject("stderr", notice)
+
+    def _take_tail(self, room: int | None) -> None:
+        self._round_ends = None
+        if self._tail is None:
+            self._tail = self._limiter.finish(room)
+            if self._limiter.omitted.size:
+                self._log.keep()
+
+    def _last_room(self) -> int | None:
+        """Return the room for the tail where nothing can wait, in bytes; None for any."""
+        if not self._is_paced:
+            return None
+        waiting = sum(map(_size, self._waiting))
+        return max(0, self._pace.last_room(self._now()) - waiting)
+
+    def _conclude(self) -> None:
+        """Put the line about the omission, and the tail, behind the head."""
+        if self._is_concluded:
+            return
+        self._is_concluded = True
+        if self._limiter.omitted.size:
+            self._interject_notice()
+        for stream, data in self._tail or []:
+            self._text.feed(stream, data)
+        self._waiting.extend(self._text.finish())
+
+    def _notice(self) -> str:
+        omitted, log = self._limiter.omitted, self._log
+        where = f"the whole output is in {log.shown_path}"
+        if log.shown_path is None:
+            where = f"there is no log: {log.cut}" if log.cut else "there is no log"
+        elif log.cut:
+            where = f"the beginning is in {log.shown_path}: {log.cut}"
+        begin = "" if self._ends_line else "\n"
+        return f"{begin}[{omitted.size:,} bytes, {omitted.lines:,} lines left out; {where}]\n"
+
+    def _send(self, now: float, *, at_once: bool = False) -> None:
+        pieces: list[Piece] = []
+        while self._waiting and (at_once or self._delay(now) <= 0):
+            piece = self._waiting.popleft()
+            self._pace.sent(now, _size(piece))
+            pieces.append(piece)
+        if pieces:
+            self._emit(pieces)
+
+    def _delay(self, now: float) -> float:
+        return self._pace.delay(now, _size(self._waiting[0])) if self._is_paced else 0.0
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+def _size(piece: Piece) -> int:
+    return json_size(piece.text.encode())

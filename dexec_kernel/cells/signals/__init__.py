@@ -1,0 +1,1 @@
+"""Signals to what a cell started, and the ladder that ends it."""

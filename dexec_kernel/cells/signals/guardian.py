@@ -1,0 +1,129 @@
+"""What ends a kernel's long cells when the kernel itself is killed and can end nothing any more."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from dexec_kernel.backend.models import ExecConfig
+from dexec_kernel.backend.protocol import Attached, Backend
+from dexec_kernel.errors import DexecError
+from dexec_kernel.shell.commands import Shell, guardian_command
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+
+#: In seconds: a cell that ends sooner has no guardian, and does not pay for one.
+_DELAY = 1.0
+#: In seconds: how long a guardian may take to start, and to go when it is told to.
+_START_TIMEOUT, _END_TIMEOUT = 5.0, 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a guardian is: one serves all cells of a user in a container."""
+
+    container_id: str
+    shell: Shell
+    user: str
+
+
+class Guarded(Protocol):
+    """What is known of a cell's exec: see :class:`~dexec_kernel.cells.execution.Execution`."""
+
+    inner_pid: int | None
+    backgrounded: asyncio.Event
+
+
+class Guardians:
+    """Owns the guardians. ``keeps_background`` tells whether background processes stay."""
+
+    def __init__(self, keeps_background: Callable[[], bool]) -> None:
+        self._keeps_background = keeps_background
+        self._guardians: dict[Place, _Guardian] = {}
+
+    async def beside(
+        self,
+        work: Coroutine[Any, Any, _T],
+        backend: Backend,
+        place: Place,
+        execution: Guarded,
+    ) -> _T:
+        """Run ``work``, which is ``execution``'s, with a guardian beside it if it takes long.
+
+        Raises what the work raises. A guardian that cannot start is logged: the cell runs on.
+        """
+        guards: list[asyncio.Task[None]] = []
+
+        def begin() -> None:
+            guards.append(asyncio.create_task(self._guard(backend, place, execution)))
+
+        timer = asyncio.get_running_loop().call_later(_DELAY, begin)
+        try:
+            return await work
+        finally:
+            timer.cancel()
+            for guard in guards:
+                guard.cancel()
+                await asyncio.gather(guard, return_exceptions=True)
+
+    async def _guard(self, backend: Backend, place: Place, execution: Guarded) -> None:
+        leader = execution.inner_pid
+        if place.shell is Shell.NONE or leader is None:
+            return
+        guardian = self._guardians.setdefault(place, _Guardian(place))
+        try:
+            await guardian.add(backend, leader)
+            await execution.backgrounded.wait()
+            if not self._keeps_background():
+                await asyncio.Event().wait()
+        except (DexecError, TimeoutError) as error:
+            reason = str(error) or "the engine takes too long to start its guardian"
+            _log.warning("A cell would go on if this kernel were killed: %s", reason)
+        finally:
+            await guardian.remove(leader)
+
+
+class _Guardian:
+    """One guardian: an exec that lives while there are cells that need it."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._connection: Attached | None = None
+        self._leaders: set[int] = set()
+        self._lock = asyncio.Lock()
+
+    async def add(self, backend: Backend, leader: int) -> None:
+        """Guard a cell. Raises what the engine's verbs raise, and TimeoutError."""
+        async with self._lock, asyncio.timeout(_START_TIMEOUT):
+            if self._connection is None:
+                config = ExecConfig(
+                    guardian_command(self._place.shell), attach_stdin=True, user=self._place.user
+                )
+                exec_id = await backend.container_exec_create(self._place.container_id, config)
+                self._connection = await backend.container_exec_attach(exec_id)
+            self._leaders.add(leader)
+            await self._connection.write(f"add {leader}\n".encode())
+
+    async def remove(self, leader: int) -> None:
+        """Guard a cell no longer; the last one ends the guardian."""
+        async with self._lock:
+            self._leaders.discard(leader)
+            if self._connection is None:
+                return
+            try:
+                async with asyncio.timeout(_END_TIMEOUT):
+                    if self._leaders:
+                        await self._connection.write(f"del {leader}\n".encode())
+                        return
+                    await self._connection.write(b"end\n")
+                    while await self._connection.read():
+                        pass
+            except (DexecError, TimeoutError) as error:
+                _log.info("The guardian of %s: %s", self._place.container_id, error)
+            if not self._leaders:
+                self._connection.close()
+                self._connection = None

@@ -1,0 +1,90 @@
+"""Ending what a cell started: SIGINT, then SIGTERM, then SIGKILL, until nothing is left."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from dexec_kernel.cells.signals.signals import NO_SIGNAL, Signaller
+
+SIGNALS = ("INT", "TERM", "KILL")
+#: In seconds: when it is looked first whether the processes are gone, which most are at once, and
+#: how often later.
+_FIRST_LOOK, _LOOK_INTERVAL = 0.02, 0.2
+#: In seconds: how long those may take whose leader has already gone, and whom SIGKILL has hit.
+_ORPHAN_GRACE = 0.25
+_KILL_GRACE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How it went: the last signal that was sent, and the PIDs that are alive all the same."""
+
+    signal: str
+    survivors: frozenset[int]
+
+
+class Ladder:
+    """The steps from SIGINT to SIGKILL, and how long each waits.
+
+    ``grace`` is in seconds. :meth:`skip` goes on to the next step at once, :meth:`kill` to the
+    last.
+    """
+
+    def __init__(self, grace: float) -> None:
+        self.grace = grace
+        self.skipped = asyncio.Event()
+        self._kills = False
+
+    def skip(self) -> None:
+        """Wait no longer for the signal that was sent last."""
+        self.skipped.set()
+
+    def kill(self) -> None:
+        """Send nothing but SIGKILL from now on, and that at once."""
+        self._kills = True
+        self.skipped.set()
+
+    async def climb(self, signaller: Signaller, ended: asyncio.Task[object]) -> Ended:
+        """Send signals until every process of the cell is gone.
+
+        ``ended`` is done when the exec's stream has ended, which tells early that its leader is
+        gone. Raises what :meth:`Signaller.send` raises.
+        """
+        alive: set[int] = set()
+        for name in SIGNALS:
+            if self._kills and name != SIGNALS[-1]:
+                continue
+            self.skipped.clear()
+            await signaller.send(name)
+            alive = await self._wait(name, signaller, ended)
+            if not alive:
+                return Ended(name, frozenset())
+        return Ended(SIGNALS[-1], frozenset(alive))
+
+    async def _wait(self, name: str, signaller: Signaller, ended: asyncio.Task[object]) -> set[int]:
+        """Wait until nothing is alive or the time is up; return what is alive."""
+        loop = asyncio.get_running_loop()
+        grace = self.grace if name != "KILL" else _KILL_GRACE
+        deadline = loop.time() + grace
+        pause = _FIRST_LOOK
+        while True:
+            await self._pause(ended, min(pause, max(0.0, deadline - loop.time())))
+            pause = min(2 * pause, _LOOK_INTERVAL)
+            alive = await signaller.send(NO_SIGNAL)
+            if not alive or loop.time() >= deadline:
+                return alive
+            if self.skipped.is_set():
+                return alive
+            if signaller.leader not in alive or ended.done():
+                # Started with & in a shell, they ignore SIGINT and would make everybody wait.
+                # A leader that is alive all the same has no more to do than to wait for them.
+                deadline = min(deadline, loop.time() + _ORPHAN_GRACE)
+
+    async def _pause(self, ended: asyncio.Task[object], seconds: float) -> None:
+        skipped = asyncio.create_task(self.skipped.wait())
+        waiting = {skipped} if ended.done() else {skipped, ended}
+        try:
+            await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            skipped.cancel()

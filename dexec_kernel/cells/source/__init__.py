@@ -1,0 +1,1 @@
+"""A cell's text: its magics, its options, its body."""

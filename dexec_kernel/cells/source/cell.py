@@ -1,0 +1,113 @@
+"""A cell's text, taken apart: line magics at its head, a cell magic, and the body below them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from dexec_kernel.cells.source.exec_magic import (
+    CELL_MAGICS,
+    exec_help,
+    is_exec_magic,
+    read_exec_magic,
+)
+from dexec_kernel.cells.source.magic_errors import CellSyntaxError, UnknownMagic
+from dexec_kernel.cells.source.options import CellOptions
+from dexec_kernel.cells.source.parser import asks_for_help, split_words
+
+__all__ = [
+    "CELL_MAGICS",
+    "Cell",
+    "CellSyntaxError",
+    "MagicLine",
+    "UnknownMagic",
+    "parse_cell",
+]
+
+#: A magic is one or two % and a name; a shell has %1 and %% (jobs), and those only in a command.
+_magic = re.compile(r"\s*(?P<sign>%%?[A-Za-z_][\w.-]*)(?P<help>\?{0,2})(?:\s+(?P<rest>.*))?$")
+_CELL_MAGIC = "%%"
+
+
+@dataclass(frozen=True, slots=True)
+class MagicLine:
+    """A magic's line, such as ``%container web``. ``sign`` is the name with its % or %%."""
+
+    sign: str
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell: the magics at its head, and the ``body`` that is executed in the container.
+
+    Where ``options.command`` is set, or there is a ``cell_magic``, that takes the body instead:
+    the text below its line, unchanged. ``help`` is what is to be shown instead of running
+    anything below the magics.
+    """
+
+    magics: tuple[MagicLine, ...] = ()
+    body: str = ""
+    options: CellOptions = CellOptions()  # noqa: RUF009 -- frozen
+    cell_magic: MagicLine | None = None
+    help: str = ""
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is something to run in the container."""
+        return not self.help and self.cell_magic is None and bool(self.body or self.options.command)
+
+
+def parse_cell(text: str) -> Cell:
+    """Take a cell apart. Raises :class:`CellSyntaxError`.
+
+    A body that a shell runs keeps its line numbers: lines of magics are left empty. Magics other
+    than ``%%exec`` and its short forms are not looked at here: whoever runs them knows them.
+    """
+    if "\0" in text:
+        raise CellSyntaxError("A cell cannot contain a NUL character; no shell takes one.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise CellSyntaxError(f"The cell is no Unicode text: {error.reason}.") from error
+    magics: list[MagicLine] = []
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if not line.strip():
+            continue
+        magic = _read_line(line.rstrip("\r"))
+        if magic is None:
+            break
+        lines[number] = ""
+        if magic.sign.startswith(_CELL_MAGIC):
+            below = "\n".join(lines[number + 1 :])
+            return _cell_with_magic(tuple(magics), magic, below, lines)
+        magics.append(magic)
+    return Cell(tuple(magics), _shell_body(lines))
+
+
+def _read_line(line: str) -> MagicLine | None:
+    match = _magic.match(line)
+    if match is None:
+        return None
+    sign = match["sign"]
+    if match["help"]:
+        return MagicLine(sign, ("--help",))
+    return MagicLine(sign, split_words(sign, match["rest"] or ""))
+
+
+def _cell_with_magic(
+    magics: tuple[MagicLine, ...], magic: MagicLine, below: str, lines: list[str]
+) -> Cell:
+    name = magic.sign.removeprefix(_CELL_MAGIC)
+    if not is_exec_magic(name):
+        return Cell(magics, below, cell_magic=magic)
+    if asks_for_help(magic.arguments):
+        return Cell(magics, help=exec_help(name))
+    options = read_exec_magic(name, magic.arguments)
+    return Cell(magics, below if options.command else _shell_body(lines), options)
+
+
+def _shell_body(lines: list[str]) -> str:
+    body = "\n".join(lines)
+    return body if body.strip() else ""

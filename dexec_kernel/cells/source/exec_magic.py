@@ -1,0 +1,158 @@
+"""``%%exec`` and its short forms such as ``%%python3``: words in, :class:`CellOptions` out."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+
+from dexec_kernel.cells.source.magic_errors import CellSyntaxError
+from dexec_kernel.cells.source.options import CellOptions
+from dexec_kernel.cells.source.parser import MagicParser, seconds
+from dexec_kernel.cells.source.programs import INTERPRETERS, interpreter_of
+
+EXEC = "exec"
+#: The names of the cell magics that run the cell in the container, without their signs.
+CELL_MAGICS = (EXEC, *INTERPRETERS)
+
+_END = "--"
+_name = re.compile(r"[^=\s]+")
+_OPTIONS = (
+    "[-c NAME] [-u USER] [-w DIR] [-e NAME=VALUE]... [-t] [-i] [--timeout S] [--privileged]"
+    " [--no-error]"
+)
+_EXEC_DESCRIPTION = """\
+Run this cell with options, or give it to a command on its stdin. Stands in the
+first line of a cell, below line magics if there are any."""
+_EXEC_EPILOG = """\
+%%exec -u student -w /srv     the cell is run by the shell, as student, in /srv
+%%exec -- psql -U postgres    the cell is the input of psql
+%%python3                     short for: %%exec -- python3 -"""
+
+
+def is_exec_magic(name: str) -> bool:
+    """Return whether ``%%name`` is read here."""
+    return name == EXEC or interpreter_of(name) is not None
+
+
+def read_exec_magic(name: str, words: Sequence[str]) -> CellOptions:
+    """Read the words behind ``%%exec``, or behind a short form. Raises :class:`CellSyntaxError`.
+
+    Those of a short form are for the program, but for what stands before a ``--``.
+    """
+    interpreter = interpreter_of(name)
+    parser = _parser(name)
+    own, found_end, rest = _split(words)
+    if interpreter is not None:
+        if not found_end:
+            own, rest = [], own
+        return _options(parser, own, interpreter.command(name, rest))
+    if found_end and not rest:
+        raise CellSyntaxError(
+            "%%exec: there is no command behind the --.", advice=parser.usage_line
+        )
+    if rest and not rest[0]:
+        raise CellSyntaxError("%%exec: the command is an empty word.", advice=parser.usage_line)
+    return _options(parser, own, rest)
+
+
+def exec_help(name: str) -> str:
+    """Return the help of ``%%exec`` or of a short form."""
+    return _parser(name).format_help()
+
+
+def _parser(name: str) -> MagicParser:
+    interpreter = interpreter_of(name)
+    magic = f"%%{name}"
+    if interpreter is None:
+        usage = f"{_OPTIONS} [-- COMMAND ARG...]"
+        parser = MagicParser(
+            magic,
+            _EXEC_DESCRIPTION,
+            usage=usage,
+            epilog=_EXEC_EPILOG,
+            too_much="a command stands behind --",
+        )
+    else:
+        short_for = " ".join(interpreter.command(name, []))
+        parser = MagicParser(
+            magic,
+            f"Give this cell to {name}: short for %%exec -- {short_for}\n"
+            f"The words behind it are for {name}; options of the cell stand before a --:\n"
+            f"  {magic} -u student -- ARG",
+            usage=f"[ARG...]   or   {magic} {_OPTIONS} -- [ARG...]",
+        )
+    _add_options(parser)
+    return parser
+
+
+def _add_options(parser: MagicParser) -> None:
+    add = parser.add_argument
+    add("-c", "--container", metavar="NAME", type=_word, help="run in this container, once")
+    add("-u", "--user", metavar="USER", type=_word, help="a name or id, with :GROUP if wanted")
+    add("-w", "--workdir", metavar="DIR", type=_word, help="the working directory to begin in")
+    add(
+        *("-e", "--env"),
+        metavar="NAME=VALUE",
+        type=_assignment,
+        action="append",
+        default=[],
+        help="set a variable; may be repeated",
+    )
+    add("-t", "--tty", action="store_true", help="give it a terminal")
+    add("-i", "--interactive", action="store_true", help="ask for input at once")
+    add(
+        "--timeout",
+        metavar="S",
+        type=seconds,
+        help="end it after so many seconds; 'off' for no limit",
+    )
+    add("--privileged", action="store_true", help="give it all capabilities")
+    add("--no-error", action="store_true", help="a failing command is no error of the cell")
+
+
+def _options(parser: MagicParser, words: Sequence[str], command: Sequence[str]) -> CellOptions:
+    found = parser.read(words)
+    return CellOptions(
+        container=found.container or "",
+        user=found.user or "",
+        workdir=found.workdir or "",
+        env=dict(found.env),
+        tty=found.tty,
+        interactive=found.interactive,
+        timeout=found.timeout,
+        privileged=found.privileged,
+        no_error=found.no_error,
+        command=tuple(command),
+    )
+
+
+def _split(words: Sequence[str]) -> tuple[list[str], bool, list[str]]:
+    """Return what stands before the first ``--``, whether there is one, and what is behind it."""
+    if _END not in words:
+        return list(words), False, []
+    end = list(words).index(_END)
+    return list(words[:end]), True, list(words[end + 1 :])
+
+
+def _word(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("the value is empty")
+    return text
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    """Read ``NAME=VALUE``. A value is never part of an error's text.
+
+    ``docker exec -e NAME`` takes the value from the client's environment. A kernel's environment
+    has tokens of Jupyter in it, and a notebook is no place for them.
+    """
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} has no value; write {text}=VALUE"
+            " (unlike docker, none is taken from the kernel's own environment)"
+        )
+    if not _name.fullmatch(name):
+        raise argparse.ArgumentTypeError("the name before the = is empty or has spaces in it")
+    return name, value

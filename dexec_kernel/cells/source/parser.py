@@ -1,0 +1,124 @@
+"""Reads the words of a magic line. No I/O: what is wrong becomes a :class:`CellSyntaxError`."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+import shlex
+from collections.abc import Sequence
+from functools import partial
+from typing import NoReturn
+
+from dexec_kernel.cells.source.magic_errors import CellSyntaxError, did_you_mean
+
+#: In characters: how wide help is.
+_WIDTH = 96
+_HELP = frozenset({"-h", "--help"})
+_OFF = "off"
+#: All up to a # that begins a word, quotes left alone. To shlex any # begins a comment.
+_before_comment = re.compile(r"""(?:\\.|'[^']*'|"(?:\\.|[^"\\])*"|(?!\s\#).)*""", re.DOTALL)
+
+
+class MagicParser(argparse.ArgumentParser):
+    """An argument parser that neither prints nor exits. ``magic`` is with its signs: ``%logs``.
+
+    Add arguments as to any other; ``--help`` is asked for with :func:`asks_for_help`.
+    ``too_much`` says what is wrong with a word too many.
+    """
+
+    def __init__(
+        self,
+        magic: str,
+        description: str,
+        *,
+        usage: str = "",
+        epilog: str = "",
+        too_much: str = "it is too much",
+    ) -> None:
+        super().__init__(
+            prog=magic,
+            # A % begins a placeholder in a usage of one's own.
+            usage=f"{magic} {usage}".replace("%", "%%") if usage else None,
+            description=description,
+            epilog=epilog or None,
+            add_help=False,
+            allow_abbrev=False,
+            formatter_class=partial(
+                argparse.RawDescriptionHelpFormatter, max_help_position=28, width=_WIDTH
+            ),
+        )
+        self._too_much = too_much
+
+    @property
+    def usage_line(self) -> str:
+        """The usage in one line: ``%logs [-f] [--tail N]``."""
+        return " ".join(self.format_usage().split()).removeprefix("usage: ")
+
+    def read(self, words: Sequence[str]) -> argparse.Namespace:
+        """Parse ``words``. Raises :class:`CellSyntaxError` that names the wrong one."""
+        self._check_long_options(words)
+        found, unknown = self.parse_known_args(list(words))
+        if unknown:
+            self._refuse(unknown[0])
+        return found
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse has found."""
+        raise CellSyntaxError(f"{self.prog}: {message.rstrip('.')}.", advice=self._advice())
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Raise as well: a kernel does not exit because of a cell."""
+        self.error(message or f"exit {status}")
+
+    def _check_long_options(self, words: Sequence[str]) -> None:
+        """Refuse an unknown option before argparse misses what should have followed it."""
+        for word in words:
+            if word == "--":
+                return
+            option = word.partition("=")[0]
+            if option.startswith("--") and option not in self._option_string_actions:
+                self._refuse(word)
+
+    def _refuse(self, word: str) -> NoReturn:
+        if word.startswith("-"):
+            option = word.partition("=")[0]
+            near = did_you_mean(option, self._option_string_actions)
+            message = f"{self.prog} has no option {option!r}.{near}"
+        else:
+            message = f"{self.prog} does not take {word!r}; {self._too_much}."
+        raise CellSyntaxError(message, advice=self._advice())
+
+    def _advice(self) -> str:
+        return f"{self.usage_line}\n{self.prog} --help explains."
+
+
+def asks_for_help(words: Sequence[str]) -> bool:
+    """Return whether ``-h`` or ``--help`` stands among the words, before a ``--``."""
+    own = words[: words.index("--")] if "--" in words else words
+    return not _HELP.isdisjoint(own)
+
+
+def split_words(magic: str, text: str) -> tuple[str, ...]:
+    """Split the rest of a magic's line as a shell does, comments left out.
+
+    Raises :class:`CellSyntaxError`, as for an open quote.
+    """
+    try:
+        comment = _before_comment.match(f" {text}")
+        return tuple(shlex.split(comment[0] if comment else text))
+    except ValueError as error:
+        raise CellSyntaxError(f"{magic}: {error}.", advice=f"{magic} --help explains.") from error
+
+
+def seconds(text: str) -> float:
+    """Read a time limit in seconds for a parser; ``off`` is 0, which is none."""
+    if text == _OFF:
+        return 0.0
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds; 'off' is none")
+    return value

@@ -1,0 +1,1 @@
+"""The next exec, started ahead of its cell."""

@@ -1,0 +1,174 @@
+"""The standbys of a kernel: started ahead, handed out, let go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from dexec_kernel.backend.models import ContainerInspect
+from dexec_kernel.backend.protocol import Backend
+from dexec_kernel.cells.command import Command, standby_command
+from dexec_kernel.cells.session import ShellState
+from dexec_kernel.cells.source.options import CellOptions
+from dexec_kernel.cells.standby.standby import Place, Standby, open_standby
+from dexec_kernel.shell.commands import Shell
+from dexec_kernel.shell.update import update_between
+
+#: In seconds: how long a cell waits for a standby that is being started, before it goes alone.
+_PATIENCE = 2.0
+#: An engine starts one process of a container after the other, and ends none meanwhile. With one
+#: that waits, one that is started, and one that is next, it is never without work.
+_MORE_WHILE_QUEUED = 2
+
+
+@dataclass(eq=False, slots=True)
+class _Slot:
+    """A standby that is there or on its way. ``state`` is what it is started with."""
+
+    place: Place
+    state: ShellState | None
+    opening: asyncio.Task[Standby | None]
+
+    @property
+    def standby(self) -> Standby | None:
+        """The standby, where it waits for a cell."""
+        if not self.opening.done() or self.opening.cancelled():
+            return None
+        standby = self.opening.result()
+        return standby if standby is not None and standby.waits else None
+
+    @property
+    def may_serve(self) -> bool:
+        """False when there is none and none will come."""
+        return self.standby is not None or not self.opening.done()
+
+    async def aclose(self) -> None:
+        self.opening.cancel()
+        results = await asyncio.gather(self.opening, return_exceptions=True)
+        if isinstance(results[0], Standby):
+            await results[0].connection.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOut:
+    """A standby for one cell, with what its shell evaluates before it to be up to date."""
+
+    standby: Standby
+    update: bytes
+
+    def command(self, source: str, options: CellOptions, *, may_ask: bool) -> Command:
+        """Return what it is sent to run a cell; see :func:`build_command`."""
+        config, mark = self.standby.config, self.standby.mark
+        return standby_command(config, mark, self.update, source, options, may_ask=may_ask)
+
+
+class Standbys:
+    """Owns what waits. Everything happens on one event loop.
+
+    ``size`` tells how many are to wait, 0 for none; ``is_queued`` whether more cells are to come at
+    once; ``idle_timeout`` after how many seconds without a cell they are let go, 0 for never.
+    """
+
+    def __init__(
+        self,
+        size: Callable[[], int],
+        is_queued: Callable[[], bool],
+        idle_timeout: Callable[[], float],
+    ) -> None:
+        self._size = size
+        self.is_queued = is_queued
+        self._idle_timeout = idle_timeout
+        self._slots: list[_Slot] = []
+        self._closing: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def count(self) -> int:
+        """How many there are, or are being started."""
+        return sum(slot.may_serve for slot in self._slots)
+
+    @property
+    def wanted(self) -> int:
+        """How many there should be, counting those that are being started."""
+        size = self._size()
+        return size + _MORE_WHILE_QUEUED if size and self.is_queued() else size
+
+    def prepare(
+        self,
+        backend: Backend,
+        container: ContainerInspect,
+        shells: Sequence[Shell],
+        state: ShellState | None,
+    ) -> None:
+        """See that as many as are wanted wait in a container, and none elsewhere. Returns at once.
+
+        While cells are queued those that were started with an older state stay: the cell that gets
+        one brings the new state along. Otherwise they are replaced.
+        """
+        place, wanted, is_queued = Place.of(container), self.wanted, self.is_queued()
+        for slot in list(self._slots):
+            fits = slot.place == place and slot.may_serve
+            if not fits or (slot.state != state and not is_queued):
+                self._let_go(slot)
+        for slot in self._slots[wanted:]:
+            self._let_go(slot)
+        while len(self._slots) < wanted:
+            opening = open_standby(backend, container, shells, state, is_urgent=is_queued)
+            self._slots.append(_Slot(place, state, asyncio.create_task(opening)))
+        self._set_timer()
+
+    async def take(self, container: ContainerInspect, state: ShellState | None) -> HandedOut | None:
+        """Hand out a standby that can serve a cell with ``state``; None where there is none.
+
+        Waits for one that is being started: it is there sooner than a new one would be. The caller
+        closes its connection.
+        """
+        place = Place.of(container)
+        deadline = asyncio.get_running_loop().time() + _PATIENCE
+        while True:
+            found = {
+                slot: update
+                for slot in self._slots
+                if slot.place == place and slot.may_serve
+                if (update := update_between(slot.state, state)) is not None
+            }
+            waiting = [slot for slot in found if slot.standby is not None]
+            if waiting:
+                best = min(waiting, key=lambda slot: len(found[slot]))
+                self._slots.remove(best)
+                assert best.standby is not None  # noqa: S101 -- chosen above
+                return HandedOut(best.standby, found[best])
+            patience = deadline - asyncio.get_running_loop().time()
+            if not found or patience <= 0:
+                return None
+            await asyncio.wait(
+                [slot.opening for slot in found],
+                timeout=patience,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+
+    def let_go(self) -> None:
+        """End all of them, in the background."""
+        for slot in list(self._slots):
+            self._let_go(slot)
+
+    async def aclose(self) -> None:
+        """End all of them, and wait until their connections are closed."""
+        self.let_go()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        await asyncio.gather(*self._closing)
+
+    def _let_go(self, slot: _Slot) -> None:
+        self._slots.remove(slot)
+        self._closing.add(task := asyncio.create_task(slot.aclose()))
+        task.add_done_callback(self._closing.discard)
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._slots and (seconds := self._idle_timeout()):
+            self._timer = asyncio.get_running_loop().call_later(seconds, self.let_go)

@@ -1,0 +1,93 @@
+"""What is done between cells: the exec of the next one is started ahead."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+
+from dexec_kernel.backend.targets import find_container, require_running
+from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.engine.client import EngineClient
+from dexec_kernel.errors import DexecError
+
+#: In seconds: the reply of a cell goes out first.
+_AFTER_CELL = 0.005
+#: In seconds: what an engine takes to start an exec. A few at a time do not matter.
+_TURN, _FEW = 0.05, 4
+
+
+class Preparation:
+    """Sees that a standby waits in the container of the next cell, and none elsewhere.
+
+    ``container`` names it, ``is_busy`` tells whether a cell runs. Everything happens on the main
+    event loop.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        engine: Callable[[], Awaitable[EngineClient]],
+        *,
+        container: Callable[[], str],
+        is_busy: Callable[[], bool],
+        log: logging.Logger,
+    ) -> None:
+        self._memory = memory
+        self._engine = engine
+        self._container = container
+        self._is_busy = is_busy
+        self._log = log
+        self._timer: asyncio.TimerHandle | None = None
+        self._work: asyncio.Task[None] | None = None
+
+    def after_cell(self) -> None:
+        """Prepare for the next cell, in a moment."""
+        self._cancel()
+        self._timer = asyncio.get_running_loop().call_later(_AFTER_CELL, self._begin)
+
+    async def aclose(self) -> None:
+        """End what was prepared."""
+        self._cancel()
+        if self._work is not None:
+            await asyncio.gather(self._work, return_exceptions=True)
+        await self._memory.standbys.aclose()
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._work is not None:
+            self._work.cancel()
+
+    def _begin(self) -> None:
+        # A cell that has begun meanwhile is followed by a preparation of its own.
+        if not self._is_busy():
+            self._work = asyncio.get_running_loop().create_task(self._prepare())
+
+    async def _prepare(self) -> None:
+        standbys = self._memory.standbys
+        if not standbys.wanted:
+            standbys.let_go()
+            return
+        try:
+            engine = await self._engine()
+            container = await find_container(engine, self._container())
+            require_running(container)
+            await asyncio.sleep(_turn(container.exec_count))
+        except DexecError as error:
+            # The next cell says it, if it is still so then.
+            self._log.debug("Nothing is prepared for the next cell: %s", error)
+            standbys.let_go()
+        else:
+            if not self._is_busy():
+                self._memory.prepare(engine, container)
+
+
+def _turn(exec_count: int) -> float:
+    """Return how long to wait, in seconds, where so many execs share a container.
+
+    While an engine starts one exec of a container it ends no other. In a class that runs a cell all
+    at once, whoever is done first would keep the others from their end.
+    """
+    return random.uniform(1.0, 2.0) * exec_count * _TURN if exec_count > _FEW else 0.0  # noqa: S311 -- no secret

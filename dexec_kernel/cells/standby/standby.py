@@ -1,0 +1,129 @@
+"""The next exec, started ahead: a shell that waits on its stdin for a cell, which may never come.
+
+To start a process takes the engine 30 to 60 ms. A standby has that behind it, and the session's
+state restored, when its cell comes. It is an exec like any other, with a PID and an exit code of
+its own; it ends by itself when its stdin does, and so with the kernel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dexec_kernel.backend.models import ContainerInspect, ExecConfig, Stream
+from dexec_kernel.backend.protocol import Backend
+from dexec_kernel.cells.command import standby_config
+from dexec_kernel.cells.session import ShellState
+from dexec_kernel.cells.standby.ahead import ReadAhead
+from dexec_kernel.errors import DexecError, EngineError
+from dexec_kernel.shell.commands import Shell
+from dexec_kernel.shell.marks import MarkScanner, Message, new_mark
+
+_log = logging.getLogger(__name__)
+
+#: In seconds: for an engine to start a process.
+_START_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Standby:
+    """An exec that waits for its cell. ``state`` is what its shell began with, None for nothing.
+
+    Whoever has it closes its connection, which ends it while it waits.
+    """
+
+    exec_id: str
+    pid: int | None
+    config: ExecConfig
+    mark: str
+    shell: Shell
+    state: ShellState | None
+    connection: ReadAhead
+
+    @property
+    def waits(self) -> bool:
+        """True while it is there: one that has ended or lost its connection has no silence."""
+        return self.connection.is_silent
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One run of a container: a standby does not outlive it."""
+
+    container_id: str
+    started_at: str
+
+    @classmethod
+    def of(cls, container: ContainerInspect) -> Place:
+        """Return where a container's standbys are."""
+        return cls(container.id, container.started_at)
+
+
+async def open_standby(
+    backend: Backend,
+    container: ContainerInspect,
+    shells: Sequence[Shell],
+    state: ShellState | None,
+    *,
+    is_urgent: bool,
+) -> Standby | None:
+    """Start a standby with the first of the shells that starts; None where none does.
+
+    One that is ``is_urgent`` is not asked for its PID, which the end of its cell tells as well.
+    """
+    for shell in shells:
+        if shell is Shell.NONE:
+            break
+        try:
+            async with asyncio.timeout(_START_TIMEOUT):
+                standby = await _open(backend, container, shell, state, is_urgent=is_urgent)
+        except (DexecError, TimeoutError) as error:
+            # The next cell says what is wrong, if it still is then.
+            _log.info("No standby in %s: %s", container.name, error)
+            return None
+        if standby is not None:
+            return standby
+    return None
+
+
+async def _open(
+    backend: Backend,
+    container: ContainerInspect,
+    shell: Shell,
+    state: ShellState | None,
+    *,
+    is_urgent: bool,
+) -> Standby | None:
+    mark = new_mark()
+    config = standby_config(shell, state, mark)
+    exec_id = await backend.container_exec_create(container.id, config)
+    connection = ReadAhead(await backend.container_exec_attach(exec_id))
+    try:
+        if await _has_begun(connection, mark):
+            pid = None if is_urgent else (await backend.container_exec_inspect(exec_id)).pid
+            connection.watch()
+            return Standby(exec_id, pid, config, mark, shell, state, connection)
+    except BaseException:
+        connection.close()
+        raise
+    connection.close()
+    return None
+
+
+async def _has_begun(connection: ReadAhead, mark: str) -> bool:
+    """Wait until the driver speaks; return False when the stream ends before.
+
+    Raises :class:`EngineError` where it could not hear.
+    """
+    if not connection.upgraded:
+        raise EngineError("Something between this kernel and the engine passes no stdin on.")
+    scanner = MarkScanner(mark)
+    while frames := await connection.read_ahead():
+        for frame in frames:
+            if frame.stream is Stream.STDERR and any(
+                isinstance(item, Message) for item in scanner.feed(frame.data)
+            ):
+                return True
+    return False

@@ -1,0 +1,234 @@
+"""The doctor's checks from the engine to a cell that runs, each resting on those before it."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Awaitable, Callable, Mapping
+
+from dexec_kernel.backend.models import ContainerInspect, Ping
+from dexec_kernel.backend.targets import COMPOSE_PREFIX, find_container
+from dexec_kernel.cells.outcome import Exited, Failed, Outcome, Snapshot, describe_exit
+from dexec_kernel.cells.output.text import Piece
+from dexec_kernel.cells.run import CellRun
+from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.cli.findings import Finding, Status
+from dexec_kernel.engine.client import NEWEST_API, EngineClient
+from dexec_kernel.engine.endpoint import Endpoint, find_endpoint, probe
+from dexec_kernel.engine.permission import permission_fix
+from dexec_kernel.errors import (
+    CommandNotStarted,
+    ContainerNotFound,
+    EngineUnavailable,
+    NotChosenError,
+)
+from dexec_kernel.shell.commands import Shell
+
+_VARIABLE = "DEXEC_CONTAINER"
+#: Prints the user's number where the image has an `id`, and succeeds in any shell.
+_CELL = "id -u 2>/dev/null || :"
+_INTERRUPT_GRACE = 2.0
+
+
+class Patient:
+    """What is examined: an engine, a container, a cell. Close it with :meth:`aclose`.
+
+    ``container`` is None where the environment decides. Every check returns a :class:`Finding`
+    or raises the :class:`DexecError` that is one, and may rely on those before it.
+    """
+
+    _endpoint: Endpoint
+    _ping: Ping
+    _container: ContainerInspect
+    _snapshot: Snapshot
+
+    def __init__(self, container: str | None, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._asked = container
+        self._client: EngineClient | None = None
+        self._memory = Memory()
+        self._printed = ""
+
+    def checks(self) -> list[tuple[str, Callable[[], Awaitable[Finding]]]]:
+        """Return the checks in their order, with their names."""
+        return [
+            ("endpoint", self._find_endpoint),
+            ("connection", self._connect),
+            ("api", self._agree_on_version),
+            ("container", self._choose_container),
+            ("state", self._look_at_state),
+            ("cell", self._run_cells),
+            ("stdin", self._look_at_stdin),
+            ("user", self._look_at_user),
+        ]
+
+    async def aclose(self) -> None:
+        """Close what the checks have opened."""
+        if self._client is not None:
+            await self._client.aclose()
+
+    @property
+    def _engine(self) -> EngineClient:
+        assert self._client is not None  # noqa: S101 -- the check of the connection has made it
+        return self._client
+
+    @property
+    def _tool(self) -> str:
+        return "podman" if self._ping.is_podman else "docker"
+
+    # --- the engine -----------------------------------------------------------------------------
+
+    async def _find_endpoint(self) -> Finding:
+        try:
+            self._endpoint = await asyncio.to_thread(find_endpoint, self._environ)
+        except EngineUnavailable as error:
+            return Finding("endpoint", Status.FAILED, error.message, error.advice)
+        message = f"{self._endpoint.url}, from {self._endpoint.source}"
+        return Finding("endpoint", Status.OK, message)
+
+    async def _connect(self) -> Finding:
+        endpoint = self._endpoint
+        fault = await asyncio.to_thread(probe, endpoint) if endpoint.is_unix else ""
+        if fault:
+            fix = permission_fix(endpoint.path) if "permission" in fault else endpoint.advice
+            return Finding("connection", Status.FAILED, f"{endpoint.path}: {fault}", fix)
+        version = self._environ.get("DOCKER_API_VERSION", "")
+        self._client = EngineClient(endpoint, api_version=version)
+        self._ping = await self._client.ping()
+        server = self._ping.server.replace("Libpod/", "Podman/") or "an engine without a name"
+        if self._ping.os_type != "linux":
+            return Finding(
+                "connection",
+                Status.FAILED,
+                f"{server} runs {self._ping.os_type} containers; cells need Linux containers",
+                "Switch Docker Desktop to Linux containers.",
+            )
+        return Finding("connection", Status.OK, f"{server} answers")
+
+    async def _agree_on_version(self) -> Finding:
+        version = await self._engine.api_version()
+        # A pinned version is only found to be wrong by a call that uses it.
+        await self._engine.container_list()
+        pinned = ", from DOCKER_API_VERSION" if "DOCKER_API_VERSION" in self._environ else ""
+        message = (
+            f"{version} is spoken{pinned} (the engine knows {self._ping.api_version}, we"
+            f" {NEWEST_API})"
+        )
+        return Finding("api", Status.OK, message)
+
+    # --- the container --------------------------------------------------------------------------
+
+    async def _choose_container(self) -> Finding:
+        name, source = self._asked or "", "--container"
+        if not name:
+            name, source = self._environ.get(_VARIABLE, ""), _VARIABLE
+        try:
+            self._container = await find_container(self._engine, name)
+        except NotChosenError as error:
+            if not error.candidates:
+                return Finding(
+                    "container", Status.FAILED, error.message, await self._how_to_start()
+                )
+            return Finding(
+                "container",
+                Status.WARNING,
+                f"{error.message}\nCells fail until one is: {', '.join(error.candidates)}",
+                f"dexec-kernel doctor --container {shlex.quote(error.candidates[0])}",
+                last=True,
+            )
+        except ContainerNotFound as error:
+            fix = error.advice if name.startswith(COMPOSE_PREFIX) else "dexec-kernel list --all"
+            return Finding("container", Status.FAILED, f"{error.message[:-1]} ({source})", fix)
+        found = self._container
+        also = f" ({name})" if name not in {"", found.name} else ""
+        why = f"from {source}" if name else "the only one that runs"
+        return Finding("container", Status.OK, f"{found.name}{also}, {why}; image {found.image}")
+
+    async def _how_to_start(self) -> str:
+        """Return the command for a container that could be used, if there is one at all."""
+        stopped = sorted(await self._engine.container_list(all=True), key=lambda item: item.name)
+        if not stopped:
+            return f"{self._tool} run -d --name work IMAGE sleep infinity"
+        verb = "unpause" if stopped[0].state == "paused" else "start"
+        return f"{self._tool} {verb} {stopped[0].name}"
+
+    async def _look_at_state(self) -> Finding:
+        container = self._container
+        if container.paused:
+            fix = f"{self._tool} unpause {container.name}"
+            return Finding("state", Status.FAILED, "paused", fix)
+        if not container.running:
+            fix = f"{self._tool} start {container.name}"
+            return Finding("state", Status.FAILED, "not running", fix)
+        return Finding("state", Status.OK, "running")
+
+    # --- a cell ---------------------------------------------------------------------------------
+
+    async def _run_cells(self) -> Finding:
+        outcome = await self._run_cell()
+        shell = self._memory.shells.get(self._container.id)
+        if shell is Shell.NONE:
+            return Finding(
+                "cell",
+                Status.WARNING,
+                "the image has no shell: a cell is one command line, without pipes or variables",
+                "Use an image with a shell (sh is enough) where you want more.",
+            )
+        if isinstance(outcome, Failed):
+            fix = outcome.error.advice
+            if isinstance(outcome.error, CommandNotStarted) and outcome.error.engine_text:
+                fix = f"{fix}\nThe engine's words: {outcome.error.engine_text}".strip()
+            return Finding("cell", Status.FAILED, outcome.error.message, fix)
+        if shell is not None and isinstance(outcome, Exited) and outcome.exit_code == 0:
+            # Once more: the first has found out which shell there is.
+            outcome = await self._run_cell()
+        if not isinstance(outcome, Exited) or outcome.exit_code != 0 or shell is None:
+            ending = "it did not end"
+            if isinstance(outcome, Exited):
+                ending = describe_exit(outcome.exit_code, outcome.reason)
+            return Finding("cell", Status.FAILED, f"`{_CELL}` should succeed: {ending}")
+        snapshot = self._snapshot
+        pid = "unknown" if snapshot.pid is None else str(snapshot.pid)
+        message = (
+            f"ran in {shell.value} within {snapshot.duration * 1000:.0f} ms: exit code"
+            f" {outcome.exit_code}, PID {pid}"
+        )
+        return Finding("cell", Status.OK, message)
+
+    async def _run_cell(self) -> Outcome:
+        printed: list[str] = []
+
+        def emit(pieces: list[Piece]) -> None:
+            printed.extend(piece.text for piece in pieces if piece.stream == "stdout")
+
+        cell = CellRun(
+            self._engine,
+            self._container,
+            _CELL,
+            self._memory,
+            emit=emit,
+            changed=lambda: None,
+            interrupt_grace=_INTERRUPT_GRACE,
+        )
+        outcome = await cell.run()
+        self._snapshot, self._printed = cell.snapshot(), "".join(printed)
+        return outcome
+
+    async def _look_at_stdin(self) -> Finding:
+        if self._memory.shells.get(self._container.id) is Shell.NONE:
+            return Finding("stdin", Status.SKIPPED, "not checked: there is no shell to read it")
+        if not self._memory.stdin_passes:
+            return Finding(
+                "stdin",
+                Status.WARNING,
+                "something between here and the engine passes no stdin on: it answers exec start"
+                " without an upgrade. Cells still work, up to 1.5 MB",
+                "Let the proxy pass `Connection: Upgrade`, or name the engine itself in"
+                " DOCKER_HOST.",
+            )
+        return Finding("stdin", Status.OK, "passes (upgraded connection)")
+
+    async def _look_at_user(self) -> Finding:
+        user, number = self._snapshot.user or "unknown", self._printed.strip()
+        who = f"{user} (uid {number})" if number.isdigit() and number != user else user
+        return Finding("user", Status.OK, f"{who}, in the folder {self._snapshot.cwd}")

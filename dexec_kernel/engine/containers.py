@@ -1,0 +1,148 @@
+"""The verbs for containers; see :mod:`client`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from urllib.parse import urlencode
+
+from dexec_kernel.backend.models import ContainerInspect, ContainerSummary, ContainerTop
+from dexec_kernel.engine import answers
+from dexec_kernel.engine.calls import EngineCalls, path_segment
+from dexec_kernel.engine.connection import HijackedConnection
+from dexec_kernel.engine.events import LIFE, EventStream, Filters, open_events
+from dexec_kernel.engine.websocket import WebSocketConnection
+from dexec_kernel.errors import EngineApiError
+
+#: Podman runs the image's own ps, if there is one, unless the columns are named.
+_PODMAN_PS = "user,hpid,pid,ppid,pcpu,etime,tty,time,args"
+
+
+class ContainerCalls(EngineCalls):
+    """List and look at containers, their processes, logs and events, and attach to them."""
+
+    async def container_list(
+        self,
+        *,
+        all: bool = False,  # noqa: A002 -- the engine's word
+        filters: Mapping[str, Sequence[str]] | None = None,
+    ) -> list[ContainerSummary]:
+        """List the running containers, or ``all`` (Go's ``ContainerList``).
+
+        ``filters`` are the engine's, such as ``{"label": ["com.example=1"]}``.
+        """
+        params: dict[str, str | int] = {"all": int(all), "filters": json.dumps(filters or {})}
+        answer = await self._call("GET", "/containers/json", params=params)
+        return ContainerSummary.list_from_json(answer.json())
+
+    async def container_inspect(self, container: str) -> ContainerInspect:
+        """Look at one container, by name or id (Go's ``ContainerInspect``).
+
+        Raises :class:`ContainerNotFound`.
+        """
+        path = f"/containers/{path_segment(container, 'container')}/json"
+        answer = await self._quick_call("GET", path, container=container)
+        return ContainerInspect.from_json(answer.json())
+
+    async def container_top(self, container: str) -> ContainerTop:
+        """List a container's processes (Go's ``ContainerTop``).
+
+        Docker's PIDs are the host's; Podman gives those as HPID, beside the container's own.
+        Raises :class:`ContainerNotFound`, :class:`ContainerNotRunning`, and
+        :class:`EngineApiError`, as where the engine's host has no ``ps``.
+        """
+        path = f"/containers/{path_segment(container, 'container')}/top"
+        try:
+            params = {"ps_args": _PODMAN_PS} if (await self.ping()).is_podman else None
+            answer = await self._call("GET", path, params=params, container=container)
+        except EngineApiError as error:
+            raise answers.top_refused(error) from error
+        if not answer.body:  # Podman's answer for a container that is stopped.
+            raise answers.container_not_running(container)
+        return ContainerTop.from_json(answer.json())
+
+    async def container_restart(self, container: str, *, stop_timeout: int | None = None) -> None:
+        """Stop a container and start it again (Go's ``ContainerRestart``).
+
+        Its processes have ``stop_timeout`` seconds to end before they are killed, None for what the
+        container says, or else ten. Raises :class:`ContainerNotFound`, :class:`EngineApiError`.
+        """
+        path = f"/containers/{path_segment(container, 'container')}/restart"
+        params = None if stop_timeout is None else {"t": stop_timeout}
+        await self._call("POST", path, params=params, container=container)
+
+    async def container_logs(
+        self,
+        container: str,
+        *,
+        tty: bool = False,
+        follow: bool = False,
+        tail: int | None = None,
+        since: int = 0,
+    ) -> HijackedConnection:
+        """Return what reads a container's log (Go's ``ContainerLogs``). The caller closes it.
+
+        ``tty`` is what the container was created with: it decides how the stream is framed.
+        ``tail`` is a number of lines, None for all; ``since`` is in seconds since the epoch.
+        Raises :class:`ContainerNotFound`, and :class:`EngineApiError`, as for a container whose
+        log goes where the engine cannot read it.
+        """
+        query = {
+            "stdout": "1",
+            "stderr": "1",
+            "follow": "1" if follow else "0",
+            "tail": "all" if tail is None else str(tail),
+            "since": str(since),
+        }
+        name = path_segment(container, "container")
+        target = f"/v{await self.api_version()}/containers/{name}/logs?{urlencode(query)}"
+        connection = HijackedConnection(await self._open_stream(), tty=tty)
+        request = partial(connection.get, target, host=self.endpoint.http_host, container=container)
+        # Podman answers with the first line, which may be long in coming.
+        await self._begin(connection, request, "container logs", bounded=not follow)
+        return connection
+
+    async def container_attach_ws(
+        self, container: str, *, stdin: bool = False
+    ) -> WebSocketConnection:
+        """Join a container's main process ("ContainerAttachWebsocket"). The caller closes it.
+
+        What it prints from now on comes back; with ``stdin`` it also gets what is written. The
+        process is never ended by it; but without a Tty, one whose container has ``StdinOnce`` gets
+        end of file when a connection with ``stdin`` is closed, and before API 1.42 every
+        connection is one with ``stdin``. Docker attaches to a stopped
+        container too, and waits for its start. Raises :class:`ContainerNotFound`,
+        :class:`ContainerPaused`, and :class:`EngineApiError` for an engine without it (Podman).
+        """
+        query = {"stream": "1", "stdin": "1" if stdin else "0", "stdout": "1", "stderr": "1"}
+        name = path_segment(container, "container")
+        target = f"/v{await self.api_version()}/containers/{name}/attach/ws?{urlencode(query)}"
+        connection = WebSocketConnection(await self._open_stream())
+        request = partial(
+            connection.open, target, host=self.endpoint.http_host, container=container
+        )
+        await self._begin(connection, request, "container attach")
+        return connection
+
+    async def events(self, filters: Filters = LIFE) -> EventStream:
+        """Return the engine's events from now on (Go's ``Events``). The caller closes them.
+
+        ``filters`` are the engine's; without any, the events of containers that begin or end to
+        be usable. Raises :class:`EngineApiError` when they are refused, as by a proxy.
+        """
+        return await open_events(self.endpoint, await self.api_version(), filters)
+
+    async def container_oom_since(self, container: str, since: float) -> bool:
+        """Return whether the container ran out of memory after ``since`` (seconds since the epoch).
+
+        Asks for the past events up to now (Go's ``Events``), so that it returns at once.
+        """
+        filters = {"container": [container], "event": ["oom"]}
+        params: dict[str, str | int] = {
+            "since": f"{since:.9f}",
+            "until": f"{time.time():.9f}",
+            "filters": json.dumps(filters),
+        }
+        return bool((await self._call("GET", "/events", params=params)).body.strip())

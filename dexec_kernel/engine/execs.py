@@ -1,0 +1,160 @@
+"""The verbs for execs; see :mod:`client`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from functools import partial
+
+from dexec_kernel.backend.models import (
+    ConsoleSize,
+    ExecConfig,
+    ExecDefaults,
+    ExecInspect,
+    ExecState,
+)
+from dexec_kernel.engine import answers
+from dexec_kernel.engine.calls import path_segment
+from dexec_kernel.engine.connection import HijackedConnection
+from dexec_kernel.engine.containers import ContainerCalls
+from dexec_kernel.engine.endpoint import Endpoint
+from dexec_kernel.errors import (
+    DexecError,
+    EngineApiError,
+    EngineError,
+    ExecLost,
+    ExecNotFound,
+    ProtocolError,
+)
+
+_ENV_SINCE, _WORKING_DIR_SINCE, _CONSOLE_SIZE_SINCE = "1.25", "1.35", "1.42"
+
+EXIT_CODE_TIMEOUT = 10.0
+
+
+class ExecCalls(ContainerCalls):
+    """Create, start, attach, look at, resize execs, and wait for their end.
+
+    Why an exec was refused, the state of its container tells: hence the base class.
+    """
+
+    def __init__(self, endpoint: Endpoint, *, api_version: str = "") -> None:
+        super().__init__(endpoint, api_version=api_version)
+        self._exec_defaults: dict[str, ExecDefaults] = {}
+
+    def set_exec_defaults(self, container_id: str, defaults: ExecDefaults) -> None:
+        """Set what execs that are created in the container, by its id, have by default."""
+        self._exec_defaults[container_id] = defaults
+
+    async def container_exec_create(self, container: str, config: ExecConfig) -> str:
+        """Create an exec in a running container; return its id (Go's ``ContainerExecCreate``).
+
+        Raises :class:`ConfigurationError` for what no engine can execute and
+        :class:`ApiVersionError` for what this one is too old for, both before anything is sent;
+        :class:`ContainerNotFound`, :class:`ContainerNotRunning`, :class:`ContainerPaused`.
+        """
+        config = config.with_defaults(self._exec_defaults.get(container, ExecDefaults()))
+        config.check()
+        path = f"/containers/{path_segment(container, 'container')}/exec"
+        if config.env:
+            await self._require(_ENV_SINCE, "an exec's environment variables")
+        if config.working_dir:
+            await self._require(_WORKING_DIR_SINCE, "an exec's working directory")
+        body = config.to_json(console_size=await self._knows(_CONSOLE_SIZE_SINCE))
+        try:
+            answer = await self._quick_call("POST", path, body=body, container=container)
+        except EngineApiError as error:
+            raise await self._explain(error, container) from error
+        try:
+            return str(answer.json()["Id"])
+        except (KeyError, TypeError) as error:
+            raise ProtocolError(
+                f"The engine's answer names no exec: {answer.body[:200]!r}."
+            ) from error
+
+    async def container_exec_start(self, exec_id: str, *, tty: bool = False) -> None:
+        """Start an exec detached: nothing of its output comes back (Go's ``ContainerExecStart``).
+
+        ``tty`` is what the exec was created with. Raises :class:`ExecNotFound`.
+        """
+        path = f"/exec/{path_segment(exec_id, 'exec')}/start"
+        body = {"Detach": True, "Tty": tty}
+        await self._call("POST", path, body=body, exec_id=exec_id)
+
+    async def container_exec_attach(
+        self, exec_id: str, *, tty: bool = False, console_size: ConsoleSize | None = None
+    ) -> HijackedConnection:
+        """Start an exec and return its attached connection (Go's ``ContainerExecAttach``).
+
+        ``tty`` is what the exec was created with: it decides how the stream is framed.
+        The caller closes the connection. Raises :class:`ExecNotFound`.
+        """
+        body: dict[str, object] = {"Detach": False, "Tty": tty}
+        if tty and console_size is not None and await self._knows(_CONSOLE_SIZE_SINCE):
+            body["ConsoleSize"] = [console_size.rows, console_size.columns]
+        target = f"/v{await self.api_version()}/exec/{path_segment(exec_id, 'exec')}/start"
+        connection = HijackedConnection(await self._open_stream(), tty=tty)
+        content = json.dumps(body).encode()
+        request = partial(
+            connection.start, target, content, host=self.endpoint.http_host, exec_id=exec_id
+        )
+        await self._begin(connection, request, "exec start")
+        return connection
+
+    async def container_exec_inspect(self, exec_id: str) -> ExecInspect:
+        """Look at an exec (Go's ``ContainerExecInspect``). Raises :class:`ExecNotFound`."""
+        path = f"/exec/{path_segment(exec_id, 'exec')}/json"
+        return ExecInspect.from_json((await self._quick_call("GET", path, exec_id=exec_id)).json())
+
+    async def container_exec_resize(self, exec_id: str, size: ConsoleSize) -> None:
+        """Set the size of a running exec's Tty (Go's ``ContainerExecResize``).
+
+        Raises :class:`ExecNotFound`, and :class:`EngineApiError` for an exec that does not run.
+        """
+        params = {"h": size.rows, "w": size.columns}
+        path = f"/exec/{path_segment(exec_id, 'exec')}/resize"
+        await self._call("POST", path, params=params, exec_id=exec_id)
+
+    async def container_exec_wait(
+        self,
+        exec_id: str,
+        *,
+        timeout: float = EXIT_CODE_TIMEOUT,  # noqa: ASYNC109 -- the bound is the point
+    ) -> ExecInspect:
+        """Wait, after the end of its stream, until the exec has exited; no call of Go's.
+
+        Raises :class:`ExecLost` when it has not after ``timeout`` seconds, or when the engine
+        does not know it any more.
+        """
+        loop = asyncio.get_running_loop()
+        deadline, pause = loop.time() + timeout, 0.001
+        while True:
+            try:
+                inspect = await self.container_exec_inspect(exec_id)
+            except ExecNotFound as error:
+                raise ExecLost(
+                    "The engine no longer knows the exec, so that its exit code is unknown.",
+                    advice="The container was removed, or the engine was restarted.",
+                ) from error
+            if inspect.state is ExecState.EXITED:
+                return inspect
+            if loop.time() > deadline:
+                raise ExecLost(
+                    f"The exec's stream ended, and {timeout:g} s later the engine still calls it"
+                    f" {inspect.state.value}: its exit code is unknown.",
+                    advice="The process may go on in the container without us.",
+                )
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 0.25)
+
+    async def _explain(self, error: EngineApiError, container: str) -> EngineError:
+        """Return what a refused exec create means: only the container's state tells for sure."""
+        if error.status not in {answers.CONFLICT, answers.SERVER_ERROR}:
+            return error
+        try:
+            state = await self.container_inspect(container)
+        except DexecError:
+            return error
+        if state.paused:
+            return answers.container_paused(container)
+        return error if state.running else answers.container_not_running(container)

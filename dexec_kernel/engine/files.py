@@ -1,0 +1,222 @@
+"""The verbs for files in a container, with the names of Docker's Go client in snake_case.
+
+Files travel as tar archives, streamed, each transfer on a connection of its own. The container
+need not run. Source: Docker Engine API, "Get information about files in a container", "Get an
+archive of a filesystem resource in a container", "Extract an archive of files or folders to a
+directory in a container".
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import quote, urlencode
+
+from dexec_kernel.engine import answers
+from dexec_kernel.engine.client import EngineClient
+from dexec_kernel.engine.http.closing import Closing
+from dexec_kernel.engine.http.exchange import Exchange
+from dexec_kernel.errors import (
+    ConfigurationError,
+    EngineError,
+    FileSystemReadOnly,
+    PathForbidden,
+    PathNotFound,
+    ProtocolError,
+)
+
+_STAT_HEADER = "x-docker-container-path-stat"
+_FIRST_ERROR_STATUS = 300
+
+# Go's os.FileMode, which has its own bits above the nine of Unix.
+_DIRECTORY, _SYMLINK = 1 << 31, 1 << 27
+_OTHER = (1 << 26) | (1 << 25) | (1 << 24) | (1 << 21) | (1 << 19)
+_PERMISSIONS = 0o777
+
+
+@dataclass(frozen=True, slots=True)
+class PathStat:
+    """What the engine knows of a path in a container (Go's ``container.PathStat``).
+
+    ``size`` is in bytes, ``mode`` is Go's ``os.FileMode``, ``mtime`` is the engine's string, and
+    ``link_target`` is where a symbolic link leads in the end, as an absolute path in the container.
+    """
+
+    name: str
+    size: int
+    mode: int
+    mtime: str
+    link_target: str
+
+    @property
+    def is_dir(self) -> bool:
+        """Whether it is a folder; a symbolic link to one is none."""
+        return bool(self.mode & _DIRECTORY)
+
+    @property
+    def is_symlink(self) -> bool:
+        """Whether it is a symbolic link."""
+        return bool(self.mode & _SYMLINK)
+
+    @property
+    def is_special(self) -> bool:
+        """Whether it is a device, a named pipe, a socket or the like."""
+        return bool(self.mode & _OTHER)
+
+    @property
+    def permissions(self) -> int:
+        """The nine permission bits of Unix."""
+        return self.mode & _PERMISSIONS
+
+    @classmethod
+    def from_header(cls, header: str) -> Self:
+        """Read ``X-Docker-Container-Path-Stat``. Raises :class:`ProtocolError`."""
+        try:
+            # Podman writes the URL-safe alphabet.
+            standard = header.replace("-", "+").replace("_", "/")
+            stat: Any = json.loads(base64.b64decode(standard, validate=True))
+            mode = int(stat["mode"])
+            return cls(
+                name=str(stat["name"]),
+                size=int(stat["size"]),
+                mode=mode,
+                mtime=str(stat.get("mtime") or ""),
+                link_target=str(stat.get("linkTarget") or "") if mode & _SYMLINK else "",
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ProtocolError(
+                f"What the engine says of the path cannot be read: {header[:200]!r}."
+            ) from error
+
+
+class ArchiveStream(Closing):
+    """A tar archive that the engine sends: what ``stat`` describes, as :meth:`__aiter__`'s bytes.
+
+    Use it as a context manager, or close it: that ends the transfer.
+    """
+
+    def __init__(self, exchange: Exchange, stat: PathStat) -> None:
+        self._exchange = exchange
+        self.stat = stat
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Iterate over the bytes. Raises :class:`StreamCutOff`, :class:`EngineUnavailable`."""
+        return self._exchange.body()
+
+    def close(self) -> None:
+        """Close the connection. May be called twice."""
+        self._exchange.close()
+
+
+class ArchiveApi:
+    """The files of an engine's containers.
+
+    Besides what is named at each verb, all raise :class:`ContainerNotFound`,
+    :class:`PathForbidden`, :class:`EngineApiError` for what else the engine refuses, and
+    :class:`EngineUnavailable`. Paths are POSIX paths from the container's root.
+    """
+
+    def __init__(self, client: EngineClient) -> None:
+        self._client = client
+
+    async def container_stat_path(self, container: str, path: str) -> PathStat:
+        """Look at a path; a symbolic link is not followed (Go's ``ContainerStatPath``).
+
+        Podman says of a link that leads nowhere that it is not there. Raises
+        :class:`PathNotFound`.
+        """
+        async with await self._open("HEAD", container, path) as exchange:
+            await exchange.send()
+            return await self._stat_of(exchange, container, path)
+
+    async def copy_from_container(self, container: str, path: str) -> ArchiveStream:
+        """Begin to read a file or a folder as a tar archive (Go's ``CopyFromContainer``).
+
+        Raises :class:`PathNotFound`.
+        """
+        exchange = await self._open("GET", container, path)
+        try:
+            await exchange.send()
+            return ArchiveStream(exchange, await self._stat_of(exchange, container, path))
+        except BaseException:
+            exchange.close()
+            raise
+
+    async def copy_to_container(
+        self,
+        container: str,
+        path: str,
+        content: AsyncIterator[bytes],
+        *,
+        allow_overwrite_dir_with_file: bool = False,
+        copy_uid_gid: bool = False,
+    ) -> None:
+        """Extract a tar archive into an existing folder (Go's ``CopyToContainer``).
+
+        With ``copy_uid_gid`` everything belongs to the user that the container is configured
+        with, whatever the archive says. A transfer that ends early leaves what was extracted so
+        far. Raises :class:`PathNotFound` (Podman makes the folder instead) and
+        :class:`FileSystemReadOnly`.
+        """
+        options = {}
+        if not allow_overwrite_dir_with_file:
+            options["noOverwriteDirNonDir"] = "true"
+        if copy_uid_gid:
+            options["copyUIDGID"] = "true"
+        async with await self._open("PUT", container, path, **options) as exchange:
+            await exchange.send(content)
+            if exchange.status >= _FIRST_ERROR_STATUS:
+                raise await self._error_of(exchange, container, path)
+
+    async def _open(self, method: str, container: str, path: str, **options: str) -> Exchange:
+        if not container:
+            raise ConfigurationError("The name of the container is empty.")
+        if not path or "\0" in path:
+            raise ConfigurationError(f"{path!r} is no path in a container.")
+        query = urlencode({"path": path, **options}, errors="surrogateescape")
+        version = await self._client.api_version()
+        target = f"/v{version}/containers/{quote(container, safe='')}/archive?{query}"
+        return await Exchange.open(self._client.endpoint, method, target)
+
+    async def _stat_of(self, exchange: Exchange, container: str, path: str) -> PathStat:
+        if exchange.status >= _FIRST_ERROR_STATUS:
+            raise await self._error_of(exchange, container, path)
+        if (header := exchange.headers.get(_STAT_HEADER)) is None:
+            raise ProtocolError(f"The engine says nothing of the path {path}.")
+        return PathStat.from_header(header)
+
+    async def _error_of(self, exchange: Exchange, container: str, path: str) -> EngineError:
+        """Return what an error answer means. That of a HEAD has no words in it."""
+        status, message = exchange.status, await exchange.error_message()
+        lowered = message.lower()
+        if status == answers.NOT_FOUND:
+            # Either of the two is not there; whether it is the container, it tells itself.
+            await self._client.container_inspect(container)
+            return path_not_found(container, path, status)
+        if "not a directory" in lowered or (status >= answers.SERVER_ERROR and not message):
+            # The latter is how Docker answers a HEAD of a path that goes through a file.
+            return path_not_found(container, path, status, because="a part of it is no folder")
+        if "read-only" in lowered:
+            return FileSystemReadOnly(
+                f"Nothing can be written to {path} in {container!r}: the file system is read-only.",
+                status=status,
+                advice="Copy into a volume that can be written to. Docker copies nothing into a"
+                " tmpfs of a container with a read-only root.",
+            )
+        if "permission denied" in lowered or "operation not permitted" in lowered:
+            return PathForbidden(
+                f"The engine may not get at {path} in {container!r}: {message}", status=status
+            )
+        # Docker names folders of its own; Podman names how it copies.
+        return answers.error_of(status, message)
+
+
+def path_not_found(container: str, path: str, status: int, *, because: str = "") -> PathNotFound:
+    """There is no such path in the container."""
+    reason = f": {because}" if because else ""
+    return PathNotFound(
+        f"There is no {path} in the container {container!r}{reason}.", status=status
+    )

@@ -1,0 +1,1 @@
+"""HTTP over our own transport. It knows nothing of containers."""

@@ -1,0 +1,143 @@
+"""The engine's JSON calls, through requests. Blocking: the client runs them in threads."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+import requests
+import requests_unixsocket.adapters
+
+from dexec_kernel.engine.answers import Answer, no_answer
+from dexec_kernel.engine.endpoint import Endpoint, TlsConfig
+from dexec_kernel.errors import ConfigurationError, EngineUnavailable
+
+_UNIX_SCHEME = "http+unix://"
+
+
+class _UnixConnection(requests_unixsocket.adapters.UnixHTTPConnection):  # type: ignore[misc] # untyped package
+    """requests-unixsocket's connection, which leaves its socket open when nobody listens."""
+
+    def connect(self) -> None:
+        """Connect, or close the socket."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(self.timeout)
+            sock.connect(unquote(urlsplit(self.unix_socket_url).netloc))
+        except BaseException:
+            sock.close()
+            raise
+        self.sock = sock
+
+
+class _UnixPool(requests_unixsocket.adapters.UnixHTTPConnectionPool):  # type: ignore[misc] # untyped package
+    def _new_conn(self) -> _UnixConnection:
+        return _UnixConnection(self.socket_path, self.timeout)
+
+
+class _UnixAdapter(requests_unixsocket.adapters.UnixAdapter):  # type: ignore[misc] # untyped package
+    """requests-unixsocket's adapter with one pool a socket, where it has one a URL.
+
+    Every exec has URLs of its own, so that its connections would never be used again.
+    """
+
+    def get_connection(self, url: str, proxies: Mapping[str, str] | None = None) -> _UnixPool:  # noqa: ARG002 -- none apply
+        """Return the pool of the socket that ``url`` names."""
+        key = f"{_UNIX_SCHEME}{urlsplit(url).netloc}"
+        with self.pools.lock:
+            pool: _UnixPool | None = self.pools.get(key)
+            if pool is None:
+                pool = self.pools[key] = _UnixPool(key, self.timeout)
+        return pool
+
+
+class JsonApi:
+    """One engine's JSON calls. Its connections are kept and used again, by several threads."""
+
+    def __init__(self, endpoint: Endpoint, *, connect_timeout: float, read_timeout: float) -> None:
+        self._endpoint = endpoint
+        self._timeout = (connect_timeout, read_timeout)
+        self._session = requests.Session()
+        # Neither a proxy nor a .netrc stands between us and the engine.
+        self._session.trust_env = False
+        if endpoint.is_unix:
+            self._base = _UNIX_SCHEME + quote(endpoint.path, safe="")
+            self._session.mount(_UNIX_SCHEME, _UnixAdapter())
+        else:
+            self._base = endpoint.url.replace("tcp", "https" if endpoint.tls else "http", 1)
+            if endpoint.tls is not None:
+                self._use_tls(endpoint.tls)
+
+    def _use_tls(self, tls: TlsConfig) -> None:
+        self._session.verify = (str(tls.ca) if tls.ca else True) if tls.verify else False
+        if tls.cert is not None:
+            self._session.cert = (str(tls.cert), str(tls.key)) if tls.key else str(tls.cert)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        body: Any = None,
+        container: str = "",
+        exec_id: str = "",
+    ) -> Answer:
+        """Do one call and return its answer. ``container`` or ``exec_id`` is what it is about.
+
+        Raises what an error status means (``answers.error_of``), and
+        :class:`EngineUnavailable` when there is no answer.
+        """
+        try:
+            response = self._session.request(
+                method,
+                self._base + path,
+                params=params,
+                json=body,
+                timeout=self._timeout,
+                allow_redirects=False,
+            )
+        except requests.exceptions.Timeout as error:
+            connecting = isinstance(error, requests.exceptions.ConnectTimeout)
+            seconds = self._timeout[0 if connecting else 1]
+            raise no_answer(self._endpoint, seconds, f"{method} {path}") from error
+        except (requests.exceptions.RequestException, OSError) as error:
+            # OSError: requests reports unreadable TLS files as it finds them.
+            if isinstance(error, OSError) and self._tls_file_missing():
+                raise ConfigurationError(f"The TLS files cannot be used: {error}.") from error
+            cause = _innermost(error)
+            raise EngineUnavailable(
+                f"The engine at {self._endpoint.url} cannot be reached: {_reason(cause)}.",
+                advice=self._endpoint.advice_on(cause),
+            ) from error
+        answer = Answer(response.status_code, response.headers, response.content)
+        answer.raise_for_error(container=container, exec_id=exec_id)
+        return answer
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._session.close()
+
+    def _tls_file_missing(self) -> bool:
+        tls = self._endpoint.tls
+        files = (tls.ca, tls.cert, tls.key) if tls else ()
+        return any(file is not None and not file.is_file() for file in files)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Return the innermost cause; requests wraps it three or four times."""
+    cause: BaseException = error
+    while True:
+        inner = cause.__cause__ or cause.__context__
+        inner = inner or next((a for a in cause.args if isinstance(a, BaseException)), None)
+        if inner is None:
+            return cause
+        cause = inner
+
+
+def _reason(cause: BaseException) -> str:
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    return str(cause) or type(cause).__name__

@@ -1,0 +1,125 @@
+"""The few JSON calls that a cell waits for, on the event loop, over connections that are kept.
+
+What :mod:`api` does in threads takes a cell a millisecond or two more for each call: for requests,
+and for the threads, which the interpreter runs one at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import h11
+
+from dexec_kernel.engine.answers import Answer, no_answer
+from dexec_kernel.engine.endpoint import Endpoint
+from dexec_kernel.engine.http.events import next_event
+from dexec_kernel.engine.http.transport import ByteStream, open_stream
+from dexec_kernel.errors import EngineUnavailable, ProtocolError, StreamCutOff
+
+#: How many connections wait for the next call at most.
+_MAX_IDLE = 4
+
+
+class KeptCalls:
+    """Calls of one engine, for one event loop. Times are in seconds."""
+
+    def __init__(self, endpoint: Endpoint, *, connect_timeout: float, read_timeout: float) -> None:
+        self._endpoint = endpoint
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._idle: list[_Connection] = []
+        self._busy: set[_Connection] = set()
+        self._is_closed = False
+
+    async def request(
+        self, method: str, path: str, *, body: object = None, container: str = "", exec_id: str = ""
+    ) -> Answer:
+        """Do one call and return its answer. ``container`` or ``exec_id`` is what it is about.
+
+        The call can be done twice without harm: that happens where the engine has closed a
+        connection that was kept. Raises what an error status means (``answers.error_of``),
+        :class:`EngineUnavailable` when there is no answer, :class:`ProtocolError`.
+        """
+        content = b"" if body is None else json.dumps(body).encode()
+        try:
+            async with asyncio.timeout(self._read_timeout):
+                answer = await self._exchange(method, path, content)
+        except TimeoutError as error:
+            raise no_answer(self._endpoint, self._read_timeout, f"{method} {path}") from error
+        answer.raise_for_error(container=container, exec_id=exec_id)
+        return answer
+
+    def close(self) -> None:
+        """Close the connections; calls that still wait fail."""
+        self._is_closed = True
+        for connection in (*self._idle, *self._busy):
+            connection.close()
+        self._idle.clear()
+
+    async def _exchange(self, method: str, path: str, content: bytes) -> Answer:
+        while True:
+            kept = self._idle.pop() if self._idle else None
+            connection = kept or await self._open()
+            self._busy.add(connection)
+            try:
+                answer = await connection.exchange(method, path, content)
+            except (EngineUnavailable, StreamCutOff):
+                connection.close()
+                # One that was kept may be closed by now, and so may all others.
+                if kept is None or self._is_closed:
+                    raise
+                continue
+            except BaseException:
+                connection.close()
+                raise
+            finally:
+                self._busy.discard(connection)
+            if connection.may_be_kept and len(self._idle) < _MAX_IDLE and not self._is_closed:
+                self._idle.append(connection)
+            else:
+                connection.close()
+            return answer
+
+    async def _open(self) -> _Connection:
+        stream = await open_stream(self._endpoint, timeout=self._connect_timeout)
+        return _Connection(stream, self._endpoint.http_host)
+
+
+class _Connection:
+    """One connection, for one call at a time."""
+
+    def __init__(self, stream: ByteStream, host: str) -> None:
+        self._stream = stream
+        self._host = host
+        self._http = h11.Connection(our_role=h11.CLIENT)
+
+    @property
+    def may_be_kept(self) -> bool:
+        """Whether another call can follow."""
+        return self._http.our_state is h11.IDLE
+
+    async def exchange(self, method: str, path: str, content: bytes) -> Answer:
+        """Do a call. Raises as :func:`next_event` does, and what writing raises."""
+        headers = [("Host", self._host), ("Content-Length", str(len(content)))]
+        if content:
+            headers.append(("Content-Type", "application/json"))
+        request = h11.Request(method=method, target=path, headers=headers)
+        events = (request, h11.Data(data=content), h11.EndOfMessage())
+        await self._stream.write(b"".join(self._http.send(event) or b"" for event in events))
+        head = await next_event(self._http, self._stream)
+        while isinstance(head, h11.InformationalResponse):
+            head = await next_event(self._http, self._stream)
+        if not isinstance(head, h11.Response):
+            raise ProtocolError("The engine closed the connection instead of answering.")
+        parts = []
+        while isinstance(event := await next_event(self._http, self._stream), h11.Data):
+            parts.append(bytes(event.data))
+        if self._http.our_state is self._http.their_state is h11.DONE:
+            self._http.start_next_cycle()
+        found = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
+        return Answer(head.status_code, found, b"".join(parts))
+
+    def close(self) -> None:
+        """Close it. May be called twice."""
+        self._stream.close()

@@ -1,0 +1,124 @@
+"""One HTTP request on a connection of its own, with bodies that stream either way.
+
+For what does not fit into memory: archives. What :mod:`api` keeps its connections for, short JSON
+calls, this does not do. h11 frames the bodies; no more than one piece of them is held at a time,
+and closing the connection ends the transfer at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from typing import Self
+
+import h11
+
+from dexec_kernel.engine import answers
+from dexec_kernel.engine.endpoint import Endpoint
+from dexec_kernel.engine.http.closing import Closing
+from dexec_kernel.engine.http.events import next_event
+from dexec_kernel.engine.http.transport import ByteStream, open_stream
+from dexec_kernel.errors import EngineUnavailable, ProtocolError
+
+#: In seconds: to connect; and for the head of an answer, once the request is sent.
+CONNECT_TIMEOUT, ANSWER_TIMEOUT = 5.0, 60.0
+
+_MAX_ERROR_BODY = 64 * 1024
+
+
+class Exchange(Closing):
+    """A request and its answer. Open it with :meth:`open`, close it, or use it as a context."""
+
+    def __init__(self, endpoint: Endpoint, stream: ByteStream, *, method: str, target: str) -> None:
+        self._endpoint = endpoint
+        self._stream = stream
+        self._what = f"{method} {target.partition('?')[0]}"
+        self._http = h11.Connection(our_role=h11.CLIENT)
+        self._request = (method, target)
+        self.status = 0
+        self.headers: Mapping[str, str] = {}
+
+    @classmethod
+    async def open(cls, endpoint: Endpoint, method: str, target: str) -> Self:
+        """Connect. Nothing is sent yet. Raises as :func:`transport.open_stream` does."""
+        stream = await open_stream(endpoint, timeout=CONNECT_TIMEOUT)
+        return cls(endpoint, stream, method=method, target=target)
+
+    async def send(self, content: AsyncIterator[bytes] | None = None) -> None:
+        """Send the request, with ``content`` as a chunked tar, and read the answer's head.
+
+        An engine that answers while it is still sent something has refused it: the rest of
+        ``content`` is not asked for. What ``content`` raises goes through, and leaves the request
+        unfinished, so that the engine knows that something is missing.
+        Raises :class:`EngineUnavailable`, :class:`ProtocolError`.
+        """
+        method, target = self._request
+        headers = [("Host", self._endpoint.http_host), ("Connection", "close")]
+        if content is not None:
+            headers += [("Content-Type", "application/x-tar"), ("Transfer-Encoding", "chunked")]
+        await self._write(h11.Request(method=method, target=target, headers=headers))
+        if content is None:
+            await self._write(h11.EndOfMessage())
+            await self._read_head(timeout=ANSWER_TIMEOUT)
+            return
+        answer = asyncio.ensure_future(self._read_head(timeout=None))
+        sending = asyncio.ensure_future(self._send_content(content))
+        try:
+            await asyncio.wait({answer, sending}, return_when=asyncio.FIRST_COMPLETED)
+            if sending.done() and not isinstance(sending.exception(), EngineUnavailable):
+                sending.result()
+            # A connection that broke while we sent may yet have the reason to read.
+            try:
+                async with asyncio.timeout(ANSWER_TIMEOUT):
+                    await answer
+            except TimeoutError as error:
+                raise answers.no_answer(self._endpoint, ANSWER_TIMEOUT, self._what) from error
+        finally:
+            for task in (answer, sending):
+                task.cancel()
+            await asyncio.gather(answer, sending, return_exceptions=True)
+
+    async def body(self) -> AsyncIterator[bytes]:
+        """Iterate over the answer's body as it comes.
+
+        Raises :class:`StreamCutOff` when it ends too early, :class:`EngineUnavailable`.
+        """
+        while isinstance(event := await next_event(self._http, self._stream), h11.Data):
+            yield bytes(event.data)
+
+    async def error_message(self) -> str:
+        """Return what the body of an error answer says; "" where there is none."""
+        body = b""
+        with suppress(ProtocolError, EngineUnavailable):  # The status says enough.
+            async for data in self.body():
+                body += data
+                if len(body) > _MAX_ERROR_BODY:
+                    break
+        return answers.message_of(body)
+
+    def close(self) -> None:
+        """Close the connection. May be called twice."""
+        self._stream.close()
+
+    async def _send_content(self, content: AsyncIterator[bytes]) -> None:
+        async for data in content:
+            await self._write(h11.Data(data=data))
+        await self._write(h11.EndOfMessage())
+
+    async def _write(self, event: h11.Event) -> None:
+        if data := self._http.send(event):
+            await self._stream.write(data)
+
+    async def _read_head(self, *, timeout: float | None) -> None:  # noqa: ASYNC109 -- none while we send
+        try:
+            async with asyncio.timeout(timeout):
+                event = await next_event(self._http, self._stream)
+                while isinstance(event, h11.InformationalResponse):
+                    event = await next_event(self._http, self._stream)
+        except TimeoutError as error:
+            raise answers.no_answer(self._endpoint, ANSWER_TIMEOUT, self._what) from error
+        if not isinstance(event, h11.Response):
+            raise ProtocolError("The engine closed the connection instead of answering.")
+        self.status = event.status_code
+        self.headers = {name.decode(): value.decode("latin-1") for name, value in event.headers}

@@ -1,0 +1,299 @@
+"""A connection's bytes, over a unix socket, TCP or TLS, read and written by asyncio.
+
+asyncio's own streams buffer ahead and cannot half-close TLS; an attached exec needs neither read
+ahead (the process should wait when nobody reads) nor a lost half close (it is end of file for the
+process while its output goes on). So this is the socket itself, and TLS on memory buffers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Protocol
+
+from dexec_kernel.engine.endpoint import Endpoint, TlsConfig
+from dexec_kernel.errors import ConfigurationError, EngineUnavailable
+
+#: How much one read takes at most: eight of the engine's largest frames.
+READ_SIZE = 256 * 1024
+
+#: In seconds: how often a unix socket whose queue is full is tried again.
+_CONNECT_INTERVAL = 0.02
+
+
+class ByteStream(Protocol):
+    """What an attached connection stands on. Every method raises :class:`EngineUnavailable`."""
+
+    async def read(self) -> bytes:
+        """Return the next bytes, at most 256 KiB; nothing at the end."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Send all of ``data``."""
+        ...
+
+    async def write_eof(self) -> None:
+        """End our side; the other goes on."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection. May be called twice."""
+        ...
+
+
+async def open_stream(endpoint: Endpoint, *, timeout: float) -> ByteStream:  # noqa: ASYNC109 -- bounds the connection alone
+    """Connect to an engine within ``timeout`` seconds.
+
+    Raises :class:`EngineUnavailable`, or :class:`ConfigurationError` for unusable TLS files.
+    """
+    context = None if endpoint.tls is None else tls_context(endpoint.tls)
+    sock: socket.socket | None = None
+    try:
+        async with asyncio.timeout(timeout):
+            sock = await _connect(endpoint)
+            plain = SocketStream(sock)
+            if context is None:
+                return plain
+            secure = TlsStream(plain, context, endpoint.host)
+            await secure.handshake()
+            return secure
+    except TimeoutError as error:
+        _close(sock)
+        raise EngineUnavailable(
+            f"The engine at {endpoint.url} did not answer within {timeout:g} s.",
+            advice=endpoint.advice,
+        ) from error
+    except OSError as error:
+        _close(sock)
+        raise EngineUnavailable(
+            f"The engine at {endpoint.url} cannot be reached: {_reason(error)}.",
+            advice=endpoint.advice_on(error),
+        ) from error
+    except BaseException:
+        _close(sock)
+        raise
+
+
+def tls_context(config: TlsConfig) -> ssl.SSLContext:
+    """Make a client's TLS context. Raises :class:`ConfigurationError` for unusable files."""
+    try:
+        context = ssl.create_default_context(cafile=config.ca)
+        if not config.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if config.cert is not None:
+            context.load_cert_chain(config.cert, config.key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(
+            f"The TLS files cannot be used ({config.ca}, {config.cert}, {config.key}): {error}."
+        ) from error
+    return context
+
+
+async def _connect(endpoint: Endpoint) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    if endpoint.is_unix:
+        return await _connected(socket.AF_UNIX, endpoint.path)
+    fault: OSError = OSError("no address")
+    addresses = await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+    for family, _, _, _, address in addresses:
+        try:
+            sock = await _connected(family, address)
+        except OSError as error:
+            fault = error
+            continue
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A silent cell may last for hours; an engine that vanished should be noticed all the same.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return sock
+    raise fault
+
+
+async def _connected(family: int, address: str | tuple[object, ...]) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(0)
+        if family == socket.AF_UNIX:
+            await _connect_unix(sock, address)
+        else:
+            await asyncio.get_running_loop().sock_connect(sock, address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def _connect_unix(sock: socket.socket, path: object) -> None:
+    """Connect at once, or wait for a listener that has too many waiting for it already.
+
+    The event loop's own connect takes such a one for connected.
+    """
+    while True:
+        try:
+            sock.connect(path)  # type: ignore[arg-type] # an address of the socket's family
+        except BlockingIOError:
+            await asyncio.sleep(_CONNECT_INTERVAL)
+        else:
+            return
+
+
+def _close(sock: socket.socket | None) -> None:
+    if sock is not None:
+        sock.close()
+
+
+def _lost(error: OSError) -> EngineUnavailable:
+    return EngineUnavailable(f"The connection to the engine was lost: {_reason(error)}.")
+
+
+def _reason(error: OSError) -> str:
+    # These two have numbers of their own. Of the others, asyncio words some for programmers.
+    if isinstance(error, ssl.SSLError | socket.gaierror) or not error.errno:
+        return error.strerror or str(error)
+    return os.strerror(error.errno)
+
+
+class SocketStream:
+    """A connected socket."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+        self._pending = 0
+
+    async def read(self) -> bytes:
+        """Return the next bytes, at most 256 KiB; nothing at the end."""
+        # sock_recv does not suspend while there is something to read: let the others have a turn.
+        await asyncio.sleep(0)
+        with self._using():
+            return await self._loop.sock_recv(self._sock, READ_SIZE)
+
+    async def write(self, data: bytes) -> None:
+        """Send all of ``data``."""
+        with self._using():
+            await self._loop.sock_sendall(self._sock, data)
+
+    async def write_eof(self) -> None:
+        """End our side; the other goes on."""
+        with self._using():
+            self._sock.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Close the connection, and end what waits for it. May be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._pending:
+            # The event loop would never tell a closed socket's reader that it is closed.
+            with suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
+        else:
+            self._sock.close()
+
+    @contextmanager
+    def _using(self) -> Iterator[None]:
+        self._pending += 1
+        try:
+            yield
+        except OSError as error:
+            raise _lost(error) from error
+        finally:
+            self._pending -= 1
+            if self._closed and not self._pending:
+                self._sock.close()
+
+
+class TlsStream:
+    """TLS over a connected socket, on memory buffers."""
+
+    def __init__(self, stream: SocketStream, context: ssl.SSLContext, hostname: str) -> None:
+        self._stream = stream
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=hostname)
+        self._decrypted = bytearray()
+        self._sending = asyncio.Lock()
+
+    async def handshake(self) -> None:
+        """Agree on keys. Raises ``ssl.SSLError``, an OSError, as the caller's connect does."""
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                await self._flush()
+                await self._receive()
+            else:
+                await self._flush()
+                return
+
+    async def read(self) -> bytes:
+        """Return the next bytes, at most 256 KiB; nothing at the end."""
+        if self._decrypted:
+            data = bytes(self._decrypted)
+            self._decrypted.clear()
+            return data
+        while True:
+            try:
+                return self._tls.read(READ_SIZE)
+            except ssl.SSLWantReadError:
+                # A reader must not wait for a writer, who may be waiting for the reader. Whoever
+                # sends takes what OpenSSL has to say here along.
+                if not self._sending.locked():
+                    await self._flush()
+                await self._receive()
+            except ssl.SSLZeroReturnError:
+                return b""
+            except ssl.SSLError as error:
+                raise _lost(error) from error
+
+    async def write(self, data: bytes) -> None:
+        """Send all of ``data``."""
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[self._tls.write(view[:READ_SIZE]) :]
+            except ssl.SSLError as error:
+                raise _lost(error) from error
+            await self._flush()
+
+    async def write_eof(self) -> None:
+        """End our side with a close_notify; the other goes on.
+
+        OpenSSL refuses the half close while data waits to be read, so that is read first, and
+        kept. Then ``unwrap`` sends the notice and wants the other side's, which is not awaited.
+        """
+        try:
+            while True:
+                self._decrypted += self._tls.read(READ_SIZE)
+        except ssl.SSLWantReadError:
+            pass  # Nothing waits any more.
+        except ssl.SSLZeroReturnError:
+            return
+        except ssl.SSLError as error:
+            raise _lost(error) from error
+        try:
+            self._tls.unwrap()
+        except ssl.SSLWantReadError:
+            await self._flush()
+        except ssl.SSLError as error:
+            raise _lost(error) from error
+
+    def close(self) -> None:
+        """Close the connection. May be called twice."""
+        self._stream.close()
+
+    async def _flush(self) -> None:
+        async with self._sending:
+            while data := self._outgoing.read():
+                await self._stream.write(data)
+
+    async def _receive(self) -> None:
+        if data := await self._stream.read():
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()

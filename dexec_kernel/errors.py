@@ -1,0 +1,144 @@
+"""Every error that dexec-kernel raises, under one root.
+
+An error says what happened (``message``) and, where there is something to do about it, what that
+is (``advice``). The class names are public: the kernel replies with them as ``ename``.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ApiVersionError",
+    "CommandNotStarted",
+    "ConfigurationError",
+    "ContainerNotFound",
+    "ContainerNotRunning",
+    "ContainerPaused",
+    "DexecError",
+    "EngineApiError",
+    "EngineError",
+    "EngineUnavailable",
+    "ExecLost",
+    "ExecNotFound",
+    "FileSystemReadOnly",
+    "NotChosenError",
+    "PathForbidden",
+    "PathNotFound",
+    "ProtocolError",
+    "StreamCutOff",
+    "StreamFault",
+]
+
+
+class DexecError(Exception):
+    """The root of all errors of this package."""
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+    @property
+    def name(self) -> str:
+        """The public name of the error, as it stands in a Jupyter reply."""
+        return type(self).__name__
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.advice}" if self.advice else self.message
+
+
+class ConfigurationError(DexecError):
+    """A setting cannot be used: a malformed DOCKER_HOST, a context that does not exist."""
+
+
+class NotChosenError(DexecError):
+    """It is not clear which container is meant; ``candidates`` names those that would do."""
+
+    def __init__(self, message: str, *, candidates: tuple[str, ...], advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.candidates = candidates
+
+
+class EngineError(DexecError):
+    """The root of what can go wrong between us and the engine."""
+
+
+class EngineUnavailable(EngineError):
+    """No engine answers: none was found, or the connection to it was refused or lost."""
+
+
+class ApiVersionError(EngineError):
+    """The engine's API is too old, or too new, for what was asked of it."""
+
+
+class ProtocolError(EngineError):
+    """The engine sent something that its API does not describe."""
+
+
+class StreamCutOff(ProtocolError):
+    """An attached stream ended in the middle of a frame: something is missing."""
+
+
+class StreamFault(EngineError):
+    """The engine reported an error of its own inside an attached stream (a frame of type 3)."""
+
+
+class EngineApiError(EngineError):
+    """The engine answered with an error status. ``status`` is the HTTP status code."""
+
+    def __init__(self, message: str, *, status: int, advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.status = status
+
+
+class ContainerNotFound(EngineApiError):
+    """There is no container of that name or id."""
+
+
+class ContainerNotRunning(EngineApiError):
+    """The container exists, and is stopped."""
+
+
+class ContainerPaused(EngineApiError):
+    """The container exists, and is paused."""
+
+
+class ExecNotFound(EngineApiError):
+    """The engine no longer knows the exec: its container stopped, or the engine was restarted."""
+
+
+class PathNotFound(EngineApiError):
+    """There is no such file or folder in the container."""
+
+
+class PathForbidden(EngineApiError):
+    """The engine may not read or write the path."""
+
+
+class FileSystemReadOnly(EngineApiError):
+    """The container's file system is read-only at the path."""
+
+
+class CommandNotStarted(EngineError):
+    """The exec's command could not be started.
+
+    ``exit_code`` is the engine's (126 or 127), ``engine_text`` what the engine wrote about it, and
+    ``missing_command`` is true when the reason is that the image has no such command.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        exit_code: int | None,
+        engine_text: str,
+        missing_command: bool = False,
+        advice: str = "",
+    ) -> None:
+        super().__init__(message, advice=advice)
+        self.exit_code = exit_code
+        self.engine_text = engine_text
+        self.missing_command = missing_command
+
+
+class ExecLost(EngineError):
+    """The exec ended, or its stream did, and how it ended cannot be known any more."""

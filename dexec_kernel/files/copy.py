@@ -1,0 +1,199 @@
+"""Copies between the kernel's side and a container, with the semantics of ``docker cp``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import Callable
+
+from dexec_kernel.engine.files import PathStat
+from dexec_kernel.errors import PathNotFound
+from dexec_kernel.files.backend import ContainerFiles
+from dexec_kernel.files.bridge import Reader, Writer, in_thread
+from dexec_kernel.files.errors import CopyError
+from dexec_kernel.files.extract import extract
+from dexec_kernel.files.pack import measure, pack
+from dexec_kernel.files.paths import (
+    Landing,
+    Source,
+    Target,
+    asserts_folder,
+    base_name,
+    landing_of,
+    normal_path,
+    parent_of,
+    wants_content,
+)
+from dexec_kernel.files.report import Report
+
+Progress = Callable[[Report], None]
+
+
+async def copy_out(
+    files: ContainerFiles,
+    container: str,
+    path: str,
+    target: str,
+    *,
+    follow: bool = False,
+    progress: Progress = lambda _report: None,
+) -> Report:
+    """Copy from a container to ``target``, an absolute path on the kernel's side.
+
+    With ``follow``, a symbolic link stands for what it leads to. ``progress`` is called on the
+    event loop with every piece. Cancelled, it ends at once, and leaves no half file. Raises
+    :class:`CopyError`, :class:`UnsafeArchive`, and what the engine says.
+    """
+    name = base_name(path)
+    path = normal_path(path)
+    found = await files.container_stat_path(container, path)
+    if follow and found.is_symlink:
+        path = found.link_target
+        found = await files.container_stat_path(container, path)
+    content_only = wants_content(path)
+    source = Source(name or base_name(path), found.is_dir, content_only)
+    landing = await asyncio.to_thread(lambda: landing_of(source, local_target(target)))
+    report = Report(expected=None if found.is_dir else found.size)
+    async with await files.copy_from_container(container, path) as archive:
+        reader = Reader(aiter(archive), lambda: progress(report))
+        await in_thread(lambda: extract(reader, landing, report, content_only=content_only), reader)
+    if not (report.files or report.folders or report.links) and report.omitted:
+        raise CopyError(
+            f"{path} cannot be copied out of the container. {report.left_out[0]}.",
+            advice="%cp -L copies what a link leads to.",
+        )
+    return report
+
+
+async def copy_in(
+    files: ContainerFiles,
+    path: str,
+    container: str,
+    target: str,
+    *,
+    follow: bool = False,
+    container_user: bool = False,
+    progress: Progress = lambda _report: None,
+) -> Report:
+    """Copy ``path``, an absolute path on the kernel's side, into a container.
+
+    With ``follow``, a symbolic link stands for what it leads to. With ``container_user``
+    everything belongs to the user that the container is configured with; otherwise it keeps its
+    numeric owner. ``progress`` as for :func:`copy_out`. Cancelled, it ends at once; a half file
+    may be left in the container. Raises :class:`CopyError`, and what the engine says.
+    """
+    source, real = await asyncio.to_thread(_local_source, path, follow=follow)
+    goal = await _container_target(files, container, target)
+    landing = landing_of(source, goal)
+    if not goal.exists:
+        # Podman would make the folder; Docker says that it is not there.
+        await require_folder(files, container, landing.folder)
+    report = Report(expected=await asyncio.to_thread(measure, real))
+    writer = Writer(lambda: progress(report))
+
+    def work() -> None:
+        try:
+            pack(real, landing.name, writer, report)
+        except BaseException as error:
+            writer.end(error)
+            raise
+        writer.end()
+
+    await send(files, container, landing, writer, work, container_user=container_user)
+    return report
+
+
+async def send(
+    files: ContainerFiles,
+    container: str,
+    landing: Landing,
+    writer: Writer,
+    work: Callable[[], None],
+    *,
+    container_user: bool,
+) -> None:
+    """Send what ``work`` writes into ``writer``, in a thread, and which it ends."""
+    packing = asyncio.ensure_future(in_thread(work, writer))
+    try:
+        await files.copy_to_container(
+            container, landing.folder, aiter(writer), copy_uid_gid=container_user
+        )
+    finally:
+        if not packing.done():
+            packing.cancel()
+        await asyncio.wait({packing})
+        if not packing.cancelled():
+            packing.exception()  # Where there is one, the sending has raised it already.
+
+
+async def require_folder(files: ContainerFiles, container: str, path: str) -> PathStat:
+    """Return what is known of a folder in a container, symbolic links followed.
+
+    Raises :class:`CopyError` where it is missing, or none.
+    """
+    try:
+        found = await files.container_stat_path(container, path)
+        if found.is_symlink:
+            found = await files.container_stat_path(container, found.link_target)
+    except PathNotFound as error:
+        raise CopyError(
+            f"There is no folder {path} in the container {container!r}.",
+            advice=f"Make it: mkdir -p {path}",
+        ) from error
+    if not found.is_dir:
+        raise CopyError(f"{path} in the container {container!r} is no folder.")
+    return found
+
+
+def local_target(path: str) -> Target:
+    """Look at where a copy is to go on the kernel's side. Raises :class:`CopyError`."""
+    plain = path.removesuffix("/.").rstrip("/") or "/"
+    real = os.path.realpath(plain)
+    end = path[len(plain) :] if plain != "/" else ""
+    try:
+        mode = os.stat(real).st_mode  # noqa: PTH116 -- text all along
+    except FileNotFoundError:
+        folder = parent_of(real)
+        if not os.path.isdir(folder):  # noqa: PTH112
+            raise CopyError(f"There is no folder {folder}.") from None
+        return Target(real + end, exists=False, is_folder=False)
+    except OSError as error:
+        raise CopyError(f"{path}: {error.strerror}.") from error
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        raise CopyError(f"{path} is neither a folder nor a file.")
+    return Target(real + end, exists=True, is_folder=stat.S_ISDIR(mode))
+
+
+def _local_source(path: str, *, follow: bool) -> tuple[Source, str]:
+    """Look at what is to be copied; return it and its path. Raises :class:`CopyError`."""
+    plain = path.removesuffix("/.").rstrip("/") or "/"
+    real = os.path.realpath(plain) if follow or asserts_folder(path) else plain
+    try:
+        mode = os.lstat(real).st_mode
+    except FileNotFoundError as error:
+        raise CopyError(
+            f"There is no {path} on the kernel's side.",
+            advice=f"The kernel works in {os.getcwd()}. A path in the container begins with a :",  # noqa: PTH109
+        ) from error
+    except OSError as error:
+        raise CopyError(f"{path}: {error.strerror}.") from error
+    if asserts_folder(path) and not stat.S_ISDIR(mode):
+        raise CopyError(f"{path} is no folder.")
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        raise CopyError(f"{path} is neither a folder nor a file.")
+    return Source(base_name(path), stat.S_ISDIR(mode), wants_content(path)), real
+
+
+async def _container_target(files: ContainerFiles, container: str, path: str) -> Target:
+    path = normal_path(path)
+    try:
+        found = await files.container_stat_path(container, path)
+        if found.is_symlink:
+            path = found.link_target
+            found = await files.container_stat_path(container, path)
+    except PathNotFound:
+        return Target(path, exists=False, is_folder=False)
+    if found.is_special:
+        raise CopyError(f"{path} in the container {container!r} is neither a folder nor a file.")
+    return Target(path, exists=True, is_folder=found.is_dir)

@@ -1,0 +1,13 @@
+"""What can be wrong with a copy, besides what the engine says of it."""
+
+from __future__ import annotations
+
+from dexec_kernel.errors import DexecError
+
+
+class CopyError(DexecError):
+    """The copy cannot be made as it was asked for, or not to its end."""
+
+
+class UnsafeArchive(CopyError):
+    """The container's archive has something in it that would leave the folder it is copied to."""

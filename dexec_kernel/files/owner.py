@@ -1,0 +1,50 @@
+"""Whose a new file in a container should be: the user's that the container is configured with.
+
+The engine's own option for that (``copyUIDGID``) does not understand ``USER 12:34``.
+"""
+
+from __future__ import annotations
+
+from dexec_kernel.errors import PathNotFound
+from dexec_kernel.files.backend import ContainerFiles
+from dexec_kernel.files.content import read_file
+from dexec_kernel.files.errors import CopyError
+
+_LIMIT = 1024 * 1024
+
+
+async def owner_of(files: ContainerFiles, container: str, user: str) -> tuple[int, int]:
+    """Return uid and gid of ``user``, as in ``USER name|uid[:group|gid]``; 0 for what is unknown.
+
+    Looks into the container's ``/etc/passwd`` and ``/etc/group``. Raises what the engine says.
+    """
+    name, _, group = user.partition(":")
+    uid, gid = 0, 0
+    if name.isdecimal() and group.isdecimal():
+        return int(name), int(group)
+    for entry in await _entries(files, container, "/etc/passwd"):
+        if name and name in {entry[0], entry[2]}:
+            uid, gid = _number(entry[2]), _number(entry[3])
+            break
+    else:
+        uid = _number(name)
+    if group:
+        gid = _number(group)
+        for entry in await _entries(files, container, "/etc/group"):
+            if entry[0] == group:
+                gid = _number(entry[2])
+                break
+    return uid, gid
+
+
+async def _entries(files: ContainerFiles, container: str, path: str) -> list[list[str]]:
+    try:
+        content = await read_file(files, container, path, limit=_LIMIT)
+    except (PathNotFound, CopyError):
+        return []  # An image need not have one.
+    lines = content.data.decode("utf-8", "replace").splitlines()
+    return [[*line.split(":"), "", "", "", ""] for line in lines]
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0

@@ -1,0 +1,1 @@
+"""The messaging protocol: Jupyter requests in, Jupyter messages out."""

@@ -1,0 +1,48 @@
+"""The process of a kernel: settings from the command line, the environment and config files."""
+
+from __future__ import annotations
+
+import os
+
+from ipykernel.kernelapp import IPKernelApp, kernel_aliases
+from traitlets import Bool, Dict, DottedObjectName
+
+from dexec_kernel.jupyter.kernel import DexecKernel
+from dexec_kernel.jupyter.settings import Settings
+
+_ENVIRONMENT_PREFIX = "DEXEC_"
+
+
+class DexecKernelApp(IPKernelApp):  # type: ignore[misc] # ipykernel is not typed
+    """Starts a :class:`DexecKernel`.
+
+    A setting is taken from the command line (a kernelspec's ``--container``), else from the
+    environment (``DEXEC_CONTAINER``), else from ``c.DexecKernel.container`` in a config file.
+    """
+
+    name = "dexec-kernel"
+    description = "A Jupyter kernel whose cells run as execs inside a container."
+    kernel_class = DexecKernel
+    classes = [*IPKernelApp.classes, DexecKernel]  # noqa: RUF012 -- traitlets declares it so
+    # The kernel prints nothing into a notebook, so that there is nothing to capture. Without the
+    # threads that would do it the kernel is lighter, and ends at once: flushing them races with
+    # the end of the thread that they write through.
+    outstream_class = DottedObjectName(None, allow_none=True)
+    # IPython would look for modules in the notebook's folder, for its users' Python. Some of ours
+    # are imported late, when a requests.py in that folder would be taken for the library.
+    ignore_cwd = Bool(default_value=True)
+    aliases = Dict({**kernel_aliases, "container": "DexecKernel.container"})
+
+    def init_kernel(self) -> None:
+        """Make the kernel. Called by IPKernelApp, after the config files were read."""
+        super().init_kernel()
+        given = self.cli_config.get(DexecKernel.__name__, {})
+        for name in Settings.class_own_traits(config=True):
+            variable = _ENVIRONMENT_PREFIX + name.upper()
+            if variable in os.environ and name not in given:
+                self.kernel.set_from_text(name, os.environ[variable], source=variable)
+
+
+def main() -> None:
+    """Run a kernel until it is shut down."""
+    DexecKernelApp.launch_instance()

@@ -1,0 +1,76 @@
+"""The background processes of cells that have ended: followed, stopped, ended with the kernel."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from dexec_kernel.cells.run import CellRun
+from dexec_kernel.display.cell import CellDisplay
+from dexec_kernel.errors import DexecError
+
+#: In seconds: Jupyter waits five for a shutdown, then kills the kernel.
+_END_TIMEOUT = 3.0
+
+
+class Background:
+    """Owns what goes on after a cell's reply. Everything happens on the main event loop."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._followers: dict[CellRun, asyncio.Task[None]] = {}
+        self._stopping: set[asyncio.Task[None]] = set()
+
+    def __contains__(self, run: CellRun) -> bool:
+        return run in self._followers
+
+    def follow(self, run: CellRun, display: CellDisplay) -> None:
+        """Show under the cell what its background processes print, until they end."""
+
+        async def follow() -> None:
+            try:
+                await run.wait_for_background()
+            finally:
+                del self._followers[run]
+                display.finish()
+
+        display.keep_alive()
+        self._followers[run] = asyncio.create_task(follow())
+
+    def kill(self, run: CellRun) -> None:
+        """End a cell's processes by SIGKILL, whether it runs or lives on in the background."""
+        run.kill()
+        if run in self._followers:
+            self.stop_or_interrupt(run)
+
+    def stop_or_interrupt(self, run: CellRun) -> None:
+        """End a cell's processes: of one that runs, or those that live on in the background."""
+        if run not in self._followers:
+            run.interrupt()
+            return
+        self._stopping.add(task := asyncio.get_running_loop().create_task(self._stop(run)))
+        task.add_done_callback(self._stopping.discard)
+
+    async def end(self, *, keep: bool) -> None:
+        """End all of them, as the kernel ends; with ``keep`` only stop following."""
+        followers = dict(self._followers)
+        for run, task in followers.items():
+            if keep:
+                task.cancel()
+            else:
+                run.interrupt(urgent=True)
+                self.stop_or_interrupt(run)
+        # Some engines end the stream with the shell, when the processes still get their signals.
+        ending = {*followers.values(), *self._stopping}
+        if not ending:
+            return
+        _, late = await asyncio.wait(ending, timeout=_END_TIMEOUT)
+        for task in late:
+            self._log.warning("Background processes could not be ended in time.")
+            task.cancel()
+
+    async def _stop(self, run: CellRun) -> None:
+        try:
+            await run.stop_background()
+        except DexecError as error:
+            self._log.warning("Background processes go on: %s", error.message)

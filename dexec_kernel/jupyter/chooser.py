@@ -1,0 +1,102 @@
+"""The list of containers that stands under the error of a cell that had none to run in."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from dexec_kernel.cells.outcome import Failed, Outcome
+from dexec_kernel.cells.source.options import CellOptions
+from dexec_kernel.display.choice import chosen_data, closed_data
+from dexec_kernel.errors import (
+    ContainerNotFound,
+    ContainerNotRunning,
+    NotChosenError,
+)
+from dexec_kernel.jupyter.containers import ContainerWatch
+from dexec_kernel.jupyter.messages import Messages
+from dexec_kernel.jupyter.settings import Settings
+
+if TYPE_CHECKING:
+    # Imported when a list is shown: most notebooks never need one.
+    from dexec_kernel.display.chooser import ChoiceRow
+
+
+#: What another container would help with.
+_ERRORS = (NotChosenError, ContainerNotFound, ContainerNotRunning)
+
+
+class Chooser:
+    """Shows at most one list: under the last cell that needs it. It goes when one is chosen."""
+
+    def __init__(self, settings: Settings, watch: ContainerWatch) -> None:
+        self._settings = settings
+        self._watch = watch
+        self._is_wanted = False
+        self._list: ChoiceRow | None = None
+        self._messages: Messages | None = None
+        self._display_id = ""
+
+    @contextmanager
+    def watching(self, options: CellOptions) -> Iterator[None]:
+        """Note whether a choice would help with what goes wrong in the body."""
+        self._is_wanted = False
+        try:
+            yield
+        except _ERRORS:
+            # Another choice does not help a cell that names its container itself.
+            self._is_wanted = not options.container
+            raise
+
+    def take(self, outcome: Outcome, options: CellOptions) -> None:
+        """Note whether a choice would help with how a cell has ended."""
+        is_gone = isinstance(outcome, Failed) and isinstance(outcome.error, _ERRORS)
+        self._is_wanted = is_gone and not options.container
+
+    async def offer_if_wanted(self, messages: Messages) -> None:
+        """Show the list in the cell whose messages these are, unless there is nothing to choose."""
+        if not self._is_wanted:
+            return
+        self._is_wanted = False
+        self.withdraw()
+        await self._watch.add(self._update)
+        if not self._watch.choice.candidates:
+            self._watch.remove(self._update)
+            return
+        from dexec_kernel.display.chooser import ChoiceRow  # noqa: PLC0415 -- see the module
+
+        self._messages, self._display_id = messages, uuid.uuid4().hex
+        self._list = ChoiceRow(self._watch.choice, self._chosen)
+        text = "Choose a container here, or with %container NAME."
+        self._send("display_data", {**self._list.mimebundle(), "text/plain": text})
+
+    def withdraw(self) -> None:
+        """Close the list, unless it was used."""
+        if self._list is not None:
+            self._end(closed_data())
+
+    def _update(self) -> None:
+        choice = self._watch.choice
+        if choice.current and not choice.trouble:
+            # Chosen elsewhere, or started meanwhile.
+            self._end(chosen_data(choice.current))
+        elif self._list is not None:
+            self._list.update(choice)
+
+    def _chosen(self, name: str) -> None:
+        self._settings.container = name
+        self._end(chosen_data(name))
+
+    def _end(self, data: dict[str, str]) -> None:
+        self._watch.remove(self._update)
+        found, self._list = self._list, None
+        if found is not None:
+            self._send("update_display_data", data)
+            found.close()
+
+    def _send(self, kind: str, data: dict[str, str]) -> None:
+        if self._messages is not None:
+            transient = {"display_id": self._display_id}
+            self._messages.publish(kind, {"data": data, "metadata": {}, "transient": transient})

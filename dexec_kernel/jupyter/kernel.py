@@ -1,0 +1,242 @@
+"""DexecKernel: Jupyter messages in, Jupyter messages out. Glue only.
+
+Everything happens on the main event loop: the shell channel's requests arrive there, and what
+arrives elsewhere (interrupt and shutdown on the control thread) hops over. What cells need is
+imported behind the first answer, so that a front end finds the kernel ready in half the time.
+Source: Jupyter messaging protocol 5.5.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from typing import TYPE_CHECKING, Any
+
+import comm
+from ipykernel._version import kernel_protocol_version
+from ipykernel.kernelbase import Kernel
+
+from dexec_kernel import __version__
+from dexec_kernel.jupyter.settings import Settings
+from dexec_kernel.jupyter.widgets import open_widget, open_widget_control
+
+if TYPE_CHECKING:
+    from dexec_kernel.jupyter.service import Service
+
+#: In seconds: another thread sends the answer, and would share the interpreter with the imports.
+_AFTER_ANSWER = 0.02
+
+
+class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not typed
+    """A kernel that runs every cell as an exec in a container."""
+
+    implementation = "dexec_kernel"
+    implementation_version = __version__
+    banner = f"dexec-kernel {__version__}: every cell is an exec in a container"
+    language_info = {  # noqa: RUF012 -- ipykernel declares it so
+        "name": "bash",
+        "mimetype": "text/x-sh",
+        "file_extension": ".sh",
+        "codemirror_mode": "shell",
+        "pygments_lexer": "bash",
+        "version": __version__,
+    }
+
+    # Cells flush nothing through sys.stdout, so that there is nothing to wait for.
+    _execute_sleep = 0.0
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._requests = 0
+        self._counter = 1
+        self._opening: asyncio.Task[Service] | None = None
+        self._service: Service | None = None
+        self._is_closed = False
+        self.comm_manager = comm.get_comm_manager()
+        for name in ("comm_open", "comm_msg", "comm_close"):
+            self.shell_handlers[name] = getattr(self.comm_manager, name)
+        self.comm_manager.register_target("jupyter.widget", open_widget)
+        self.comm_manager.register_target("jupyter.widget.control", open_widget_control)
+
+    # --- life -----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to serve. Called by IPKernelApp, before the event loop runs."""
+        super().start()
+        self._loop: asyncio.AbstractEventLoop = self.io_loop.asyncio_loop
+        self._loop.add_signal_handler(signal.SIGINT, self.interrupt)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            self._loop.add_signal_handler(number, self._terminate)
+
+    async def shell_main(self, subshell_id: str | None, msg: Any) -> None:
+        """Handle a request, after those that came before. Called by ipykernel for each."""
+        self._requests += 1
+        try:
+            await super().shell_main(subshell_id, msg)
+        finally:
+            self._requests -= 1
+        if self._opening is None:
+            self._loop.call_later(_AFTER_ANSWER, self._open_ahead)
+
+    def interrupt(self) -> None:
+        """Interrupt the cell that runs, if one does. Called on the main event loop."""
+        if self._service is not None:
+            self._service.interrupt()
+
+    def pre_handler_hook(self) -> None:
+        """Leave SIGINT alone: ipykernel would raise KeyboardInterrupt in the event loop."""
+
+    def post_handler_hook(self) -> None:
+        """Leave SIGINT alone."""
+
+    async def interrupt_request(self, stream: Any, ident: Any, parent: Any) -> None:
+        """Answer an ``interrupt_request``. Called by ipykernel on the control thread."""
+        self._loop.call_soon_threadsafe(self.interrupt)
+        self.session.send(stream, "interrupt_reply", {"status": "ok"}, parent, ident=ident)
+
+    async def do_shutdown(self, restart: bool) -> dict[str, Any]:  # noqa: FBT001 -- ipykernel's
+        """End what runs in the container. Called by ipykernel on the control thread."""
+        ending = asyncio.run_coroutine_threadsafe(self._close(), self._loop)
+        await asyncio.wrap_future(ending)
+        return {"status": "ok", "restart": restart}
+
+    def _terminate(self) -> None:
+        """End the kernel on a signal, and first what runs in the container."""
+        ending = self._loop.create_task(self._close())
+        ending.add_done_callback(lambda _ending: self.io_loop.stop())
+
+    async def _close(self) -> None:
+        self._is_closed = True
+        if self._opening is not None:
+            await (await self._opening).aclose()
+
+    # --- what serves the front end --------------------------------------------------------------
+
+    async def _serving(self) -> Service:
+        """Return what serves the front end, as soon as it is there."""
+        return await asyncio.shield(self._opening or self._open())
+
+    def _open_ahead(self) -> None:
+        if self._opening is None and not self._is_closed:
+            self._open()
+
+    def _open(self) -> asyncio.Task[Service]:
+        async def open_service() -> Service:
+            make = await asyncio.to_thread(_import_service)
+            self._service = make(self, self, has_waiting=lambda: self._requests > 1)
+            self._service.start()
+            return self._service
+
+        def note(opening: asyncio.Task[Service]) -> None:
+            # An installation in pieces: a kernel that does not start says more than one that hangs.
+            if not opening.cancelled() and (error := opening.exception()) is not None:
+                self.log.critical("The kernel cannot start.", exc_info=error)
+                self.io_loop.stop()
+
+        self._opening = self._loop.create_task(open_service())
+        self._opening.add_done_callback(note)
+        return self._opening
+
+    # --- what the kernel says of itself ---------------------------------------------------------
+
+    @property
+    def kernel_info(self) -> dict[str, Any]:
+        """The content of a ``kernel_info_reply``: no debugger, and one cell at a time.
+
+        Not the base class's with features taken out: that imports debugpy to see whether it can.
+        """
+        return {
+            "protocol_version": kernel_protocol_version,
+            "implementation": self.implementation,
+            "implementation_version": self.implementation_version,
+            "language_info": self.language_info,
+            "banner": self.banner,
+            "help_links": self.help_links,
+            "supported_features": [],
+        }
+
+    async def create_subshell_request(self, socket: Any, ident: Any, parent: Any) -> None:
+        """Refuse a subshell: a second cell beside the first would have no prompt to belong to."""
+        content = {"status": "error", "ename": "NotSupported", "evalue": "no subshells"}
+        self.session.send(
+            socket, "create_subshell_reply", {**content, "traceback": []}, parent, ident
+        )
+
+    @property
+    def execution_count(self) -> int:
+        """The number of the cell: the next that is stored in the history has it."""
+        return self._counter
+
+    @execution_count.setter
+    def execution_count(self, value: int) -> None:
+        """Ignore ipykernel's counting, which counts what is not stored as well."""
+
+    # --- what a front end asks about text ---------------------------------------------------------
+
+    async def do_complete(self, code: str, cursor_pos: int) -> dict[str, Any]:
+        """Complete the word at the cursor, from inside the container."""
+        return await (await self._serving()).language.complete(code, cursor_pos)
+
+    async def do_inspect(
+        self,
+        code: str,
+        cursor_pos: int,
+        detail_level: int = 0,  # noqa: ARG002 -- there is one
+        omit_sections: Any = (),  # noqa: ARG002 -- there are none
+    ) -> dict[str, Any]:
+        """Say what the word at the cursor is."""
+        return await (await self._serving()).language.inspect(code, cursor_pos)
+
+    async def do_is_complete(self, code: str) -> dict[str, Any]:
+        """Say whether the text is complete, or Enter should begin another line."""
+        return (await self._serving()).language.is_complete(code)
+
+    async def do_history(self, *values: Any, **named: Any) -> dict[str, Any]:
+        """Return lines of the history; the arguments are those of a ``history_request``."""
+        return {
+            "status": "ok",
+            "history": await (await self._serving()).find_history(*values, **named),
+        }
+
+    # --- cells ------------------------------------------------------------------------------------
+
+    async def do_execute(
+        self,
+        code: str,
+        silent: bool,  # noqa: FBT001 -- ipykernel's
+        store_history: bool = True,  # noqa: FBT001, FBT002 -- ipykernel's
+        user_expressions: dict[str, str] | None = None,  # noqa: ARG002 -- shells have none
+        allow_stdin: bool = False,  # noqa: FBT001, FBT002 -- ipykernel's
+    ) -> dict[str, Any]:
+        """Run a cell. Called by ipykernel on the main event loop, one cell at a time.
+
+        ``allow_stdin`` tells a front end with a person from a program that executes notebooks:
+        only the former gets widgets.
+        """
+        service = await self._serving()
+        number = self._counter
+        try:
+            fault = await service.execute(code, silent=silent, interactive=allow_stdin)
+        finally:
+            if store_history and not silent:
+                service.history.store(number, code)
+                self._counter += 1
+        if fault is None:
+            return {
+                "status": "ok",
+                "execution_count": number,
+                "payload": [],
+                "user_expressions": {},
+            }
+        return {"status": "error", "execution_count": number, **fault.content()}
+
+
+def _import_service() -> type[Service]:
+    """Import all that cells need; in a thread, as it takes longer than an answer may."""
+    from dexec_kernel.jupyter.service import Service  # noqa: PLC0415 -- not before the first answer
+
+    # __main__ has switched the collector off: what was imported stays, and is not looked at again.
+    gc.freeze()
+    gc.enable()
+    return Service

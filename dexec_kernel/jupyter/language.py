@@ -1,0 +1,156 @@
+"""What a front end asks about text: completion, help, whether it is complete."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from dexec_kernel.backend.models import ContainerInspect
+from dexec_kernel.backend.targets import candidates, find_container, require_running
+from dexec_kernel.cells.source.is_complete import Status, is_complete
+from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.engine.client import EngineClient
+from dexec_kernel.errors import DexecError
+from dexec_kernel.magics.catalogue import REGISTRY
+from dexec_kernel.magics.complete import MagicWord, Wanted, magic_at, magic_help
+from dexec_kernel.shell.complete import CompletionContext, Completions, Match, complete
+from dexec_kernel.shell.describe import describe
+
+T = TypeVar("T")
+#: In seconds: a person types on; an answer that takes longer is for text that has changed.
+TIMEOUT = 0.3
+_TYPES_KEY = "_jupyter_types_experimental"
+
+
+class Language:
+    """Answers in the form of the messaging protocol. Close it with :meth:`aclose`.
+
+    ``context`` returns what the session of a container knows. A question that takes too long is
+    answered with nothing; while its exec goes on, no other is asked.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Callable[[], Awaitable[EngineClient]],
+        container: Callable[[], str],
+        memory: Memory,
+        context: Callable[[str], CompletionContext],
+        log: logging.Logger,
+    ) -> None:
+        self._engine = engine
+        self._container = container
+        self._memory = memory
+        self._context = context
+        self._log = log
+        self._question: asyncio.Task[Any] | None = None
+
+    async def aclose(self) -> None:
+        """End the question that goes on, if one does."""
+        if self._question is not None:
+            self._question.cancel()
+            await asyncio.gather(self._question, return_exceptions=True)
+
+    async def complete(self, code: str, position: int) -> dict[str, Any]:
+        """Return the content of a ``complete_reply``."""
+        magic = magic_at(code, position, REGISTRY)
+        found: Completions | None
+        if magic is not None and magic.wanted is Wanted.NOTHING:
+            kind = "magic" if magic.word.startswith("%") else "option"
+            matches = tuple(Match(word, kind) for word in magic.words)
+            found = Completions(matches, magic.start, position)
+        elif magic is not None and magic.wanted is Wanted.CONTAINER:
+            found = await self._within(self._containers(magic, position))
+        else:
+            found = await self._within(self._shell_text(code, position, magic))
+        found = found or Completions((), position, position)
+        types = [
+            {"start": found.start, "end": found.end, "text": match.text, "type": match.type}
+            for match in found.matches
+        ]
+        return {
+            "status": "ok",
+            "matches": [match.text for match in found.matches],
+            "cursor_start": found.start,
+            "cursor_end": found.end,
+            "metadata": {_TYPES_KEY: types},
+        }
+
+    async def inspect(self, code: str, position: int) -> dict[str, Any]:
+        """Return the content of an ``inspect_reply``."""
+        text: str | None = magic_help(code, position, REGISTRY)
+        if not text:
+            text = await self._within(self._describe(code, position))
+        data = {"text/plain": text} if text else {}
+        return {"status": "ok", "found": bool(text), "data": data, "metadata": {}}
+
+    @staticmethod
+    def is_complete(code: str) -> dict[str, Any]:
+        """Return the content of an ``is_complete_reply``."""
+        answer = is_complete(code)
+        if answer.status is Status.INCOMPLETE:
+            return {"status": answer.status.value, "indent": answer.indent}
+        return {"status": answer.status.value}
+
+    # --- the container ---------------------------------------------------------------------------
+
+    async def _within(self, question: Coroutine[Any, Any, T]) -> T | None:
+        """Return the answer to a question, None when it is late or the engine has none."""
+        if self._question is not None and not self._question.done():
+            question.close()
+            return None
+        task = self._question = asyncio.create_task(question)
+        await asyncio.wait({task}, timeout=TIMEOUT)
+        if not task.done():
+            task.add_done_callback(self._note)
+            return None
+        self._note(task)
+        if task.cancelled() or task.exception() is not None:
+            return None
+        answer: T = task.result()
+        return answer
+
+    def _note(self, task: asyncio.Task[Any]) -> None:
+        """Log what went wrong; nobody who types wants to be told."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        level = logging.DEBUG if isinstance(error, DexecError) else logging.ERROR
+        self._log.log(level, "No completion or help: %r", error)
+
+    async def _containers(self, magic: MagicWord, position: int) -> Completions:
+        running = await candidates(await self._engine())
+        names = [c.name for c in running if c.name.startswith(magic.word)]
+        matches = tuple(Match(name, "container") for name in names)
+        return Completions(matches, magic.start, position)
+
+    async def _shell_text(self, code: str, position: int, magic: MagicWord | None) -> Completions:
+        begin = 0 if magic is None else magic.start
+        client, container = await self._target()
+        found = await complete(
+            code[begin:],
+            position - begin,
+            backend=client,
+            container_id=container.id,
+            memory=self._memory,
+            context=self._context(container.id),
+        )
+        return Completions(found.matches, found.start + begin, found.end + begin)
+
+    async def _describe(self, code: str, position: int) -> str:
+        client, container = await self._target()
+        return await describe(
+            code,
+            position,
+            backend=client,
+            container_id=container.id,
+            memory=self._memory,
+            context=self._context(container.id),
+        )
+
+    async def _target(self) -> tuple[EngineClient, ContainerInspect]:
+        client = await self._engine()
+        container = await find_container(client, self._container())
+        require_running(container)
+        return client, container

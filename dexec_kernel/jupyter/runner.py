@@ -1,0 +1,203 @@
+"""Runs cells with their displays, one at a time, and owns what they leave to be ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+from jupyter_core.paths import jupyter_runtime_dir
+
+from dexec_kernel.backend.models import ConsoleSize, ContainerInspect
+from dexec_kernel.cells.durations import Durations
+from dexec_kernel.cells.outcome import Backgrounded, Exited, Outcome, Snapshot, State
+from dexec_kernel.cells.output.limits import OutputLimits
+from dexec_kernel.cells.output.log_folder import LogFolder
+from dexec_kernel.cells.output.text import Piece
+from dexec_kernel.cells.run import CellRun
+from dexec_kernel.cells.source.cell import Cell
+from dexec_kernel.cells.source.options import CellOptions
+from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.display.cell import CellDisplay
+from dexec_kernel.display.mode import Mode
+from dexec_kernel.engine.client import EngineClient
+from dexec_kernel.jupyter.background import Background
+from dexec_kernel.jupyter.input import Input
+from dexec_kernel.jupyter.messages import Messages
+from dexec_kernel.jupyter.settings import Settings
+
+#: In seconds: Jupyter waits five for a shutdown, then kills the kernel.
+_SHUTDOWN_TIMEOUT = 4.0
+#: A question is withdrawn by no message, and JupyterLab runs no other cell while its box is open,
+#: unless it has interrupted the kernel itself.
+_BOX_NOTE = "press Enter in the other input box, too"
+#: In seconds: what jupyter_server drops, it drops until a cell's idle has reached it.
+_REPEAT_AFTER = 0.5
+
+
+class CellRunner:
+    """Runs the cells of a kernel. Everything happens on the main event loop.
+
+    ``last`` is what is known of the cell that ran last, None before the first. ``changed`` is
+    called when a cell begins, when more is known of it, and when it ends.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        memory: Memory,
+        engine: Callable[[], Awaitable[EngineClient]],
+        questions: Input,
+        log: logging.Logger,
+    ) -> None:
+        self._settings = settings
+        self._memory = memory
+        self._engine = engine
+        self._input = questions
+        self._log = log
+        self.changed: Callable[[], None] = lambda: None
+        self._durations = Durations()
+        self._cell: CellRun | None = None
+        self._background = Background(log)
+        self._cell_done = asyncio.Event()
+        self._cell_done.set()
+        self._by_front_end = False
+        self._logs: LogFolder | None = None
+        self._repeat: asyncio.TimerHandle | None = None
+        self.last: Snapshot | None = None
+
+    async def run(
+        self,
+        container: ContainerInspect,
+        cell: Cell,
+        messages: Messages,
+        *,
+        interactive: bool,
+    ) -> Outcome:
+        """Run a cell in a container that runs; ``interactive`` where a person looks at it."""
+        run, display = await self._prepare(container, cell, messages, interactive=interactive)
+        self._cell = run
+        self._by_front_end = False
+        self._cell_done.clear()
+        display.start()
+        self.changed()
+        try:
+            outcome = await run.run()
+            if outcome == Exited(0, ""):
+                seconds = run.snapshot().duration
+                self._durations.remember(container.name, cell.options, cell.body, seconds)
+            if isinstance(outcome, Backgrounded):
+                self._background.follow(run, display)
+            else:
+                display.finish()
+        finally:
+            if run not in self._background:
+                display.stop()
+            if run.came_near_server_limits:
+                loop = asyncio.get_running_loop()
+                self._repeat = loop.call_later(_REPEAT_AFTER, display.repeat)
+            self.last = run.snapshot()
+            self._cell = None
+            self._cell_done.set()
+            self.changed()
+        return outcome
+
+    @property
+    def current(self) -> Snapshot | None:
+        """What is known of the cell that runs, None where none does."""
+        return None if self._cell is None else self._cell.snapshot()
+
+    def interrupt(self) -> None:
+        """Interrupt the cell that runs, if one does, as the front end has asked."""
+        self._by_front_end = True
+        if self._cell is not None:
+            self._cell.interrupt()
+
+    async def aclose(self) -> None:
+        """End what the cells have started, as far as the settings say so."""
+        if self._cell is not None:
+            self._cell.interrupt(urgent=True)
+            try:
+                async with asyncio.timeout(_SHUTDOWN_TIMEOUT):
+                    await self._cell_done.wait()
+            except TimeoutError:
+                self._log.warning("The cell's processes could not be ended in time.")
+        await self._background.end(keep=self._settings.keep_background)
+        if self._repeat is not None:
+            self._repeat.cancel()
+        if self._logs is not None:
+            await asyncio.to_thread(self._logs.close)
+
+    async def _prepare(
+        self,
+        container: ContainerInspect,
+        cell: Cell,
+        messages: Messages,
+        *,
+        interactive: bool,
+    ) -> tuple[CellRun, CellDisplay]:
+        def emit(pieces: list[Piece]) -> None:
+            display.print(pieces)
+
+        def changed() -> None:
+            display.update(stdin)
+            self.changed()
+
+        def snapshot() -> Snapshot:
+            known = replace(run.snapshot(), expected=expected)
+            is_box_open = stdin is not None and stdin.was_withdrawn and not self._by_front_end
+            if known.state is State.RUNNING and is_box_open:
+                note = "; ".join(part for part in (known.note, _BOX_NOTE) if part)
+                return replace(known, note=note)
+            return known
+
+        engine, options = await self._engine(), self._with_defaults(cell.options)
+        settings = self._settings
+        expected = self._durations.expected(container.name, cell.options, cell.body)
+        stdin = None
+        if interactive and not messages.silent:
+            stdin = self._input.of_cell(
+                cell.body, engine, container.id, self._memory, options=options, changed=changed
+            )
+        run = CellRun(
+            engine,
+            container,
+            cell.body,
+            self._memory,
+            emit=emit,
+            changed=changed,
+            interrupt_grace=settings.interrupt_grace,
+            limits=self._output_limits(),
+            options=options,
+            console_size=ConsoleSize(rows=settings.rows, columns=settings.columns),
+            stdin=stdin,
+        )
+        mode = Mode(settings.status_bar)
+        if mode is Mode.LIVE and not interactive:
+            mode = Mode.STATIC
+        display = CellDisplay(
+            Mode.OFF if messages.silent else mode,
+            publish=messages.publish,
+            snapshot=snapshot,
+            on_interrupt=lambda: self._background.stop_or_interrupt(run),
+            on_kill=lambda: self._background.kill(run),
+        )
+        return run, display
+
+    def _output_limits(self) -> OutputLimits:
+        settings = self._settings
+        if self._logs is None:
+            self._logs = LogFolder(log_parent(), keep=settings.keep_logs)
+        return OutputLimits(settings.output_limit, settings.log_limit, self._logs)
+
+    def _with_defaults(self, options: CellOptions) -> CellOptions:
+        """Return a cell's options with the settings where the cell does not say."""
+        timeout = self._settings.timeout if options.timeout is None else options.timeout
+        return replace(options, timeout=timeout or None)  # 0 is no limit
+
+
+def log_parent() -> Path:
+    """Return where kernels keep their logs: beside their connection files, which are as private."""
+    return Path(jupyter_runtime_dir()) / "dexec"

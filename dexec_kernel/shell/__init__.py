@@ -1,0 +1,1 @@
+"""The shell in the container: what is said to it, and what it says."""

@@ -1,0 +1,248 @@
+"""Goes through shell text as it is typed, and keeps what is open at its end. No I/O.
+
+Unlike the grammar in ``syntax`` it takes any text, wrong as it may be. Nothing is evaluated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from dexec_kernel.shell.language.frame import Frame
+
+_variable = re.compile(r"\$(?:(?P<brace>\{[#!]?)|)(?P<name>(?:[A-Za-z_]\w*)?)", re.ASCII)
+_variable_at_end = re.compile(r"(?<!\\)\$(?:\{[#!]?)?(?P<name>(?:[A-Za-z_]\w*)?)\Z", re.ASCII)
+_heredoc = re.compile(
+    r"""<<(?P<tabs>-?)[ \t]*(?P<word>(?:\\.|'[^'\n]*'|"[^"\n]*"|[^\s;&|<>()'"\\])+)"""
+)
+_assignment = re.compile(r"[A-Za-z_]\w*\+?", re.ASCII)
+_quoting = re.compile(r"""\\(.)|['"]""")
+_ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
+
+
+class Scanner:
+    """Goes through text once; ``frames`` is what it ends in.
+
+    ``variable`` is where a ``$`` begins whose name the text ends in, and that name. ``is_nothing``
+    says that it ends in a comment or a here-document.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._pos = 0
+        self.frames = [Frame()]
+        self.variable: tuple[int, str] | None = None
+        self.is_nothing = False
+        self._documents: list[tuple[str, bool, bool]] = []
+        self._anywhere: dict[str, Callable[[Frame], None]] = {
+            "\\": self._backslash,
+            '"': self._double_quote,
+            "$": self._dollar,
+            "`": self._backquote,
+        }
+
+    @property
+    def _frame(self) -> Frame:
+        return self.frames[-1]
+
+    def scan(self) -> None:
+        """Go to the end of the text."""
+        while self._pos < len(self._text) and self.variable is None and not self.is_nothing:
+            frame = self._frame
+            char = self._text[self._pos]
+            if frame.quote in {"'", "$'"}:
+                self._literal(frame, char)
+            elif char in self._anywhere:
+                self._anywhere[char](frame)
+            elif frame.quote:
+                self._add(frame, char)
+            elif not frame.has_words:
+                self._expression(frame, char)
+            elif char == "'":
+                self._begin(frame)
+                frame.quote = "'"
+                self._pos += 1
+            else:
+                self._unquoted(frame, char)
+
+    # --- what a character does ------------------------------------------------------------------
+
+    def _begin(self, frame: Frame) -> None:
+        if frame.start is None:
+            frame.start, frame.value = self._pos, []
+            frame.is_known, frame.is_assignment, frame.is_segment = True, False, False
+
+    def _add(self, frame: Frame, char: str, *, width: int = 1) -> None:
+        self._begin(frame)
+        frame.value.append(char)
+        self._pos += width
+
+    def _literal(self, frame: Frame, char: str) -> None:
+        """Take a character inside single quotes, where only ``$'`` has escapes."""
+        if char == "'":
+            frame.quote = ""
+            self._pos += 1
+        elif char == "\\" and frame.quote == "$'":
+            following = self._text[self._pos + 1 : self._pos + 2]
+            if following not in _ESCAPES:
+                frame.is_known = False
+            self._add(frame, _ESCAPES.get(following, following), width=2)
+        else:
+            self._add(frame, char)
+
+    def _double_quote(self, frame: Frame) -> None:
+        self._begin(frame)
+        frame.quote = "" if frame.quote else '"'
+        self._pos += 1
+
+    def _backslash(self, frame: Frame) -> None:
+        following = self._text[self._pos + 1 : self._pos + 2]
+        if not following:
+            self._begin(frame)
+            self._pos += 1  # What it escapes is not typed yet; whoever asks leaves it out.
+        elif following == "\n":
+            self._pos += 2
+        elif frame.quote and following not in '$`"\\':
+            self._add(frame, f"\\{following}", width=2)
+        else:
+            self._add(frame, following, width=2)
+
+    def _dollar(self, frame: Frame) -> None:
+        begin = self._pos
+        self._begin(frame)
+        if not frame.quote and self._text.startswith("$'", begin):
+            frame.quote = "$'"
+            self._pos += 2
+            return
+        match = _variable.match(self._text, begin)
+        assert match is not None  # noqa: S101 -- a $ stands here
+        if match.end() == len(self._text):
+            self.variable = begin, match["name"]
+            return
+        frame.is_known = False
+        if self._text.startswith("$((", begin):
+            self.frames += [Frame(")", has_words=False), Frame(")", has_words=False)]
+            self._pos += 3
+        elif self._text.startswith("$(", begin):
+            self.frames.append(Frame(")"))
+            self._pos += 2
+        elif match["brace"]:
+            self.frames.append(Frame("}", has_words=False))
+            self._pos += len(match[0])
+        else:
+            # A $ before a quote or a blank is a $; before another character, that is its name.
+            is_name = self._text[begin + 1] in "@*#?-$!0123456789"
+            self._pos += len(match[0]) if match["name"] else 1 + is_name
+
+    def _backquote(self, frame: Frame) -> None:
+        self._pos += 1
+        for depth in range(len(self.frames) - 1, 0, -1):
+            if self.frames[depth].closer == "`":
+                del self.frames[depth:]
+                return
+        self._pos -= 1
+        self._begin(frame)
+        self._pos += 1
+        frame.is_known = False
+        self.frames.append(Frame("`"))
+
+    def _expression(self, frame: Frame, char: str) -> None:
+        """Take a character inside ``${…}`` and ``$((…))``, where no words are."""
+        if char == frame.closer:
+            self._close()
+            return
+        if char == "'":
+            frame.quote = "'"
+        elif char == "(":
+            self.frames.append(Frame(")", has_words=False))
+        self._pos += 1
+
+    def _unquoted(self, frame: Frame, char: str) -> None:
+        if char == ")" == frame.closer:
+            self._close()
+        elif char in " \t":
+            frame.end_word()
+            self._pos += 1
+        elif char in ";&|\n()":
+            self._operator(frame, char)
+        elif char in "<>":
+            self._redirection(frame, char)
+        elif char == "#" and frame.start is None:
+            end = self._text.find("\n", self._pos)
+            self.is_nothing = end < 0
+            self._pos = max(end, self._pos)
+        else:
+            self._word_character(frame, char)
+
+    def _word_character(self, frame: Frame, char: str) -> None:
+        """Take a character; behind the = of ``x=y`` and ``--option=y`` another word begins."""
+        before = "".join(frame.value)
+        self._add(frame, char)
+        if char == "=" and not frame.is_segment:
+            frame.is_assignment = bool(_assignment.fullmatch(before))
+            if not (frame.is_assignment or not frame.takes_command):
+                return
+        elif not (char == ":" and frame.is_segment and frame.is_assignment):
+            return
+        frame.start, frame.value = self._pos, []
+        frame.is_segment = frame.is_known = True
+
+    def _operator(self, frame: Frame, char: str) -> None:
+        in_word = frame.start is not None
+        frame.end_word()
+        frame.takes_command, frame.command, frame.is_target = True, "", False
+        self._pos += 1
+        if char == "(":
+            array = in_word and self._text[: self._pos - 1].endswith("=")
+            self.frames.append(Frame(")", takes_command=not array))
+        elif char == "\n":
+            self._read_documents()
+
+    def _redirection(self, frame: Frame, char: str) -> None:
+        if self._text.startswith("(", self._pos + 1):
+            self._begin(frame)
+            frame.is_known = False
+            self.frames.append(Frame(")"))
+            self._pos += 2
+            return
+        if "".join(frame.value).isdigit():
+            frame.start = None  # 2>: a number of a file, and no word.
+        frame.end_word()
+        if char == "<" and not self._text.startswith("<<<", self._pos):
+            document = _heredoc.match(self._text, self._pos)
+            if document is not None and document.end() < len(self._text):
+                word = document["word"]
+                plain = _quoting.sub(lambda part: part[1] or "", word)
+                self._documents.append((plain, bool(document["tabs"]), plain == word))
+                self._pos = document.end()
+                return
+        frame.is_target = True
+        self._pos += 1
+        while self._text[self._pos : self._pos + 1] in {"<", ">", "&", "|"}:
+            self._pos += 1
+
+    def _close(self) -> None:
+        closed = self.frames.pop()
+        self._pos += 1
+        if self._frame.start is None and closed.has_words:
+            self._frame.takes_command, self._frame.command = True, ""
+
+    def _read_documents(self) -> None:
+        """Skip the here-documents that begin here, or see that the cursor is in one."""
+        documents, self._documents = self._documents, []
+        for delimiter, strips_tabs, expands in documents:
+            while True:
+                end = self._text.find("\n", self._pos)
+                if end < 0:
+                    self._inside_document(expands=expands)
+                    return
+                line = self._text[self._pos : end]
+                self._pos = end + 1
+                if (line.lstrip("\t") if strips_tabs else line) == delimiter:
+                    break
+
+    def _inside_document(self, *, expands: bool) -> None:
+        self.is_nothing = True
+        found = _variable_at_end.search(self._text) if expands else None
+        if found is not None:
+            self.variable = found.start(), found["name"]

@@ -1,0 +1,235 @@
+"""The log of a long cell: written when it is wanted, bounded, and gone with the kernel."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import time
+
+import pytest
+
+from dexec_kernel.cells.output import log as log_module
+from dexec_kernel.cells.output.log import MAX_MEMORY, CellLog
+from dexec_kernel.cells.output.log_folder import LogFolder, remove_stale
+
+MIB = 1024 * 1024
+BLOCKS = [bytes([65 + n % 26]) * 300_000 + b"\n" for n in range(100)]
+
+
+@pytest.fixture
+def parent(tmp_path):
+    return tmp_path / "logs"
+
+
+@pytest.fixture
+def folder(parent):
+    folder = LogFolder(parent)
+    yield folder
+    folder.close()
+
+
+async def write(log, blocks):
+    for block in blocks:
+        log.write(block)
+        await log.drain()
+
+
+async def test_a_log_that_is_wanted_late_has_it_all(folder):
+    log = CellLog(folder, 1024 * MIB)
+    await write(log, BLOCKS[:5])
+    assert log.shown_path is None
+    log.keep()
+    await write(log, BLOCKS[5:])
+    await log.close()
+    assert log.shown_path.read_bytes() == b"".join(BLOCKS)
+    assert log.cut == ""
+
+
+async def test_nothing_is_made_for_a_short_cell(parent, folder):
+    log = CellLog(folder, 1024 * MIB)
+    log.write(b"short\n")
+    await log.close()
+    assert log.shown_path is None
+    assert not parent.exists()
+
+
+async def test_a_file_that_was_begun_and_is_not_wanted_is_removed(parent, folder):
+    log = CellLog(folder, 1024 * MIB)
+    await write(log, [b"x" * (MAX_MEMORY + 1)])
+    [path] = parent.glob("*/*.log")
+    assert log.shown_path is None
+    await log.close()
+    assert not path.exists()
+
+
+async def test_only_the_user_may_read_it(folder):
+    log = CellLog(folder, 1024 * MIB)
+    log.keep()
+    log.write(b"secret\n")
+    await log.close()
+    path = log.shown_path
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(path.parent.parent.stat().st_mode) == 0o700
+
+
+async def test_the_limit_cuts_it_and_the_file_says_so(folder):
+    log = CellLog(folder, 1_000_000)
+    log.keep()
+    await write(log, BLOCKS)
+    await log.close()
+    whole, written = b"".join(BLOCKS), log.shown_path.read_bytes()
+    assert written[:1_000_000] == whole[:1_000_000]
+    assert written[1_000_000:] == b"\n[dexec: the log ends here, log_limit is 1,000,000 bytes]\n"
+    assert log.cut == "log_limit is 1,000,000 bytes"
+
+
+async def test_a_full_disk_cuts_it(folder, monkeypatch):
+    log = CellLog(folder, 1024 * MIB)
+    log.keep()
+    log.write(b"before\n")
+    answers = iter([False])
+    monkeypatch.setattr(log_module, "_is_short", lambda _file: next(answers, True))
+    await write(log, BLOCKS)
+    await log.close()
+    text = log.shown_path.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("\n[dexec: the log ends here, the disk is nearly full]\n")
+    assert 10 * MIB < len(text) < 20 * MIB
+    assert log.cut == "the disk is nearly full"
+
+
+async def test_a_write_that_fails_ends_the_log_and_not_the_cell(folder, monkeypatch):
+    def fail(_file, _data):
+        raise OSError(28, "No space left on device")
+
+    log = CellLog(folder, 1024 * MIB)
+    log.keep()
+    monkeypatch.setattr(log_module, "_write_all", fail)
+    await write(log, BLOCKS)
+    await log.close()
+    assert log.cut == "the log cannot be written, No space left on device"
+
+
+async def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    log = CellLog(LogFolder(tmp_path / "file" / "logs"), MIB)
+    log.write(b"x")
+    log.keep()
+    log.write(b"x")
+    await log.close()
+    assert log.shown_path is None
+    assert log.cut == "the log cannot be written, Not a directory"
+
+
+@pytest.mark.parametrize("limit", [0, MIB])
+async def test_no_limit_or_no_folder_no_log(parent, folder, limit):
+    log = CellLog(None if limit else folder, limit)
+    await write(log, BLOCKS)
+    log.keep()
+    await log.close()
+    assert log.shown_path is None
+    assert not parent.exists()
+
+
+async def test_a_slow_disk_makes_the_reader_wait_and_not_the_event_loop(folder, monkeypatch):
+    written = []
+
+    def slow(_file, data):
+        time.sleep(0.02)
+        written.append(len(data))
+
+    monkeypatch.setattr(log_module, "_write_all", slow)
+    log = CellLog(folder, 1024 * MIB)
+    log.keep()
+    offered, gaps, last = 0, [], time.monotonic()
+
+    async def tick():
+        nonlocal last
+        while True:
+            await asyncio.sleep(0.001)
+            gaps.append(time.monotonic() - last)
+            last = time.monotonic()
+
+    ticking = asyncio.create_task(tick())
+    for _ in range(40):
+        log.write(b"x" * MIB)
+        offered += MIB
+        await log.drain()
+        assert offered - sum(written) <= 12 * MIB
+    await log.close()
+    ticking.cancel()
+    assert sum(written) == offered
+    assert max(gaps) < 0.1
+
+
+async def test_cells_have_files_of_their_own(folder):
+    paths = []
+    for _ in range(2):
+        log = CellLog(folder, MIB)
+        log.keep()
+        await log.close()
+        paths.append(log.shown_path)
+    assert [path.name for path in paths] == ["cell-0001.log", "cell-0002.log"]
+
+
+# --- the folder -----------------------------------------------------------------------------------
+
+
+def make(folder):
+    path, file = folder.new_file()
+    os.close(file)
+    return path
+
+
+def test_the_folder_goes_with_the_kernel(parent, folder):
+    path = make(folder)
+    assert path.exists()
+    folder.close()
+    folder.close()
+    assert list(parent.iterdir()) == []
+
+
+def test_a_kept_folder_stays(parent):
+    folder = LogFolder(parent, keep=True)
+    path = make(folder)
+    folder.close()
+    remove_stale(parent)
+    assert path.exists()
+
+
+def test_only_the_folders_of_dead_kernels_are_stale(parent, folder):
+    alive = make(folder)
+    dead = LogFolder(parent)
+    left = make(dead)
+    os.close(dead._lock)
+    remove_stale(parent)
+    assert alive.exists()
+    assert not left.parent.exists()
+
+
+def test_a_folder_without_a_lock_is_stale_when_it_is_old(parent):
+    young, old = parent / "kernel-1-x", parent / "kernel-2-y"
+    for path in (young, old):
+        path.mkdir(parents=True)
+    os.utime(old, (time.time() - 100,) * 2)
+    remove_stale(parent)
+    assert young.exists()
+    assert not old.exists()
+
+
+def test_nothing_to_remove(parent):
+    remove_stale(parent)
+
+
+def test_what_cannot_be_removed_is_said(parent, monkeypatch, caplog):
+    def fail(_path):
+        raise PermissionError(13, "Permission denied")
+
+    dead = LogFolder(parent)
+    make(dead)
+    os.close(dead._lock)
+    monkeypatch.setattr("shutil.rmtree", fail)
+    remove_stale(parent)
+    assert "cannot be removed" in caplog.text

@@ -1,0 +1,70 @@
+"""What is done between cells: when the next exec is started ahead."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from dexec_kernel.cells.standby import preparation as preparation_module
+from dexec_kernel.cells.standby.pool import Standbys
+from dexec_kernel.cells.standby.preparation import Preparation
+from dexec_kernel.cells.workspace import Memory
+
+
+class Engine:
+    """A container in which so many execs run."""
+
+    def __init__(self, exec_count):
+        self.exec_count = exec_count
+
+
+@pytest.fixture
+def prepared(monkeypatch):
+    """Prepare in a container with so many execs; returns for how long it waited before."""
+
+    async def prepare(exec_count, *, is_busy=False):
+        async def engine():
+            return None
+
+        waits = []
+        memory = Memory(standbys=Standbys(lambda: 1, lambda: False, lambda: 0.0))
+        memory.prepare = lambda engine, container: waits.append("prepared")
+        preparation = Preparation(
+            memory,
+            engine,
+            container=lambda: "web",
+            is_busy=lambda: is_busy and bool(waits),
+            log=logging.getLogger(),
+        )
+
+        async def find(_engine, _name):
+            return Engine(exec_count)
+
+        async def sleep(seconds):
+            waits.append(seconds)
+
+        monkeypatch.setattr(preparation_module, "find_container", find)
+        monkeypatch.setattr(preparation_module, "require_running", lambda container: None)
+        with monkeypatch.context() as patch:
+            patch.setattr(preparation_module.asyncio, "sleep", sleep)
+            await preparation._prepare()
+        return waits
+
+    return prepare
+
+
+@pytest.mark.parametrize("exec_count", [0, 1, 4])
+async def test_who_is_alone_does_not_wait(prepared, exec_count):
+    assert await prepared(exec_count) == [0.0, "prepared"]
+
+
+async def test_in_a_class_each_waits_for_a_turn(prepared):
+    waits = {(await prepared(40))[0] for _ in range(20)}
+    assert min(waits) >= 2.0
+    assert max(waits) <= 4.0
+    assert len(waits) > 10
+
+
+async def test_a_cell_that_has_begun_meanwhile_is_not_disturbed(prepared):
+    assert len(await prepared(40, is_busy=True)) == 1

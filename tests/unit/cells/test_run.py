@@ -1,0 +1,198 @@
+"""A cell from its text to its outcome, with faults that no engine produces on demand."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from dexec_kernel.cells.outcome import Exited, Failed, State
+from dexec_kernel.cells.run import NO_SHELL_NOTE
+from dexec_kernel.cells.source.options import CellOptions
+from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.errors import (
+    CommandNotStarted,
+    ConfigurationError,
+    EngineApiError,
+    EngineUnavailable,
+    ExecNotFound,
+)
+from dexec_kernel.shell.commands import Shell
+from tests.unit.support.fake_backend import (
+    CONTAINER,
+    NOT_FOUND_127,
+    Cell,
+    FakeBackend,
+    Script,
+    err,
+    exited,
+    greeting,
+    missing,
+    out,
+)
+
+GONE = ExecNotFound("unknown", status=404)
+UNREACHABLE = EngineUnavailable("nobody answers")
+
+
+async def test_cell_goes_over_on_stdin_and_ends():
+    backend = FakeBackend(Script([greeting, out("hi\n"), err("oh\n")], exited(3)))
+    cell = Cell(backend, "echo hi")
+    assert await cell.outcome() == Exited(3, "")
+    assert (cell.stdout, cell.stderr) == ("hi\n", "oh\n")
+    (connection,) = backend.attached
+    mark = backend.configs[0].env["DEXEC_MARK"]
+    assert connection.sent == f"echo hi\n{mark}\n".encode()
+    assert connection.ended
+    assert connection.closed
+
+
+async def test_snapshot_tells_what_is_known():
+    backend = FakeBackend(Script([greeting, out("x"), 0.05], exited(137)))
+    backend.oom = True
+    cell = Cell(backend)
+    before = cell.run.snapshot()
+    assert (before.state, before.pid, before.exit_code) == (State.RUNNING, None, None)
+    await cell.outcome()
+    after = cell.run.snapshot()
+    assert (after.state, after.pid, after.exit_code) == (State.EXITED, 99, 137)
+    assert (after.cwd, after.user, after.output_bytes) == ("/work", "root", 1)
+    assert (after.exec_id, after.exit_reason) == ("exec-1", "SIGKILL, out of memory")
+    assert cell.changes == 1
+
+
+@pytest.mark.parametrize(
+    ("container", "oom", "reason"),
+    [
+        (CONTAINER, False, "SIGKILL"),
+        (CONTAINER, True, "SIGKILL, out of memory"),
+        (dataclasses.replace(CONTAINER, running=False), False, "SIGKILL, the container stopped"),
+        (UNREACHABLE, False, "SIGKILL"),
+        (CONTAINER, UNREACHABLE, "SIGKILL"),
+    ],
+)
+async def test_reason_of_a_kill_never_hides_the_exit_code(container, oom, reason):
+    backend = FakeBackend(Script(end=exited(137)))
+    backend.container, backend.oom = container, oom
+    assert await Cell(backend).outcome() == Exited(137, reason)
+
+
+# --- shells ---------------------------------------------------------------------------------------
+
+
+async def test_shell_is_found_out_once():
+    memory = Memory()
+    backend = FakeBackend(missing("bash"), Script(), Script())
+    await Cell(backend, memory=memory).outcome()
+    cell = Cell(backend, memory=memory)
+    await cell.outcome()
+    assert [config.cmd[0] for config in backend.configs] == ["bash", "sh", "sh"]
+    assert cell.stdout == ""
+
+
+async def test_image_without_a_shell_runs_a_command_line():
+    memory = Memory()
+    backend = FakeBackend(missing("bash"), missing("sh"), Script([out("hi\n"), 0.05]), Script([]))
+    cell = Cell(backend, "echo 'h i'", memory)
+    assert await cell.outcome() == Exited(0, "")
+    assert backend.configs[-1].cmd == ["echo", "h i"]
+    assert not backend.configs[-1].attach_stdin
+    assert cell.stdout == "hi\n"
+    assert cell.run.snapshot().note == NO_SHELL_NOTE
+    await Cell(backend, "true", memory).outcome()
+    assert len(backend.configs) == 4
+
+
+async def test_missing_command_without_a_shell_is_not_started():
+    backend = FakeBackend(missing("bash"), missing("sh"), missing("nope"))
+    cell = Cell(backend, "nope")
+    outcome = await cell.outcome()
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, CommandNotStarted)
+    assert "'nope'" in outcome.error.message
+    assert "OCI runtime exec failed" in outcome.error.engine_text
+    assert cell.pieces == []
+    assert cell.run.snapshot().state is State.NOT_STARTED
+    assert cell.memory.shells == {CONTAINER.id: Shell.NONE}
+
+
+async def test_failure_that_says_nothing_of_the_shell_is_not_remembered_as_one():
+    text = 'OCI runtime exec failed: chdir to cwd ("/gone"): no such file or directory\r\n'
+    memory = Memory()
+    backend = FakeBackend(
+        Script([out(text)], NOT_FOUND_127, NOT_FOUND_127), missing("bash"), Script()
+    )
+    outcome = await Cell(backend, memory=memory).outcome()
+    assert isinstance(outcome.error, CommandNotStarted)
+    assert await Cell(backend, memory=memory).outcome() == Exited(0, "")
+    assert memory.shells == {CONTAINER.id: Shell.SH}
+
+
+@pytest.mark.parametrize("source", ["", "# nothing\n", "a\nb", "echo 'x"])
+async def test_command_line_that_is_none_creates_nothing(source):
+    memory = Memory()
+    memory.shells[CONTAINER.id] = Shell.NONE
+    backend = FakeBackend()
+    cell = Cell(backend, source, memory)
+    outcome = await cell.outcome()
+    if source.strip() and not source.startswith("#"):
+        assert isinstance(outcome.error, ConfigurationError)
+        assert cell.run.snapshot().state is State.NOT_STARTED
+    else:
+        assert outcome == Exited(0, "")
+
+
+@pytest.mark.parametrize("report", ["", "env: can't execute 'nope': No such file\n"])
+async def test_commands_own_127_without_a_pid_stays_its_own(report):
+    """Podman tells no PID of an exec that has ended."""
+    memory = Memory()
+    memory.shells[CONTAINER.id] = Shell.NONE
+    cell = Cell(FakeBackend(Script([err(report)], NOT_FOUND_127, NOT_FOUND_127)), "env x", memory)
+    assert await cell.outcome() == Exited(127, "command not found")
+    assert cell.stderr == report
+
+
+async def test_user_that_podman_looks_up_at_the_start():
+    fault = EngineApiError("500: unable to find user nope: no matching entries", status=500)
+    outcome = await Cell(FakeBackend(Script(attach=fault))).outcome()
+    assert isinstance(outcome.error, CommandNotStarted)
+    assert "no such user" in outcome.error.message
+
+
+# --- no upgrade -----------------------------------------------------------------------------------
+
+
+async def test_answer_200_runs_the_cell_again_by_arguments_and_only_once():
+    backend = FakeBackend(Script(upgraded=False), Script([greeting, out("1")], upgraded=False))
+    cell = Cell(backend, "echo é" * 30_000)
+    assert await cell.outcome() == Exited(0, "")
+    first, second = backend.configs
+    assert first.attach_stdin
+    assert not second.attach_stdin
+    assert "".join(second.cmd[4:]) == "echo é" * 30_000
+    assert [connection.sent for connection in backend.attached] == [b"", b""]
+    assert backend.attached[0].closed
+    assert cell.stdout == "1"
+
+
+async def test_a_terminal_behind_such_a_proxy_is_refused_and_not_tried_for_ever():
+    backend = FakeBackend(*(Script(upgraded=False) for _ in range(5)))
+    outcome = await Cell(backend, options=CellOptions(tty=True)).outcome()
+    assert isinstance(outcome, Failed)
+    assert "no stdin" in outcome.error.message
+    assert len(backend.configs) == 2
+
+
+async def test_answer_200_is_remembered():
+    memory = Memory()
+    backend = FakeBackend(*(Script(upgraded=False) for _ in range(3)))
+    await Cell(backend, memory=memory).outcome()
+    await Cell(backend, memory=memory).outcome()
+    assert [config.attach_stdin for config in backend.configs] == [True, False, False]
+
+
+async def test_cell_that_is_too_long_for_arguments():
+    backend = FakeBackend(Script(upgraded=False))
+    outcome = await Cell(backend, "x" * 1_600_000).outcome()
+    assert isinstance(outcome.error, ConfigurationError)
+    assert len(backend.configs) == 1

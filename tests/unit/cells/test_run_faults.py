@@ -1,0 +1,190 @@
+"""Faults that no engine produces on demand, and interrupts at awkward moments."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+
+import pytest
+
+from dexec_kernel.cells import execution as execution_module
+from dexec_kernel.cells.outcome import Exited, Failed, Interrupted, State
+from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.errors import (
+    ContainerNotFound,
+    ContainerNotRunning,
+    ContainerPaused,
+    EngineApiError,
+    EngineUnavailable,
+    ExecLost,
+    ExecNotFound,
+    StreamCutOff,
+    StreamFault,
+)
+from dexec_kernel.shell.commands import Shell
+from tests.unit.support.fake_backend import (
+    CONTAINER,
+    FOREVER,
+    RUNNING,
+    Cell,
+    FakeBackend,
+    Script,
+    err,
+    exited,
+    greeting,
+    missing,
+    out,
+)
+
+GONE = ExecNotFound("unknown", status=404)
+UNREACHABLE = EngineUnavailable("nobody answers")
+
+
+@pytest.mark.parametrize(
+    "fault", [StreamCutOff("3 bytes short"), StreamFault("reported"), UNREACHABLE]
+)
+@pytest.mark.parametrize("driver", [True, False])
+async def test_stream_that_breaks_loses_nothing_of_what_came(fault, driver):
+    memory = Memory()
+    if not driver:
+        memory.shells[CONTAINER.id] = Shell.NONE
+    steps = [*([greeting] if driver else []), out("some"), err("thing"), fault]
+    cell = Cell(FakeBackend(Script(steps, look=UNREACHABLE)), memory=memory)
+    assert await cell.outcome() == Failed(fault)
+    assert (cell.stdout, cell.stderr) == ("some", "thing")
+    snapshot = cell.run.snapshot()
+    assert (snapshot.state, snapshot.exit_code) == (State.LOST, None)
+
+
+async def test_beginning_of_a_mark_is_printed_when_nothing_follows():
+    cell = Cell(FakeBackend(Script([lambda mark: err("x" + mark[:9])], exited(1))))
+    await cell.outcome()
+    assert cell.stderr == "xdexec:" + cell.stderr[-3:]
+    assert len(cell.stderr) == 10
+
+
+@pytest.mark.parametrize("fault", [ExecLost("lost"), UNREACHABLE])
+async def test_exit_code_that_cannot_be_known_is_none(fault):
+    cell = Cell(FakeBackend(Script([greeting, out("x")], fault)))
+    assert await cell.outcome() == Failed(fault)
+    assert cell.run.snapshot().exit_code is None
+    assert cell.stdout == "x"
+
+
+async def test_exit_code_null_of_an_exited_exec_is_not_zero():
+    outcome = await Cell(FakeBackend(Script(end=exited(None)))).outcome()
+    assert isinstance(outcome.error, ExecLost)
+
+
+@pytest.mark.parametrize("fault", [GONE, UNREACHABLE, EngineApiError("no", status=403)])
+async def test_inspect_that_fails_while_the_cell_runs_ends_nothing(fault):
+    cell = Cell(FakeBackend(Script([greeting, 0.06, out("late")], look=fault)))
+    assert await cell.outcome() == Exited(0, "")
+    assert cell.stdout == "late"
+    assert cell.changes == 0
+
+
+async def test_pid_is_asked_again_when_the_engine_comes_back(monkeypatch):
+    monkeypatch.setattr(execution_module, "_PID_DELAY", 0)
+    script = Script([greeting, 0.1], look=UNREACHABLE)
+    cell = Cell(FakeBackend(script))
+    running = asyncio.create_task(cell.outcome())
+    await asyncio.sleep(0.01)
+    script.look = RUNNING
+    await asyncio.sleep(0.05)
+    assert cell.run.snapshot().pid == 99
+    await running
+
+
+@pytest.mark.parametrize(
+    ("where", "fault", "container", "error"),
+    [
+        ("create", ContainerNotRunning("id", status=409), CONTAINER, ContainerNotRunning),
+        ("create", ContainerNotFound("id", status=404), CONTAINER, ContainerNotFound),
+        ("attach", ContainerPaused("", status=409), CONTAINER, ContainerPaused),
+        ("attach", GONE, dataclasses.replace(CONTAINER, running=False), ContainerNotRunning),
+        ("attach", GONE, ContainerNotFound("id", status=404), ContainerNotFound),
+        ("attach", GONE, CONTAINER, ExecLost),
+        ("attach", GONE, UNREACHABLE, EngineUnavailable),
+        ("attach", UNREACHABLE, CONTAINER, EngineUnavailable),
+    ],
+)
+async def test_exec_that_is_refused(where, fault, container, error):
+    backend = FakeBackend(Script(**{where: fault}))
+    backend.container = container
+    cell = Cell(backend)
+    outcome = await cell.outcome()
+    assert type(outcome.error) is error
+    if error in {ContainerNotRunning, ContainerNotFound, ContainerPaused}:
+        assert "'web'" in outcome.error.message
+        assert cell.run.snapshot().state is State.NOT_STARTED or error is ContainerNotFound
+
+
+# --- cancelled and interrupted --------------------------------------------------------------------
+
+
+async def test_cancelled_cell_closes_its_connection_and_keeps_its_output():
+    backend = FakeBackend(Script([greeting, out("x"), FOREVER]))
+    cell = Cell(backend)
+    task = asyncio.create_task(cell.run.run())
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert backend.attached[0].closed
+    assert cell.stdout == "x"
+
+
+async def test_interrupt_before_anything_was_created():
+    backend = FakeBackend(Script())
+    cell = Cell(backend)
+    cell.run.interrupt()
+    assert await cell.outcome() == Interrupted("", "before it was started")
+    assert backend.attached == []
+
+
+async def test_interrupt_while_the_shell_is_looked_for_starts_no_other():
+    late = dataclasses.replace(missing("bash"))
+    late.steps = [0.05, *late.steps]
+    backend = FakeBackend(late, Script([greeting, FOREVER]))
+    cell = Cell(backend)
+    running = asyncio.create_task(cell.outcome())
+    await asyncio.sleep(0.02)
+    cell.run.interrupt()
+    assert isinstance(await running, Interrupted)
+    assert len(backend.configs) == 1
+
+
+async def test_interrupt_of_a_cell_that_begins_in_its_second_shell():
+    listing = Script([out("17\n.\n")])
+    nobody = Script([out(".\n")])
+    backend = FakeBackend(missing("bash"), Script([0.05, greeting, FOREVER]), listing, nobody)
+    cell = Cell(backend)
+    running = asyncio.create_task(cell.outcome())
+    await asyncio.sleep(0.03)
+    assert len(backend.attached) == 2
+    cell.run.interrupt()
+    assert await running == Interrupted("SIGINT", "")
+    assert backend.configs[2].cmd[-2:] == ["INT", "17"]
+
+
+async def test_engine_that_goes_away_after_the_processes_have_ended_does_not_make_them_survive():
+    cell_script = Script([greeting, FOREVER], look=UNREACHABLE)
+    backend = FakeBackend(cell_script, Script([out("17\n.\n")]), Script([out(".\n")]))
+    memory = Memory()
+    memory.shells[CONTAINER.id] = Shell.SH
+    cell = Cell(backend, memory=memory)
+    running = asyncio.create_task(cell.outcome())
+    await asyncio.sleep(0.02)
+    cell.run.interrupt()
+    assert await running == Interrupted("SIGINT", "")
+    assert cell.run.snapshot().exit_code is None
+
+
+async def test_interrupt_that_cannot_be_delivered_says_so():
+    refused = Script(create=ContainerPaused("paused", status=409))
+    cell = Cell(FakeBackend(Script([greeting, FOREVER]), refused))
+    running = asyncio.create_task(cell.outcome())
+    await asyncio.sleep(0.02)
+    cell.run.interrupt()
+    assert await running == Interrupted("", "the processes may go on: paused")

@@ -1,0 +1,68 @@
+"""What ``%container`` shows."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from dexec_kernel.backend.models import ContainerSummary
+from dexec_kernel.display.containers import choice_data
+
+HOSTILE = "<img src=x onerror=alert(1)>\"'&\n\u202e\x1b[31m"
+
+
+def summary(name: str, image: str = "busybox", status: str = "Up 3 hours") -> ContainerSummary:
+    return ContainerSummary(
+        id=f"id-{name}", name=name, image=image, state="running", status=status, labels={}
+    )
+
+
+def chosen(name: str, image: str = "busybox") -> SimpleNamespace:
+    return SimpleNamespace(id=f"id-{name}", name=name, image=image)
+
+
+def test_no_container_runs():
+    data = choice_data([], chosen=None, setting="")
+    assert data["text/plain"] == "No container is chosen. No container is running."
+    assert "<table" not in data["text/html"]
+
+
+def test_several_and_none_chosen():
+    data = choice_data([summary("web"), summary("db")], chosen=None, setting="")
+    assert data["text/plain"].splitlines() == [
+        "No container is chosen.",
+        "  %container web  (busybox, Up 3 hours)",
+        "  %container db  (busybox, Up 3 hours)",
+    ]
+    assert data["text/html"].count("<tr>") == 2
+
+
+def test_the_only_one():
+    data = choice_data([summary("web")], chosen=chosen("web"), setting="")
+    assert data["text/plain"].splitlines() == [
+        "Cells run in web (image busybox, the only one that runs).",
+        "→ %container web  (busybox, Up 3 hours)",
+    ]
+
+
+def test_chosen_by_another_name():
+    data = choice_data([], chosen=chosen("shop-web-1"), setting="compose:shop/web")
+    expected = "Cells run in shop-web-1 (image busybox, chosen as compose:shop/web)."
+    assert data["text/plain"] == expected
+    assert expected in data["text/html"]
+
+
+def test_only_the_chosen_one_is_marked():
+    data = choice_data([summary("web"), summary("db")], chosen=chosen("db"), setting="db")
+    lines = data["text/plain"].splitlines()
+    assert [line[0] for line in lines[1:]] == [" ", "→"]
+    assert data["text/html"].count("→") == 1
+
+
+def test_nothing_from_outside_is_markup():
+    data = choice_data(
+        [summary(HOSTILE, HOSTILE, HOSTILE)], chosen=chosen(HOSTILE, HOSTILE), setting=HOSTILE + "x"
+    )
+    assert "<img" not in data["text/html"]
+    assert data["text/html"].isprintable()
+    assert len(data["text/plain"].splitlines()) == 2
+    assert "\x1b" not in data["text/plain"]

@@ -1,0 +1,130 @@
+"""Which API version is spoken, and what an engine is too old for."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from dexec_kernel.backend.models import ConsoleSize, ExecConfig
+from dexec_kernel.engine.client import NEWEST_API, EngineClient, version_tuple
+from dexec_kernel.errors import ApiVersionError, ConfigurationError, ProtocolError
+from tests.unit.support.fake_engine import answer, pong
+
+
+@pytest.fixture(autouse=True)
+def containers(engine):
+    engine.on(r"GET /v[\d.]+/containers/json", answer(200, []))
+    engine.on(r"POST /v[\d.]+/containers/c/exec", answer(201, {"Id": "e1"}))
+
+
+@pytest.mark.parametrize(
+    ("offered", "spoken"),
+    [("1.41", "1.41"), ("1.9999", NEWEST_API), ("2.0", NEWEST_API), ("1.24", "1.24"), ("", "1.24")],
+)
+async def test_highest_version_that_both_know(engine, client, offered, spoken):
+    engine.on("GET /_ping", pong(Api_Version=offered))
+    await client.container_list()
+    assert await client.api_version() == spoken
+    assert engine.requests[-1].path.startswith(f"/v{spoken}/")
+
+
+async def test_version_is_asked_once(engine, client):
+    await asyncio.gather(*(client.container_list() for _ in range(5)))
+    assert engine.calls.count("GET /_ping") == 1
+
+
+async def test_pinned_version_is_not_asked(engine):
+    async with engine.client(api_version="v1.30") as client:
+        await client.container_list()
+    assert [call.split("?")[0] for call in engine.calls] == ["GET /v1.30/containers/json"]
+
+
+async def test_version_and_engine_from_the_environment(engine):
+    environ = {"DOCKER_HOST": engine.endpoint.url, "DOCKER_API_VERSION": "1.30"}
+    async with await EngineClient.from_environment(environ) as client:
+        assert await client.api_version() == "1.30"
+
+
+@pytest.mark.parametrize("version", ["1", "1.2.3", "x.y", "one"])
+async def test_malformed_pin_is_an_error_at_once(engine, version):
+    with pytest.raises(ConfigurationError, match="no API version"):
+        engine.client(api_version=version)
+
+
+async def test_engine_that_is_too_old(engine, client):
+    engine.on("GET /_ping", pong(Api_Version="1.23"))
+    with pytest.raises(ApiVersionError, match=r"1\.23"):
+        await client.container_list()
+    assert engine.calls == ["GET /_ping"]
+
+
+async def test_engine_whose_version_makes_no_sense(engine, client):
+    engine.on("GET /_ping", pong(Api_Version="new"))
+    with pytest.raises(ProtocolError, match="'new'"):
+        await client.container_list()
+
+
+async def test_refused_version_is_asked_anew(engine, client):
+    await client.container_list()
+    refusal = {"message": "client version 1.41 is too new. Maximum supported API version is 1.40"}
+    engine.on(r"GET /v1\.41/", answer(400, refusal))
+    engine.on("GET /_ping", pong(Api_Version="1.40"))
+    with pytest.raises(ApiVersionError, match="too new"):
+        await client.container_list()
+    await client.container_list()
+    assert "/v1.40/" in engine.requests[-1].path
+
+
+@pytest.mark.parametrize(
+    ("version", "config", "what"),
+    [
+        ("1.24", ExecConfig(["x"], env={"A": "secret"}), "environment"),
+        ("1.34", ExecConfig(["x"], working_dir="/w"), "working directory"),
+    ],
+)
+async def test_what_the_engine_is_too_old_for_is_not_sent(engine, client, version, config, what):
+    engine.on("GET /_ping", pong(Api_Version=version))
+    with pytest.raises(ApiVersionError, match=what) as caught:
+        await client.container_exec_create("c", config)
+    assert version in caught.value.message
+    assert engine.calls == ["GET /_ping"]
+
+
+@pytest.mark.parametrize(
+    ("version", "config"),
+    [
+        ("1.25", ExecConfig(["x"], env={"A": "b"})),
+        ("1.35", ExecConfig(["x"], working_dir="/w")),
+        ("1.24", ExecConfig(["x"], user="u")),
+    ],
+)
+async def test_what_the_engine_just_knows_is_sent(engine, client, version, config):
+    engine.on("GET /_ping", pong(Api_Version=version))
+    assert await client.container_exec_create("c", config) == "e1"
+
+
+@pytest.mark.parametrize(("version", "sent"), [("1.41", None), ("1.42", [24, 80])])
+async def test_console_size_goes_to_engines_that_know_it(engine, client, version, sent):
+    engine.on("GET /_ping", pong(Api_Version=version))
+    size = ConsoleSize(24, 80)
+    await client.container_exec_create("c", ExecConfig(["x"], tty=True, console_size=size))
+    assert engine.requests[-1].json.get("ConsoleSize") == sent
+
+
+async def test_impossible_config_is_refused_before_anything_is_sent(engine, client):
+    with pytest.raises(ConfigurationError):
+        await client.container_exec_create("c", ExecConfig(["x" * 131_072]))
+    assert engine.calls == []
+
+
+async def test_ping_tells_podman_from_docker(engine, client):
+    assert not (await client.ping()).is_podman
+    engine.on("GET /_ping", pong(Libpod_Api_Version="4.3.1", Server="Libpod/4.3.1 (linux)"))
+    found = await client.ping()
+    assert found.is_podman
+    assert (found.api_version, found.server) == ("1.41", "Libpod/4.3.1 (linux)")
+
+
+def test_versions_compare_as_numbers():
+    assert version_tuple("1.9") < version_tuple("v1.41") < version_tuple("2.0")

@@ -1,0 +1,158 @@
+"""The folder that Jupyter reads while it changes: whole kernelspecs, no traces, and fast."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_server.services.kernelspecs.handlers import kernelspec_model
+
+from dexec_kernel.picker.folder import SpecFolder, remove_stale
+from dexec_kernel.picker.kernelspecs import BoundSpec
+
+LOGOS = sorted((Path(__file__).parents[3] / "kernelspec").glob("logo-*"))
+
+
+def spec(name: str, display_name: str = "") -> BoundSpec:
+    return BoundSpec(name, f"dexec-{name}", display_name or name)
+
+
+def names(folder: SpecFolder) -> set[str]:
+    return {path.name for path in folder.kernels.iterdir()}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = SpecFolder(tmp_path / "picker", LOGOS)
+    yield made
+    made.close()
+
+
+def test_the_folder_is_private_and_vanishes(tmp_path, folder):
+    root = folder.kernels.parent
+    assert stat.S_IMODE(root.stat().st_mode) == 0o700
+    folder.update([spec("web")])
+    remove_stale(tmp_path / "picker")
+    assert names(folder) == {"dexec-web"}, "its server lives"
+    folder.close()
+    folder.close()
+    folder.update([spec("db")])
+    assert list((tmp_path / "picker").iterdir()) == []
+
+
+def test_kernelspecs_come_and_go_with_the_containers(folder):
+    folder.update([spec("web"), spec("db")])
+    assert names(folder) == {"dexec-web", "dexec-db"}
+    found = KernelSpecManager(kernel_dirs=[str(folder.kernels)]).get_all_specs()
+    assert found["dexec-web"]["spec"]["metadata"]["dexec"] == {"container": "web"}
+    assert {path.name for path in (folder.kernels / "dexec-web").glob("logo-*")} == {
+        path.name for path in LOGOS
+    }
+    folder.update([spec("db", "The database")])
+    assert names(folder) == {"dexec-db"}
+    content = json.loads((folder.kernels / "dexec-db/kernel.json").read_text())
+    assert content["display_name"] == "The database"
+    assert len(list((folder.kernels / "dexec-db").iterdir())) == 1 + len(LOGOS)
+
+
+def test_managers_of_other_packages_find_them_as_well(folder):
+    class Another(KernelSpecManager):
+        """As nb_conda_kernels does: it adds kernels of its own to those of the folders."""
+
+        def find_kernel_specs(self):
+            return {**super().find_kernel_specs(), "elsewhere": "/nowhere"}
+
+    folder.update([spec("web")])
+    manager = Another(kernel_dirs=[str(folder.kernels)], allowed_kernelspecs={"dexec-web"})
+    assert manager.get_kernel_spec("dexec-web").display_name == "web"
+    assert set(manager.get_all_specs()) == {"dexec-web"}
+
+
+def test_what_has_not_changed_is_not_written_again(folder):
+    folder.update([spec("web")])
+    before = (folder.kernels / "dexec-web/kernel.json").stat().st_mtime_ns
+    folder.update([spec("web"), spec("db")])
+    assert (folder.kernels / "dexec-web/kernel.json").stat().st_mtime_ns == before
+
+
+def test_a_reader_sees_a_kernelspec_whole_or_not_at_all(folder):
+    done = threading.Event()
+
+    def change() -> None:
+        for number in range(150):
+            folder.update([spec("web", f"{number} " * 500)] if number % 3 else [])
+        done.set()
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    seen = 0
+    while not done.is_set():
+        for path in folder.kernels.iterdir():
+            try:
+                text = (path / "kernel.json").read_text()
+            except FileNotFoundError:
+                continue
+            assert json.loads(text)["argv"]
+            seen += 1
+    thread.join()
+    assert seen
+
+
+def test_what_a_killed_server_left_is_removed(tmp_path):
+    parent = tmp_path / "picker"
+    code = (
+        "import sys, time; from pathlib import Path;"
+        "from dexec_kernel.picker.folder import SpecFolder;"
+        "folder = SpecFolder(Path(sys.argv[1]), []); print('made', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(parent)], stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline() == b"made\n"
+        remove_stale(parent)
+        assert len(list(parent.iterdir())) == 1
+        process.send_signal(signal.SIGKILL)
+    unfinished = parent / ".new-old"
+    unfinished.mkdir()
+    os.utime(unfinished, (0, 0))
+    young = parent / ".new-young"
+    young.mkdir()
+    remove_stale(parent)
+    assert list(parent.iterdir()) == [young]
+
+
+async def test_two_hundred_containers_add_less_than_50_ms_to_a_request(folder):
+    """What the server does for GET /api/kernelspecs, with and without the folder."""
+    folder.update([spec(f"container-{number}") for number in range(200)])
+    handler = SimpleNamespace(base_url="/")
+
+    async def answer(manager: KernelSpecManager) -> int:
+        models = [
+            asyncio.to_thread(kernelspec_model, handler, name, found["spec"], found["resource_dir"])
+            for name, found in manager.get_all_specs().items()
+        ]
+        return len(json.dumps(await asyncio.gather(*models)))
+
+    async def best(manager: KernelSpecManager) -> float:
+        times = []
+        for _ in range(8):
+            begin = time.perf_counter()
+            await answer(manager)
+            times.append(time.perf_counter() - begin)
+        return min(times)
+
+    without = KernelSpecManager(kernel_dirs=[])
+    having = KernelSpecManager(kernel_dirs=[str(folder.kernels)])
+    assert len(having.get_all_specs()) >= 200
+    assert await best(having) - await best(without) < 0.05

@@ -1,0 +1,194 @@
+"""Containers as kernelspecs: which of them, under which names, and what a card shows."""
+
+from __future__ import annotations
+
+import pytest
+
+from dexec_kernel.backend.models import ContainerSummary
+from dexec_kernel.errors import ConfigurationError
+from dexec_kernel.picker.filters import Filters, filters_of
+from dexec_kernel.picker.names import display_name, short_image
+from dexec_kernel.picker.specs import KnownSpecs, container_specs, spec_names
+
+
+def container(name: str, *, image: str = "nginx:1.25", state: str = "running", **labels: str):
+    known = {key.replace("__", ".").replace("_", "-"): text for key, text in labels.items()}
+    return ContainerSummary(f"{name}-id", name, image, state, "Up", known)
+
+
+def service(name: str, number: int = 1, *, project: str = "shop", state: str = "running", **more):
+    labels = {
+        "com.docker.compose.project": project,
+        "com.docker.compose.service": name,
+        "com.docker.compose.container-number": str(number),
+        **more,
+    }
+    made = f"{project}-{name}-{number}"
+    return ContainerSummary(f"{made}-id", made, "postgres:16", state, "Up", labels)
+
+
+def shown(*containers: ContainerSummary, filters: Filters | None = None) -> dict[str, str]:
+    """The kernelspecs' names with what they are bound to."""
+    specs = container_specs(containers, filters or Filters(), {})
+    return {spec.name: spec.container for spec in specs}
+
+
+def test_a_container_is_bound_by_its_name():
+    [spec] = container_specs([container("web")], Filters(), {"DOCKER_HOST": "unix:///x"})
+    assert (spec.name, spec.container, spec.display_name) == (
+        "dexec-web",
+        "web",
+        "web (nginx:1.25)",
+    )
+    assert spec.to_json()["env"] == {"DOCKER_HOST": "unix:///x"}
+
+
+def test_only_what_takes_cells_is_shown():
+    assert shown(container("a", state="paused"), container("b", state="exited")) == {}
+
+
+def test_the_replicas_of_a_service_are_one_kernel_of_the_lowest_number():
+    replicas = [service("db", 2, **{"dexec.display-name": "second"}), service("db", 1)]
+    [spec] = container_specs(replicas, Filters(), {})
+    assert (spec.name, spec.container) == ("dexec-shop-db", "compose:shop/db")
+    assert spec.display_name == "shop / db (postgres:16)"
+
+
+def test_a_container_of_compose_run_is_no_service():
+    oneoff = service("db", **{"com.docker.compose.oneoff": "True"})
+    assert shown(oneoff) == {"dexec-shop-db-1": "shop-db-1"}
+    assert shown(oneoff, service("db", 3))["dexec-shop-db"] == "compose:shop/db"
+
+
+def test_names_that_jupyter_cannot_tell_apart_are_told_apart_and_stay():
+    alone = spec_names(["Web"])
+    both = spec_names(["Web", "web"])
+    assert alone == {"Web": "dexec-web"}
+    assert both["web"] == "dexec-web"
+    assert both["Web"] != "dexec-web"
+    assert both == spec_names(["web", "Web"])
+    other = spec_names(["compose:shop/web", "shop-web"])
+    assert other["shop-web"] == "dexec-shop-web"
+    assert len(set(other.values())) == 2
+    assert all(name == name.lower() for name in both.values())
+
+
+@pytest.mark.parametrize(
+    ("image", "short"),
+    [
+        ("nginx", "nginx"),
+        ("ghcr.io/org/app:1.2", "app:1.2"),
+        ("registry:5000/a/b@sha256:" + "1" * 64, "b"),
+        ("sha256:" + "ab" * 32, "abababababab"),
+        ("0123456789abcdef", "0123456789ab"),
+        ("", ""),
+    ],
+)
+def test_an_image_is_shown_without_its_registry(image, short):
+    assert short_image(image) == short
+
+
+def test_a_long_name_keeps_its_beginning_and_its_end():
+    name = display_name(container("acme-platform-production-billing-worker", image=""))
+    assert len(name) <= 28
+    assert name.startswith("acme-platform")
+    assert name.endswith("…billing-worker")
+
+
+def test_services_of_a_project_stand_side_by_side_when_its_name_is_long():
+    names = [
+        display_name(service(name, project="acme-platform-production"))
+        for name in ("db", "a-service-with-a-long-name")
+    ]
+    assert len({name.partition(" / ")[0] for name in names}) == 1
+
+
+def test_what_looks_the_same_is_told_apart():
+    labels = {"dexec__display_name": "Lab"}
+    specs = container_specs([container("a", **labels), container("b", **labels)], Filters(), {})
+    assert [spec.display_name for spec in specs] == ["Lab (a)", "Lab (b)"]
+
+
+def test_a_wish_is_one_line_of_bounded_length():
+    wish = display_name(container("a", dexec__display_name=" Lab\n\x1b[31m 3 " + "x" * 500))
+    assert wish.startswith("Lab [31m 3 xxx")
+    assert len(wish) == 100
+
+
+@pytest.mark.parametrize(
+    ("label", "filters", "expected"),
+    [
+        (None, Filters(), True),
+        ("true", Filters(), True),
+        ("false", Filters(), False),
+        ("No", Filters(), False),
+        ("odd", Filters(), True),
+        (None, Filters(only_labelled=True), False),
+        ("odd", Filters(only_labelled=True), False),
+        ("true", Filters(only_labelled=True), True),
+        ("1", Filters(only_labelled=True), True),
+        ("false", Filters(only_labelled=True), False),
+    ],
+)
+def test_the_label_dexec_kernel(label, filters, expected):
+    labels = {} if label is None else {"dexec__kernel": label}
+    assert filters.allow(container("web", **labels)) is expected
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (Filters(labels=("team=data",)), {"a"}),
+        (Filters(labels=("team",)), {"a", "b"}),
+        (Filters(labels=("team", "stage=test")), {"b"}),
+        (Filters(include=("a*", "shop/*")), {"a", "compose:shop/db"}),
+        (Filters(exclude=("shop-db-*",)), {"a", "b"}),
+        (Filters(include=("[ab]",), exclude=("b",)), {"a"}),
+        (Filters(include=("nothing",)), set()),
+    ],
+)
+def test_filters(filters, expected):
+    found = shown(
+        container("a", team="data"),
+        container("b", team="web", stage="test"),
+        service("db"),
+        filters=filters,
+    )
+    assert set(found.values()) == expected
+
+
+def test_filters_of_the_environment():
+    environ = {
+        "DEXEC_PICKER_LABELS": "team=data, stage",
+        "DEXEC_PICKER_INCLUDE": "web*,,shop/*",
+        "DEXEC_PICKER_ONLY_LABELLED": "1",
+    }
+    assert filters_of(environ) == Filters(
+        ("team=data", "stage"), ("web*", "shop/*"), only_labelled=True
+    )
+    assert filters_of({}) == Filters()
+    with pytest.raises(ConfigurationError, match="ONLY_LABELLED"):
+        filters_of({"DEXEC_PICKER_ONLY_LABELLED": "perhaps"})
+
+
+def test_a_kernel_whose_container_is_gone_stays_for_a_while():
+    known = KnownSpecs()
+    web, db = container_specs([container("web"), service("db")], Filters(), {})[::-1]
+    assert known.add_to([web, db], set(), 0.0) == [web, db]
+    [_, gone] = known.add_to([db], set(), 60.0)
+    assert (gone.name, gone.container) == (web.name, web.container)
+    assert gone.display_name == "web (not running)"
+    assert known.add_to([web, db], set(), 70.0) == [web, db], "it is there again"
+    assert known.add_to([db], set(), 210.0) == [db, gone]
+    assert known.add_to([db], set(), 230.0) == [db]
+
+
+def test_a_kernel_that_was_used_stays_for_good():
+    known = KnownSpecs()
+    web, db = container_specs([container("web"), service("db")], Filters(), {})[::-1]
+    assert known.add_to([web, db], {"dexec-shop-db", "python3"}, 0.0) == [web, db]
+    [gone] = known.add_to([], set(), 1000.0)
+    assert (gone.name, gone.container) == (db.name, db.container)
+    assert gone.display_name == "shop / db (not running)"
+    assert known.add_to([], set(), 2000.0) == [gone]
+    assert known.add_to([db], set(), 3000.0) == [db], "it is there again"

@@ -1,0 +1,86 @@
+"""waiting.sh under the shells that images have: who waits for the stdin of a session's leader."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from dexec_kernel.shell.commands import script_text
+from tests.unit.support.local_shells import each_shell, program
+
+MARK = "mark"
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start a command that leads a session and has a pipe for its stdin, as an exec does."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def run(*command: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        os.killpg(process.pid, 9)
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait()
+
+
+def look(shell: str, leader: int) -> str:
+    command = [*program(shell), "-c", script_text("waiting.sh"), "dexec-waiting", MARK]
+    done = subprocess.run([*command, str(leader)], capture_output=True, check=False, text=True)
+    assert done.stderr == ""
+    assert done.stdout.startswith(MARK)
+    assert done.stdout.endswith(MARK)
+    return done.stdout.removeprefix(MARK).removesuffix(MARK)
+
+
+def waiter(shell: str, leader: int) -> str:
+    """Return who waits, given a moment to get there."""
+    deadline = time.monotonic() + 5
+    while not (found := look(shell, leader)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found
+
+
+@each_shell
+@pytest.mark.parametrize("reader", ["bash", "dash", "busybox"])
+def test_a_shell_that_reads(shell, reader, start):
+    process = start(*program(reader), "-c", "read a; exit 7")
+    assert waiter(shell, process.pid) == str(process.pid)
+
+
+@each_shell
+@pytest.mark.parametrize(
+    "command", ["cat", "(cat)", "read -t 9 a", "sleep 9 | cat & cat <&0", "head -n 1"]
+)
+def test_a_program_that_reads(shell, command, start):
+    process = start("bash", "-c", f"{command}; exit 7")
+    assert waiter(shell, process.pid)
+
+
+@each_shell
+@pytest.mark.parametrize(
+    "command",
+    ["sleep 9", "sleep 9 | cat", "while :; do :; done", "cat </dev/zero", "setsid cat"],
+)
+def test_a_program_that_does_not(shell, command, start):
+    process = start("bash", "-c", f"{command} >/dev/null; exit 7")
+    for _ in range(10):
+        assert look(shell, process.pid) == ""
+        time.sleep(0.02)
+
+
+@each_shell
+def test_nobody_is_there(shell):
+    assert look(shell, 2**22 + 1) == ""

@@ -1,0 +1,137 @@
+"""The hand-over of state while somebody else prints into the same pipe."""
+
+from __future__ import annotations
+
+import pytest
+
+from dexec_kernel.cells.session import MAX_STATE_SIZE, Session
+from dexec_kernel.shell.handover import DamagedHandover, HandoverTooLarge, whole
+from tests.unit.cells.test_session import CONTAINER, Prompt
+from tests.unit.support.local_shells import each_shell
+
+SEPARATOR = b"dexec:0123456789abcdef;"
+LINE_END = b"dexec:01234567"
+TEXT = SEPARATOR + b"folder /a b" + SEPARATOR + SEPARATOR + b"umask 0022" + LINE_END + SEPARATOR
+#: They end by themselves; until then they print as fast as the pipe takes it.
+LINES = "i=0; while [ $i -lt 20000 ]; do echo noise $i; i=$((i + 1)); done"
+BLOCKS = "yes noise | head -c 4000000"
+SMALL, LARGE = "v'1\n\n é€\n", "é'\n\\ \"$x" * 6_000
+
+
+@pytest.fixture
+def prompt(shell, tmp_path):
+    return Prompt(shell, tmp_path)
+
+
+def in_parts(text: bytes = TEXT, size: int = 7) -> dict[str, bytes]:
+    starts = range(0, len(text), size)
+    parts = {f"part{n}": text[at : at + size] for n, at in enumerate(starts)}
+    return {**parts, "parts": b"%d %d %s" % (len(starts), len(text), SEPARATOR)}
+
+
+def quoted(value: str) -> str:
+    return "'" + value.replace("'", "'\\''") + "'"
+
+
+@each_shell
+@pytest.mark.parametrize(
+    ("writer", "value"), [(LINES, LARGE), (BLOCKS, SMALL)], ids=["lines, large", "blocks, small"]
+)
+def test_a_flood_neither_damages_the_state_nor_loses_a_byte(prompt, writer, value):
+    prompt("before=1")
+    # It holds the output a little longer: until the shell looks, on a busy machine too.
+    writing = f"({writer}; sleep .3) >&2 &"
+    result = prompt(f"set -f; cd /; umask 027; A={quoted(value)}; export A\n{writing}\nx=2")
+    assert prompt.note == ""
+    assert "parts" in result.handover
+    expected = "".join(f"noise {n}\n" for n in range(20_000)) if writer is LINES else None
+    assert result.stderr == (expected or ("noise\n" * 700_000)[:4_000_000])
+    again = prompt('printf \'%s|%s|%s|%s|%s\' "$A" "$x" "$before" "$(umask)" "$PWD"; echo /e*')
+    assert again.stdout == f"{value}|2|1|0027|//e*\n"
+    assert again.stderr == ""
+    assert "parts" not in again.handover
+
+
+@each_shell
+@pytest.mark.parametrize("options", ["set -e", "set -u", "set -eux", "set +e"])
+def test_options_and_names_are_those_of_the_cell(prompt, options):
+    prompt("true")
+    plain = prompt(f"{options}; true")
+    expected = prompt.session.state(CONTAINER)
+    prompt("set +eux")
+    shared = prompt(f"{options}; sleep .2 & true")
+    found = prompt.session.state(CONTAINER)
+    assert prompt.note == ""
+    assert ("parts" in plain.handover, "parts" in shared.handover) == (False, True)
+    assert found.options == expected.options
+    assert found.variables - {"!"} == expected.variables
+    assert (found.folder, found.exported) == (expected.folder, expected.exported)
+
+
+@pytest.mark.parametrize("shell", ["bash"])
+def test_functions_of_bash_go_over_in_parts(prompt):
+    prompt("f() { cat <<EOF\na\n\nb\nEOF\n}; arr=(1 'two\nlines'); shopt -s nullglob\nsleep .2 &")
+    assert prompt.note == ""
+    assert prompt('f; echo "${arr[1]}"; shopt -q nullglob && echo on').stdout == (
+        "a\n\nb\ntwo\nlines\non\n"
+    )
+
+
+@each_shell
+def test_a_state_that_is_too_large_is_not_even_sent(prompt):
+    prompt("x=1")
+    result = prompt(
+        f"x=2; big=$(head -c {MAX_STATE_SIZE * 5 // 2} /dev/zero | tr '\\000' y)\nsleep .2 &"
+    )
+    assert "too large" in prompt.note
+    assert len(result.handover) < 4
+    assert prompt("echo $x").stdout == "1\n"
+
+
+def test_parts_are_put_together():
+    assert whole(in_parts()) == {"folder": b"/a b", "umask": b"0022\n"}
+    assert whole({"folder": b"/", "umask": b"1"}) == {"folder": b"/", "umask": b"1"}
+
+
+def test_a_damaged_hand_over_keeps_the_state_before_and_says_so():
+    session = Session()
+    kinds = {
+        "options": b"",
+        "folder": b"/",
+        "umask": b"0022",
+        "aliases": b"",
+        "variables": b"x='1'",
+    }
+    text = b"".join(b"%s%s %s%s" % (SEPARATOR, k.encode(), v, SEPARATOR) for k, v in kinds.items())
+    assert session.take_over(CONTAINER, in_parts(text, 100), env_names=()) == ""
+    before = session.state(CONTAINER)
+    assert before.variables == {"x"}
+    said = in_parts(text.replace(b"'1'", b"'2'"), 100)
+    for damaged in ({**said, "part1": b"noise\n" + said["part1"]}, {"part0": said["part0"]}):
+        assert "damaged" in session.take_over(CONTAINER, damaged, env_names=())
+        assert session.state(CONTAINER) is before
+
+
+def test_characters_count_too():
+    said = in_parts(TEXT.replace(b"/a b", "/é".encode()))
+    length = len(TEXT.replace(b"/a b", b"/e"))
+    said["parts"] = b"%d %d %s" % (len(said) - 1, length, SEPARATOR)
+    assert whole(said)["folder"] == "/é".encode()
+
+
+def test_whatever_is_missing_or_added_is_noticed():
+    sound = in_parts()
+    for kind, text in sound.items():
+        for damaged in (
+            {name: said for name, said in sound.items() if name != kind},
+            {**sound, kind: text + b"x"},
+            {**sound, kind: b"noise\n" + text},
+        ):
+            if kind == "parts" and damaged.get(kind, b"").endswith(b"x"):
+                continue  # What is behind the separator cannot get there: it is one write.
+            with pytest.raises(DamagedHandover):
+                whole(damaged)
+    with pytest.raises(DamagedHandover):
+        whole({**sound, "part99": b""})
+    with pytest.raises(HandoverTooLarge, match="2,345,678"):
+        whole({"parts": b"0 2345678 " + SEPARATOR})

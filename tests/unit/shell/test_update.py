@@ -1,0 +1,88 @@
+"""What brings a shell from one state of the session to another."""
+
+from __future__ import annotations
+
+import pytest
+
+from dexec_kernel.cells.session import Session, ShellState
+from dexec_kernel.shell.update import update_between
+from tests.unit.support.local_shells import each_shell, environment, run_cell
+
+ENV_NAMES = ("PATH", "HOME", "LANG")
+
+
+def after(shell: str, source: str, state: ShellState | None = None) -> ShellState:
+    """The state that a cell leaves."""
+    env = environment(state, hand_over=True)
+    if state is not None:
+        env["DEXEC_FOLDER"] = state.folder
+    result = run_cell(shell, source, env=env)
+    session = Session()
+    assert session.take_over("c", result.handover, env_names=ENV_NAMES) == ""
+    found = session.state("c")
+    assert found is not None
+    return found
+
+
+@each_shell
+def test_nothing_is_needed_where_nothing_has_changed(shell):
+    state = after(shell, "A=1; export B=2; cd /tmp")
+    assert update_between(state, state) == b""
+    # Bash prints one more variable of its own when it was given its variables back.
+    state = after(shell, "echo nothing", state)
+    assert update_between(state, after(shell, "echo nothing; false", state)) == b""
+
+
+@each_shell
+def test_what_has_come_or_changed_is_in_the_update(shell):
+    before = after(shell, "A=1")
+    update = update_between(before, after(shell, "A=2; cd /tmp; alias new=true", before))
+    assert update is not None
+    assert b"new" in update
+    assert b"__dexec_folder=/tmp" in update
+
+
+def test_options_go_over():
+    before = after("bash", "A=1")
+    update = update_between(before, after("bash", "set -u", before))
+    assert update is not None
+    assert b"__dexec_options='set -o nounset;'" in update
+
+
+@each_shell
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [("A=1", "unset A"), ("alias a=true", "unalias a")],
+    ids=["variable", "alias"],
+)
+def test_what_must_go_cannot_be_updated(shell, first, then):
+    before = after(shell, first)
+    assert update_between(before, after(shell, then, before)) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ("f() { :; }", "unset -f f"),
+        ("export A=1", "export -n A"),
+        ("declare -a A=(1 2)", "unset A; A=1"),
+        ("declare -i A=1", "declare +i A"),
+    ],
+)
+def test_in_bash_neither_can_functions_and_attributes(first, then):
+    before = after("bash", first)
+    assert update_between(before, after("bash", then, before)) is None
+
+
+def test_a_shell_without_a_state_can_have_any_and_none_can_forget_one():
+    state = after("bash", "A=1")
+    update = update_between(None, state)
+    assert update is not None
+    assert state.script in update
+    assert update_between(state, None) is None
+    assert update_between(None, None) == b""
+
+
+def test_a_large_state_is_not_sent_with_a_cell():
+    before = after("bash", "A=1")
+    assert update_between(before, after("bash", "A=$(printf %040000d 1)", before)) is None

@@ -1,0 +1,220 @@
+"""An engine's verbs for a cell, scripted: for what no engine does when it is asked to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from dexec_kernel.backend.models import (
+    ConsoleSize,
+    ContainerInspect,
+    ExecConfig,
+    ExecInspect,
+    ExecState,
+    Frame,
+    Stream,
+)
+from dexec_kernel.cells.outcome import Outcome
+from dexec_kernel.cells.output.text import Piece
+from dexec_kernel.cells.run import CellRun
+from dexec_kernel.cells.source.options import CellOptions
+from dexec_kernel.cells.workspace import Memory
+
+
+class Until(Enum):
+    """What a stream waits for: that something is sent, or the end."""
+
+    SENT = 1
+
+
+#: What a stream does next: frames, bytes that depend on the driver's mark, an error, a pause.
+Step = Frame | Exception | float | Until | Callable[[str], Frame]
+FOREVER = float("inf")
+CONTAINER = ContainerInspect("c" * 64, "web", "image:1", True, False, False, "", "", {})  # noqa: FBT003
+
+
+def out(text: str) -> Frame:
+    return Frame(Stream.STDOUT, text.encode())
+
+
+def err(text: str) -> Frame:
+    return Frame(Stream.STDERR, text.encode())
+
+
+def greeting(mark: str) -> Frame:
+    """What the driver says first."""
+    return err(f"{mark}start 17 /work{mark}")
+
+
+def exited(code: int | None, *, pid: int | None = 99) -> ExecInspect:
+    return ExecInspect("e", CONTAINER.id, ExecState.EXITED, pid, code)
+
+
+RUNNING = ExecInspect("e", CONTAINER.id, ExecState.RUNNING, 99, None)
+NOT_FOUND_127 = exited(127, pid=None)
+
+
+@dataclass
+class Script:
+    """One exec. ``end`` is what waiting for it gives, ``looks`` what each inspect before gives."""
+
+    steps: Sequence[Step] = (greeting,)
+    end: ExecInspect | Exception = field(default_factory=lambda: exited(0))
+    look: ExecInspect | Exception = RUNNING
+    create: Exception | None = None
+    attach: Exception | None = None
+    upgraded: bool = True
+
+
+def missing(name: str) -> Script:
+    """An exec whose command the image does not have."""
+    text = f'OCI runtime exec failed: exec: "{name}": executable file not found in $PATH\r\n'
+    return Script([out(text)], NOT_FOUND_127, NOT_FOUND_127)
+
+
+class FakeAttached:
+    """A connection that follows a script; a pause in it ends when it is closed."""
+
+    def __init__(self, script: Script, mark: str) -> None:
+        self._was_sent = asyncio.Event()
+        self._was_closed = asyncio.Event()
+        self.upgraded = script.upgraded
+        self._steps = list(script.steps)
+        self._mark = mark
+        self.sent = b""
+        self.ended = False
+        self.closed = False
+
+    @property
+    def _events(self) -> tuple[asyncio.Event, asyncio.Event]:
+        return self._was_sent, self._was_closed
+
+    async def read(self) -> list[Frame]:
+        await asyncio.sleep(0)
+        while self._steps and not self.closed:
+            match self._steps.pop(0):
+                case Frame() as frame:
+                    return [frame]
+                case float() as seconds:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._was_closed.wait(), min(seconds, 3600))
+                case Until.SENT:
+                    waits = [asyncio.ensure_future(e.wait()) for e in self._events]
+                    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                    for wait in waits:
+                        wait.cancel()
+                case Exception() as error:
+                    raise error
+                case make:
+                    return [make(self._mark)]
+        return []
+
+    async def write(self, data: bytes) -> None:
+        self.sent += data
+        self._was_sent.set()
+
+    async def close_write(self) -> None:
+        self.ended = True
+
+    def close(self) -> None:
+        self.closed = True
+        self._was_closed.set()
+
+
+class FakeBackend:
+    """Each exec that is created follows the next script."""
+
+    def __init__(self, *scripts: Script) -> None:
+        self._scripts = list(scripts)
+        self._running: dict[str, Script] = {}
+        self.configs: list[ExecConfig] = []
+        self.attached: list[FakeAttached] = []
+        self.container: ContainerInspect | Exception = CONTAINER
+        self.oom: bool | Exception = False
+
+    async def container_inspect(self, container: str) -> ContainerInspect:
+        return _given(self.container)
+
+    async def container_exec_create(self, container: str, config: ExecConfig) -> str:
+        config.check()
+        self.configs.append(config)
+        script = self._scripts.pop(0)
+        if script.create is not None:
+            raise script.create
+        exec_id = f"exec-{len(self.configs)}"
+        self._running[exec_id] = script
+        return exec_id
+
+    async def container_exec_attach(
+        self, exec_id: str, *, tty: bool = False, console_size: ConsoleSize | None = None
+    ) -> FakeAttached:
+        script = self._running[exec_id]
+        if script.attach is not None:
+            raise script.attach
+        connection = FakeAttached(script, self.configs[-1].env.get("DEXEC_MARK", ""))
+        self.attached.append(connection)
+        return connection
+
+    async def container_exec_inspect(self, exec_id: str) -> ExecInspect:
+        return _given(self._running[exec_id].look)
+
+    async def container_exec_wait(self, exec_id: str) -> ExecInspect:
+        return _given(self._running[exec_id].end)
+
+    async def container_exec_resize(self, exec_id: str, size: ConsoleSize) -> None:
+        raise NotImplementedError
+
+    async def container_oom_since(self, container: str, since: float) -> bool:
+        return _given(self.oom)
+
+
+def _given(value: Any) -> Any:
+    if isinstance(value, Exception):
+        raise value
+    return value
+
+
+class Cell:
+    """One cell that runs, and what came of it."""
+
+    def __init__(
+        self,
+        backend: FakeBackend,
+        source: str = "true",
+        memory: Memory | None = None,
+        options: CellOptions | None = None,
+    ) -> None:
+        self.pieces: list[Piece] = []
+        self.changes = 0
+        self.memory = memory or Memory()
+        self.run = CellRun(
+            backend,
+            CONTAINER,
+            source,
+            self.memory,
+            emit=self.pieces.extend,
+            changed=self._change,
+            interrupt_grace=0.05,
+            options=options or CellOptions(),
+        )
+
+    def _change(self) -> None:
+        self.changes += 1
+
+    async def outcome(self) -> Outcome:
+        return await asyncio.wait_for(self.run.run(), 5)
+
+    def text(self, stream: str) -> str:
+        return "".join(piece.text for piece in self.pieces if piece.stream == stream)
+
+    @property
+    def stdout(self) -> str:
+        return self.text("stdout")
+
+    @property
+    def stderr(self) -> str:
+        return self.text("stderr")
