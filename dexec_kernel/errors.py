@@ -8,6 +8,8 @@ from __future__ import annotations
 
 __all__ = [
     "ApiVersionError",
+    "CellNotRun",
+    "CellSyntaxError",
     "CommandNotStarted",
     "ConfigurationError",
     "ContainerNotFound",
@@ -26,6 +28,7 @@ __all__ = [
     "ProtocolError",
     "StreamCutOff",
     "StreamFault",
+    "UnknownMagic",
 ]
 
 
@@ -56,6 +59,14 @@ class NotChosenError(DexecError):
     def __init__(self, message: str, *, candidates: tuple[str, ...], advice: str = "") -> None:
         super().__init__(message, advice=advice)
         self.candidates = candidates
+
+
+class CellSyntaxError(DexecError):
+    """The cell cannot be read: a magic has words that it does not take, or no shell takes it."""
+
+
+class UnknownMagic(CellSyntaxError):
+    """The cell names a magic that does not exist."""
 
 
 class EngineError(DexecError):
@@ -142,3 +153,7 @@ class CommandNotStarted(EngineError):
 
 class ExecLost(EngineError):
     """The exec ended, or its stream did, and how it ended cannot be known any more."""
+
+
+class CellNotRun(EngineError):
+    """The exec ended without proof that its shell has run the cell."""

@@ -6,7 +6,6 @@ import shlex
 from dataclasses import dataclass
 
 from dexec_kernel.backend.models import ConsoleSize, ExecConfig
-from dexec_kernel.cells.session import ShellState
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.shell.commands import (
     Shell,
@@ -17,6 +16,7 @@ from dexec_kernel.shell.commands import (
     driver_stdin,
 )
 from dexec_kernel.shell.marks import new_mark
+from dexec_kernel.shell.state import ShellState
 
 _NO_OPTIONS = CellOptions()
 

@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dexec_kernel.cells.source.cell import CELL_MAGICS, MagicLine
-from dexec_kernel.cells.source.magic_errors import UnknownMagic, nearest
-from dexec_kernel.cells.source.parser import MagicParser, asks_for_help
+from dexec_kernel.cells.source.parser import MagicParser, asks_for_help, nearest
+from dexec_kernel.errors import UnknownMagic
 from dexec_kernel.magics.context import MagicContext
 
 Handler = Callable[[MagicContext, Namespace], Awaitable[None]]

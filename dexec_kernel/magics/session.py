@@ -5,9 +5,9 @@ from __future__ import annotations
 from argparse import Namespace
 
 from dexec_kernel.backend.targets import require_running
-from dexec_kernel.cells.source.magic_errors import CellSyntaxError
 from dexec_kernel.cells.source.parser import MagicParser
 from dexec_kernel.display.table import line_data, table_data
+from dexec_kernel.errors import CellSyntaxError
 from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.registry import Magic
 from dexec_kernel.shell.ask import ask

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from dexec_kernel.cells.session import ShellState
+from dexec_kernel.shell.state import ShellState
 
 #: In bytes: a shell reads its stdin at about a megabyte a second. What is larger costs as much as
 #: to start another shell.

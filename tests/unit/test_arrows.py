@@ -136,9 +136,7 @@ NOT_YET: dict[str, set[str]] = {
     "backend.targets": {"engine.answers", "engine.client"},
     "cells.execution": {"engine.answers"},
     "cells.input.stdin": {"cells.workspace"},
-    "cells.standby.pool": {"cells.session"},
     "cells.standby.preparation": {"engine.client"},
-    "cells.standby.standby": {"cells.session"},
     "cells.why": {"engine.answers"},
     "cli.checks": {"shell.commands"},
     "engine.http.api": {"engine.answers", "engine.endpoint"},
@@ -154,5 +152,4 @@ NOT_YET: dict[str, set[str]] = {
     "shell.ask": {"cells.source.options", "cells.workspace"},
     "shell.complete": {"cells.workspace"},
     "shell.describe": {"cells.workspace"},
-    "shell.update": {"cells.session"},
 }

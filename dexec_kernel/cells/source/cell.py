@@ -11,9 +11,9 @@ from dexec_kernel.cells.source.exec_magic import (
     is_exec_magic,
     read_exec_magic,
 )
-from dexec_kernel.cells.source.magic_errors import CellSyntaxError, UnknownMagic
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.source.parser import asks_for_help, split_words
+from dexec_kernel.errors import CellSyntaxError, UnknownMagic
 
 __all__ = [
     "CELL_MAGICS",
@@ -42,8 +42,8 @@ class Cell:
     """A cell: the magics at its head, and the ``body`` that is executed in the container.
 
     Where ``options.command`` is set, or there is a ``cell_magic``, that takes the body instead:
-    the text below its line, unchanged. ``help`` is what is to be shown instead of running
-    anything below the magics.
+    the text below its line, unchanged. ``sign`` is that of the cell's ``%%`` line, "" without one.
+    ``help`` is the text to show instead of running anything below the magics.
     """
 
     magics: tuple[MagicLine, ...] = ()
@@ -51,6 +51,7 @@ class Cell:
     options: CellOptions = CellOptions()  # noqa: RUF009 -- frozen
     cell_magic: MagicLine | None = None
     help: str = ""
+    sign: str = ""
 
     @property
     def runs(self) -> bool:
@@ -101,11 +102,12 @@ def _cell_with_magic(
 ) -> Cell:
     name = magic.sign.removeprefix(_CELL_MAGIC)
     if not is_exec_magic(name):
-        return Cell(magics, below, cell_magic=magic)
+        return Cell(magics, below, cell_magic=magic, sign=magic.sign)
     if asks_for_help(magic.arguments):
-        return Cell(magics, help=exec_help(name))
+        return Cell(magics, help=exec_help(name), sign=magic.sign)
     options = read_exec_magic(name, magic.arguments)
-    return Cell(magics, below if options.command else _shell_body(lines), options)
+    body = below if options.command else _shell_body(lines)
+    return Cell(magics, body, options, sign=magic.sign)
 
 
 def _shell_body(lines: list[str]) -> str:

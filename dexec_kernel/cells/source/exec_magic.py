@@ -6,10 +6,10 @@ import argparse
 import re
 from collections.abc import Sequence
 
-from dexec_kernel.cells.source.magic_errors import CellSyntaxError
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.source.parser import MagicParser, seconds
 from dexec_kernel.cells.source.programs import INTERPRETERS, interpreter_of
+from dexec_kernel.errors import CellSyntaxError
 
 EXEC = "exec"
 #: The names of the cell magics that run the cell in the container, without their signs.

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 
+from dexec_kernel.cells.source.cell import parse_cell
+from dexec_kernel.cells.source.parser import asks_for_help
+from dexec_kernel.errors import CellSyntaxError
 from dexec_kernel.shell.language.grammar import check_syntax
 from dexec_kernel.shell.language.lexer import SyntaxFault, Unfinished
 
 #: In characters: no one types more at a prompt, and a front end waits for the answer.
 _MAX_SIZE = 100_000
 _INDENT = "  "
-_line_magic = re.compile(r"[ \t]*%[A-Za-z_]\w*")
-_cell_magic = re.compile(r"\s*%%(?P<name>[A-Za-z_]\w*)(?P<rest>[^\n]*)(?P<body>\n.*)?", re.DOTALL)
 _SHELLS = frozenset({"bash", "sh", "dash", "ash"})
 
 
@@ -37,22 +37,23 @@ class Completeness:
 def is_complete(text: str) -> Completeness:
     """Judge a cell: shell text below line magics, or the body of a cell magic.
 
-    A body that is not shell, which nobody here can read, is complete when an empty line ends it.
+    A body for a program other than a shell is complete when an empty line ends it. A cell that
+    :func:`parse_cell` refuses is invalid.
     """
     if len(text) > _MAX_SIZE or "\0" in text:
         return Completeness(Status.UNKNOWN)
-    if cell := _cell_magic.fullmatch(text):
-        body, rest = cell["body"] or "", cell["rest"]
-        if re.search(r"(?:^|\s)(?:--help|-h)(?:\s|$)", rest):
-            return Completeness(Status.COMPLETE)
-        if (cell["name"] == "exec" and " -- " not in f"{rest} ") or cell["name"] in _SHELLS:
-            return _shell(body) if body.strip() else Completeness(Status.INCOMPLETE)
-        ended = body.strip() and body.endswith("\n")
-        return Completeness(Status.COMPLETE if ended else Status.INCOMPLETE)
-    lines = text.split("\n")
-    while lines and (not lines[0].strip() or _line_magic.match(lines[0])):
-        del lines[0]
-    return _shell("\n".join(lines))
+    try:
+        cell = parse_cell(text)
+    except CellSyntaxError:
+        return Completeness(Status.INVALID)
+    if cell.help or (cell.cell_magic is not None and asks_for_help(cell.cell_magic.arguments)):
+        return Completeness(Status.COMPLETE)
+    if cell.sign and not cell.body.strip():
+        return Completeness(Status.INCOMPLETE)
+    command = cell.options.command
+    if cell.cell_magic is not None or (command and command[0] not in _SHELLS):
+        return Completeness(Status.COMPLETE if cell.body.endswith("\n") else Status.INCOMPLETE)
+    return _shell(cell.body)
 
 
 def _shell(text: str) -> Completeness:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import math
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import NoReturn
 
-from dexec_kernel.cells.source.magic_errors import CellSyntaxError, did_you_mean
+from dexec_kernel.errors import CellSyntaxError
 
 #: In characters: how wide help is.
 _WIDTH = 96
@@ -109,6 +110,18 @@ def split_words(magic: str, text: str) -> tuple[str, ...]:
         return tuple(shlex.split(comment[0] if comment else text))
     except ValueError as error:
         raise CellSyntaxError(f"{magic}: {error}.", advice=f"{magic} --help explains.") from error
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the known word that is most like a mistyped one, "" where nothing is like it."""
+    found = difflib.get_close_matches(word, sorted(known), n=1)
+    return found[0] if found else ""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean NEAREST?`` for a mistyped word, "" where nothing is like it."""
+    found = nearest(word, known)
+    return f" Did you mean {found}?" if found else ""
 
 
 def seconds(text: str) -> float:

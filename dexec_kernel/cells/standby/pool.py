@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from dexec_kernel.backend.models import ContainerInspect
 from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.command import Command, standby_command
-from dexec_kernel.cells.session import ShellState
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.standby.standby import Place, Standby, open_standby
 from dexec_kernel.shell.commands import Shell
+from dexec_kernel.shell.state import ShellState
 from dexec_kernel.shell.update import update_between
 
 #: In seconds: how long a cell waits for a standby that is being started, before it goes alone.

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from dexec_kernel.backend.models import ContainerInspect, ExecConfig, Stream
 from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.command import standby_config
-from dexec_kernel.cells.session import ShellState
 from dexec_kernel.cells.standby.ahead import ReadAhead
 from dexec_kernel.errors import DexecError, EngineError
 from dexec_kernel.shell.commands import Shell
 from dexec_kernel.shell.marks import MarkScanner, Message, new_mark
+from dexec_kernel.shell.state import ShellState
 
 _log = logging.getLogger(__name__)
 

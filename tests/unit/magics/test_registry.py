@@ -10,9 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from dexec_kernel.cells.source.cell import CELL_MAGICS, MagicLine
-from dexec_kernel.cells.source.magic_errors import CellSyntaxError, UnknownMagic
 from dexec_kernel.cells.source.parser import MagicParser
-from dexec_kernel.errors import DexecError
+from dexec_kernel.errors import CellSyntaxError, DexecError, UnknownMagic
 from dexec_kernel.magics import logs
 from dexec_kernel.magics.catalogue import REGISTRY
 from dexec_kernel.magics.context import MagicContext

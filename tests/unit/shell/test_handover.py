@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from dexec_kernel.cells.session import MAX_STATE_SIZE, Session
+from dexec_kernel.cells.workspace import Session
 from dexec_kernel.shell.handover import DamagedHandover, HandoverTooLarge, whole
-from tests.unit.cells.test_session import CONTAINER, Prompt
+from dexec_kernel.shell.state import MAX_STATE_SIZE
+from tests.unit.shell.test_state import CONTAINER, Prompt
 from tests.unit.support.local_shells import each_shell
 
 SEPARATOR = b"dexec:0123456789abcdef;"

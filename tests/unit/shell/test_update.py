@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dexec_kernel.cells.session import Session, ShellState
+from dexec_kernel.cells.workspace import Session
+from dexec_kernel.shell.state import ShellState
 from dexec_kernel.shell.update import update_between
 from tests.unit.support.local_shells import each_shell, environment, run_cell
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from dexec_kernel.cells.session import ShellState
 from dexec_kernel.shell.commands import (
     Shell,
     driver_command,
@@ -19,6 +18,7 @@ from dexec_kernel.shell.commands import (
     signal_command,
 )
 from dexec_kernel.shell.marks import MarkScanner, Message
+from dexec_kernel.shell.state import ShellState
 
 MARK = "dexec:0123456789abcdef:"
 PROGRAMS = {"bash": ["bash"], "dash": ["dash"], "busybox": ["busybox", "sh"]}

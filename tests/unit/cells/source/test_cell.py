@@ -32,16 +32,21 @@ def container(*names: str) -> MagicLine:
         ("% container", Cell((), "% container")),
         ("# x\n%container a", Cell((), "# x\n%container a")),
         ("#x\n%%exec -t\nls", Cell((), "#x\n%%exec -t\nls")),
-        ("%%exec -t\nls", Cell((), "\nls", CellOptions(tty=True))),
-        ("%%exec -t\n%%exec\n%ps", Cell((), "\n%%exec\n%ps", CellOptions(tty=True))),
-        ("%%exec -t\n \n", Cell((), "", CellOptions(tty=True))),
+        ("%%exec -t\nls", Cell((), "\nls", CellOptions(tty=True), sign="%%exec")),
+        ("%%exec -t\n%%exec\n%ps", Cell((), "\n%%exec\n%ps", CellOptions(tty=True), sign="%%exec")),
+        ("%%exec -t\n \n", Cell((), "", CellOptions(tty=True), sign="%%exec")),
         (
             "%container a\n\n%%exec -u x\r\nls\n",
-            Cell((container("a"),), "\n\n\nls\n", CellOptions(user="x")),
+            Cell((container("a"),), "\n\n\nls\n", CellOptions(user="x"), sign="%%exec"),
         ),
         (
             "%container a\n%%writefile :/x\n%y\n",
-            Cell((container("a"),), "%y\n", cell_magic=MagicLine("%%writefile", (":/x",))),
+            Cell(
+                (container("a"),),
+                "%y\n",
+                cell_magic=MagicLine("%%writefile", (":/x",)),
+                sign="%%writefile",
+            ),
         ),
     ],
 )

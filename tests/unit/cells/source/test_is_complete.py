@@ -65,6 +65,12 @@ COMPLETE = [
     "%%exec --help",
     "%%python3\nprint(1)\n",
     "%%exec -- python3 -\nif x:\n  y\n\n",
+    "\n%ps\n%%exec\nls",
+    "%%exec -e A=-h\nls",
+    "%%bash -x\nif a; then b; fi",
+    "%%exec -- bash\nif a; then b; fi",
+    "%%writefile?",
+    "%%writefile :/x\na\n",
 ]
 #: Each with the indentation of its next line.
 INCOMPLETE = [
@@ -107,6 +113,9 @@ INCOMPLETE = [
     ("%%exec -u root\nif a; then", "  "),
     ("%%python3", ""),
     ("%%python3\nprint(1)", ""),
+    ("%%bash -x\nif a; then", "  "),
+    ("%ps\n%%exec -t\nwhile a; do", "  "),
+    ("%%writefile :/x\na", ""),
 ]
 INVALID = [
     "fi",
@@ -141,6 +150,8 @@ INVALID = [
     "for",
     "case",
     "f(",
+    "%container 'web",
+    "%%exec --no-such-option\nls",
 ]
 BASH_ONLY = [
     "function f { a; }",

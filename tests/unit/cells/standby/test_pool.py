@@ -8,11 +8,11 @@ import dataclasses
 import pytest
 
 from dexec_kernel.cells.outcome import Exited, Failed
-from dexec_kernel.cells.session import ShellState
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.standby.pool import Standbys
 from dexec_kernel.cells.workspace import Memory
 from dexec_kernel.errors import EngineUnavailable, StreamCutOff
+from dexec_kernel.shell.state import ShellState
 from tests.unit.support.fake_backend import (
     CONTAINER,
     FOREVER,

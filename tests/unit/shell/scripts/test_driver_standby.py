@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from dexec_kernel.cells.session import Session, ShellState
+from dexec_kernel.cells.workspace import Session
 from dexec_kernel.shell.commands import driver_environment, driver_stdin
 from dexec_kernel.shell.marks import MarkScanner, Message
+from dexec_kernel.shell.state import ShellState
 from dexec_kernel.shell.update import update_between
 from tests.unit.support.local_shells import MARK, driver, each_shell, environment, run_cell
 

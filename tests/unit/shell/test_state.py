@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dexec_kernel.cells.session import MAX_STATE_SIZE, Session
+from dexec_kernel.cells.workspace import Session
 from dexec_kernel.shell.commands import driver_stdin
+from dexec_kernel.shell.state import MAX_STATE_SIZE
 from tests.unit.support.local_shells import MARK, Result, each_shell, environment, run_cell
 
 CONTAINER = "c"

@@ -1,4 +1,4 @@
-"""What carries over from cell to cell: the state of the shell, kept for each container.
+"""The state of a shell that carries over from cell to cell. No I/O.
 
 The shell prints its own state when a cell ends (``handover.sh``) and evaluates it when the next
 begins (``driver.sh``). Here it is only put together, and looked at as far as is needed for that.
@@ -61,6 +61,12 @@ class ShellState:
     functions: frozenset[str] = frozenset()
     aliases: frozenset[str] = frozenset()
 
+    def with_variable(self, name: str, value: str) -> ShellState:
+        """Return the state in which a variable is exported with ``value`` as well."""
+        line = f"\nexport {name}={shlex.quote(value)}".encode()
+        exported = {**self.exported, name: value}
+        return replace(self, script=self.script + line, exported=exported)
+
     def environment(self) -> dict[str, str]:
         """Return what hands the state to the driver, but for the folder."""
         # Bytes that are no UTF-8 do not survive: the engine's API is JSON.
@@ -73,56 +79,12 @@ class ShellState:
         return {**found, "DEXEC_OPTIONS": self.options} if self.options else found
 
 
-class Session:
-    """The states of the containers that cells have run in."""
+def put_together(said: Mapping[str, bytes], env_names: Iterable[str]) -> ShellState:
+    """Return the state that a shell has handed over.
 
-    def __init__(self) -> None:
-        self._states: dict[str, ShellState] = {}
-        #: What was handed over last, and the state that it made: most cells leave it as it was.
-        self._handed_over: dict[str, tuple[Mapping[str, bytes], ShellState]] = {}
-
-    def state(self, container_id: str) -> ShellState | None:
-        """Return the state that the next cell in a container begins with; None for the first."""
-        return self._states.get(container_id)
-
-    def take_over(
-        self, container_id: str, handover: Mapping[str, bytes], *, env_names: Iterable[str]
-    ) -> str:
-        """Take over what a cell's shell said at its end; return what the user should know, or "".
-
-        ``handover`` holds what it said by kind (``KINDS``), ``env_names`` are the variables that
-        the container gives to every process. A hand-over that is missing or damaged changes
-        nothing.
-        """
-        if not handover:
-            return ""  # The shell was replaced or killed, or ended by a trap of its own.
-        before = self._states.get(container_id)
-        if before is not None and self._handed_over.get(container_id) == (handover, before):
-            return ""
-        try:
-            state = _put_together(handover, env_names)
-        except DamagedHandover:
-            return "the shell's state arrived damaged, and the one before is kept"
-        except HandoverTooLarge as error:
-            return f"the shell's state is too large ({error}), and the one before is kept"
-        self._states[container_id] = state
-        self._handed_over[container_id] = (handover, state)
-        return ""
-
-    def set_variable(self, container_id: str, name: str, value: str) -> None:
-        """Export a variable to the cells that follow."""
-        state = self._states.get(container_id) or ShellState(b"", "", "")
-        line = f"\nexport {name}={shlex.quote(value)}".encode()
-        exported = {**state.exported, name: value}
-        self._states[container_id] = replace(state, script=state.script + line, exported=exported)
-
-    def reset(self, container_id: str) -> None:
-        """Forget the state: the next cell begins as the container has it."""
-        self._states.pop(container_id, None)
-
-
-def _put_together(said: Mapping[str, bytes], env_names: Iterable[str]) -> ShellState:
-    """Return the state. Raises :class:`DamagedHandover`, :class:`HandoverTooLarge`."""
+    ``said`` holds its messages by kind (``KINDS``), ``env_names`` are the variables that the
+    container gives to every process. Raises :class:`DamagedHandover`, :class:`HandoverTooLarge`.
+    """
     handover = whole(said)
     if not handover.keys() >= _ALWAYS:
         raise DamagedHandover
