@@ -1,11 +1,12 @@
 """What a cell needs of an engine. ``engine.client.EngineClient`` has it; another engine may too.
 
-Keep it small: whoever brings in another engine writes these and nothing else. There is no verb for
-signals, since no engine has one: they go through a second exec (``signals``).
+Keep it small: another engine implements these and nothing else. There is no verb for signals,
+since no engine has one: they go through a second exec (``cells.signals``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from dexec_kernel.backend.models import (
@@ -17,55 +18,93 @@ from dexec_kernel.backend.models import (
 )
 
 
-class Attached(Protocol):
-    """An attached exec: see ``engine.connection.HijackedConnection``."""
+class Exec(Protocol):
+    """An exec that was started, attached to its streams. It has one reader and one writer.
 
-    upgraded: bool
+    Every method raises :class:`EngineUnavailable` when the connection is lost and
+    :class:`ExecNotFound` when the engine does not know the exec any more.
+    """
+
+    @property
+    def id(self) -> str:
+        """The engine's name for it."""
+        ...
+
+    @property
+    def pid(self) -> int | None:
+        """Its process's id on the engine's host, None while that is not known.
+
+        :meth:`inspect` and :meth:`wait` make it known where the engine tells it.
+        """
+        ...
+
+    @property
+    def upgraded(self) -> bool:
+        """False where something between us and the engine drops what is written to stdin."""
+        ...
 
     async def read(self) -> list[Frame]:
-        """Return the next frames; an empty list at the end."""
+        """Return the next frames, or pieces of frames, at least one; an empty list at the end.
+
+        Raises :class:`StreamCutOff`, :class:`ProtocolError` and :class:`StreamFault`. A reader
+        whose exec is closed meanwhile gets the empty list.
+        """
         ...
 
     async def write(self, data: bytes) -> None:
-        """Send to the process's stdin."""
+        """Send to the process's stdin; waits while the process does not read it."""
         ...
 
     async def close_write(self) -> None:
-        """Give the process end of file."""
+        """Give the process end of file on its stdin; its output goes on.
+
+        With a Tty that is Ctrl-D, which ends one read.
+        """
+        ...
+
+    async def resize(self, size: ConsoleSize) -> None:
+        """Set the size of a running exec's Tty. Raises :class:`EngineApiError` without one."""
+        ...
+
+    async def inspect(self) -> ExecInspect:
+        """Look at the exec: whether it runs, its PID, its exit code."""
+        ...
+
+    async def wait(self) -> ExecInspect:
+        """Return how the exec ended, once its stream has.
+
+        Raises :class:`ExecLost` where that cannot be known.
+        """
         ...
 
     def close(self) -> None:
-        """Close the connection; the process is not ended by it."""
+        """Close the connection. The process is not ended by it. May be called twice."""
         ...
 
 
 class Backend(Protocol):
-    """Create, attach, inspect, wait, resize: see ``engine.client.EngineClient``."""
+    """Look at a container, and execute commands in it: see ``engine.client.EngineClient``."""
 
     async def container_inspect(self, container: str) -> ContainerInspect:
-        """Look at a container."""
+        """Look at a container. Raises :class:`ContainerNotFound`."""
         ...
 
-    async def container_exec_create(self, container: str, config: ExecConfig) -> str:
-        """Create an exec and return its id."""
-        ...
+    async def exec(
+        self,
+        container: str,
+        config: ExecConfig,
+        *,
+        created: Callable[[str], None] = lambda _: None,
+    ) -> Exec:
+        """Execute a command in a running container, attached to its streams.
 
-    async def container_exec_attach(
-        self, exec_id: str, *, tty: bool = False, console_size: ConsoleSize | None = None
-    ) -> Attached:
-        """Start an exec and return its attached connection."""
-        ...
+        ``created`` is called with the exec's id before it is started: from then on it may run,
+        even where this call fails or is cancelled. The caller closes the exec.
 
-    async def container_exec_inspect(self, exec_id: str) -> ExecInspect:
-        """Look at an exec."""
-        ...
-
-    async def container_exec_wait(self, exec_id: str) -> ExecInspect:
-        """Wait, within a bound, until an exec whose stream has ended has exited."""
-        ...
-
-    async def container_exec_resize(self, exec_id: str, size: ConsoleSize) -> None:
-        """Set the size of a running exec's Tty."""
+        Raises :class:`ConfigurationError` for what no engine can execute,
+        :class:`ApiVersionError`, :class:`ContainerNotFound`, :class:`ContainerNotRunning`,
+        :class:`ContainerPaused`, :class:`ExecNotFound` where the container stopped meanwhile.
+        """
         ...
 
     async def container_oom_since(self, container: str, since: float) -> bool:

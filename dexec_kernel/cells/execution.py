@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from dexec_kernel.backend.models import ExecInspect, ExecState, Frame, Stream
-from dexec_kernel.backend.protocol import Attached, Backend
+from dexec_kernel.backend.protocol import Backend, Exec
 from dexec_kernel.cells.command import Command
 from dexec_kernel.cells.not_started import explain, is_engine_report, names_unknown_user
 from dexec_kernel.cells.output.output import Output
@@ -65,7 +65,7 @@ class Execution:
         #: One for each stream, where a driver speaks: a cell may send its stderr to its stdout.
         self._scanners: dict[Stream, MarkScanner] = {}
         self._tty = False
-        self._connection: Attached | None = None
+        self._exec: Exec | None = None
         #: True while a terminal's driver waits: what comes is the echo of what it is sent.
         self._is_echo = False
         #: True where the shell runs before it has its cell.
@@ -93,9 +93,9 @@ class Execution:
         has run, and what the engine's verbs raise.
         """
         self._tty = command.config.tty
-        connection = self._connection = await self._begin(command, standby)
+        attached = self._exec = await self._begin(command, standby)
         try:
-            if command.stdin is not None and not connection.upgraded:
+            if command.stdin is not None and not attached.upgraded:
                 raise StdinNotPassed(
                     "Something between this kernel and the engine passes no stdin on.",
                     advice="A terminal (-t) and a command with a body need it.",
@@ -105,13 +105,13 @@ class Execution:
                 self._scanners = {s: MarkScanner(command.mark, messages=_MESSAGES) for s in streams}
             is_sent = _is_sent_at_once(command)
             if is_sent:
-                await self._send(connection, command)
-            beside = [] if is_sent else [self._send(connection, command)]
+                await self._send(attached, command)
+            beside = [] if is_sent else [self._send(attached, command)]
             if self.pid is None:
-                beside.append(self._watch_pid())
+                beside.append(self._watch_pid(attached))
             async with _beside(*beside):
-                await self._pump(connection)
-            inspect = await self._finish(command)
+                await self._pump(attached)
+            inspect = await self._finish(attached, command)
             if standby is not None and not self.running.is_set():
                 self._withheld = []
                 raise StandbyLost("The shell that was to run the cell had ended.")
@@ -119,18 +119,28 @@ class Execution:
             await self.output.finish()
             return inspect
         finally:
-            connection.close()
+            attached.close()
             # Whatever ended it, what the command has printed is not lost.
             self._take_rest()
             self.output.close()
 
-    async def _begin(self, command: Command, standby: Standby | None) -> Attached:
+    async def _begin(self, command: Command, standby: Standby | None) -> Exec:
         if standby is not None:
             self._is_standby = True
-            self.exec_id, self.pid = standby.exec_id, standby.pid
-            return standby.connection
-        self.exec_id = await self._backend.container_exec_create(self._container_id, command.config)
-        return await self._attach(command)
+            self.exec_id, self.pid = standby.exec.id, standby.exec.pid
+            return standby.exec
+        try:
+            return await self._backend.exec(
+                self._container_id, command.config, created=self._set_id
+            )
+        except EngineApiError as error:
+            if error.status == SERVER_ERROR and names_unknown_user(error.message):
+                # Podman looks the user up before it answers; the rest it reports in the stream.
+                raise explain(command.config.cmd, None, error.message) from error
+            raise
+
+    def _set_id(self, exec_id: str) -> None:
+        self.exec_id = exec_id
 
     def signaller(self, shell: Shell, user: str) -> Signaller:
         """Return the way to signal the command. Raises :class:`SignalError` where there is none."""
@@ -144,69 +154,47 @@ class Execution:
                 user=user,
             )
         except SignalError as error:
-            if not self._tty:
+            if not self._tty or self._exec is None:
                 raise
-            return TerminalSignaller(self._type_keys, self._is_alive, error)
-        return TerminalSignaller(self._type_keys, self._is_alive, way) if self._tty else way
-
-    async def _type_keys(self, keys: bytes) -> None:
-        assert self._connection is not None  # noqa: S101 -- it runs
-        with suppress(EngineUnavailable):  # It has ended by itself.
-            await self._connection.write(keys)
-
-    async def _is_alive(self) -> bool:
-        assert self.exec_id is not None  # noqa: S101 -- it runs
-        inspect = await self._backend.container_exec_inspect(self.exec_id)
-        return inspect.state is ExecState.RUNNING
+            return TerminalSignaller(self._exec, error)
+        return TerminalSignaller(self._exec, way) if self._tty and self._exec else way
 
     async def learn_pid(self) -> None:
         """Ask for the PID of a command that runs, where it is not known yet."""
-        if self.pid is None and self.exec_id is not None:
+        if self.pid is None and self._exec is not None:
             with suppress(EngineError):  # The bar says that it is unknown.
-                self.pid = (await self._backend.container_exec_inspect(self.exec_id)).pid
+                self.pid = (await self._exec.inspect()).pid
 
     async def learn_exit_code(self) -> None:
         """Ask for the exit code of a command whose processes are gone and whose stream goes on.
 
         Someone else holds the stream open, or the engine holds its end back. Raises as inspect.
         """
-        if self.exec_id is not None:
-            self.exit_code = (await self._backend.container_exec_inspect(self.exec_id)).exit_code
+        if self._exec is not None:
+            self.exit_code = (await self._exec.inspect()).exit_code
 
     def _take_rest(self) -> None:
         rests = [Frame(stream, scanner.finish()) for stream, scanner in self._scanners.items()]
         self._withheld += [frame for frame in rests if frame.data]
         self._release()
 
-    async def _attach(self, command: Command) -> Attached:
-        assert self.exec_id is not None  # noqa: S101 -- run() has set it
-        try:
-            return await self._backend.container_exec_attach(
-                self.exec_id, tty=command.config.tty, console_size=command.config.console_size
-            )
-        except EngineApiError as error:
-            if error.status == SERVER_ERROR and names_unknown_user(error.message):
-                # Podman looks the user up before it answers; the rest it reports in the stream.
-                raise explain(command.config.cmd, None, error.message) from error
-            raise
-
-    async def _send(self, connection: Attached, command: Command) -> None:
+    async def _send(self, attached: Exec, command: Command) -> None:
         if command.stdin is None:
             return
         try:
             if command.config.tty:
-                await self._set_up_terminal(connection, command)
-            await connection.write(command.stdin)
+                await self._set_up_terminal(attached, command)
+            await attached.write(command.stdin)
             if command.keeps_stdin and self._stdin is not None:
-                await self._serve_stdin(connection, self._stdin)
-            await connection.close_write()
+                await self._serve_stdin(attached, self._stdin)
+            await attached.close_write()
         except EngineUnavailable:
             return  # Nobody reads: the end of the stream tells why.
 
-    async def _serve_stdin(self, connection: Attached, stdin: Stdin) -> None:
+    async def _serve_stdin(self, attached: Exec, stdin: Stdin) -> None:
         """Ask for input until it ends; what lives on in the background gets none."""
         await self.running.wait()
-        serving = asyncio.create_task(stdin.serve(connection, lambda: self.inner_pid))
+        serving = asyncio.create_task(stdin.serve(attached, lambda: self.inner_pid))
         backgrounded = asyncio.create_task(self.backgrounded.wait())
         try:
             await asyncio.wait({serving, backgrounded}, return_when=asyncio.FIRST_COMPLETED)
@@ -217,26 +205,24 @@ class Execution:
             backgrounded.cancel()
             await asyncio.gather(serving, backgrounded, return_exceptions=True)
 
-    async def _set_up_terminal(self, connection: Attached, command: Command) -> None:
+    async def _set_up_terminal(self, attached: Exec, command: Command) -> None:
         """Give the terminal its size before the cell begins, then let the driver go on."""
-        assert self.exec_id is not None  # noqa: S101 -- run() has set it
         await self.running.wait()
         if command.config.console_size is not None:
             # Again where the engine has taken it from exec start: engines below 1.42 do not.
-            await self._backend.container_exec_resize(self.exec_id, command.config.console_size)
+            await attached.resize(command.config.console_size)
         if command.mark:
-            await connection.write(b"\n")
+            await attached.write(b"\n")
 
-    async def _watch_pid(self) -> None:
+    async def _watch_pid(self, attached: Exec) -> None:
         """Find out the PID; for a command without a driver, that it runs."""
-        assert self.exec_id is not None  # noqa: S101 -- run() has set it
         if self._scanners:
             await self.running.wait()
             await asyncio.sleep(_PID_DELAY)
         pause = 0.002
         while True:
             try:
-                inspect = await self._backend.container_exec_inspect(self.exec_id)
+                inspect = await attached.inspect()
             except EngineUnavailable:
                 inspect = None  # It may come back; the end of the stream tells if it does not.
             except EngineError:
@@ -251,8 +237,8 @@ class Execution:
             await asyncio.sleep(pause)
             pause = min(2 * pause, 0.1 if inspect is not None else 1.0)
 
-    async def _pump(self, connection: Attached) -> None:
-        while frames := await connection.read():
+    async def _pump(self, attached: Exec) -> None:
+        while frames := await attached.read():
             for frame in frames:
                 self._take(frame)
             self.output.flush()
@@ -318,10 +304,9 @@ class Execution:
     def _withheld_bytes(self) -> int:
         return sum(len(frame.data) for frame in self._withheld)
 
-    async def _finish(self, command: Command) -> ExecInspect:
+    async def _finish(self, attached: Exec, command: Command) -> ExecInspect:
         """Learn how it ended."""
-        assert self.exec_id is not None  # noqa: S101 -- run() has set it
-        inspect = await self._backend.container_exec_wait(self.exec_id)
+        inspect = await attached.wait()
         self.pid = self.pid or inspect.pid
         self.exit_code = inspect.exit_code
         if not self.running.is_set() and inspect.start_failed:

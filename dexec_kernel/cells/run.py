@@ -240,7 +240,7 @@ class CellRun:
                 except StandbyLost:
                     pass  # Nothing of the cell has run.
                 except BaseException:
-                    handed_out.standby.connection.close()
+                    handed_out.standby.exec.close()
                     raise
         *others, last = self._memory.candidates(self._container.id)
         for shell in others:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from functools import partial
 
 from dexec_kernel.backend.models import (
@@ -18,6 +19,7 @@ from dexec_kernel.engine.calls import path_segment
 from dexec_kernel.engine.connection import HijackedConnection
 from dexec_kernel.engine.containers import ContainerCalls
 from dexec_kernel.engine.endpoint import Endpoint
+from dexec_kernel.engine.http.transport import ByteStream
 from dexec_kernel.errors import (
     DexecError,
     EngineApiError,
@@ -83,7 +85,7 @@ class ExecCalls(ContainerCalls):
 
     async def container_exec_attach(
         self, exec_id: str, *, tty: bool = False, console_size: ConsoleSize | None = None
-    ) -> HijackedConnection:
+    ) -> AttachedExec:
         """Start an exec and return its attached connection (Go's ``ContainerExecAttach``).
 
         ``tty`` is what the exec was created with: it decides how the stream is framed.
@@ -93,13 +95,27 @@ class ExecCalls(ContainerCalls):
         if tty and console_size is not None and await self._knows(_CONSOLE_SIZE_SINCE):
             body["ConsoleSize"] = [console_size.rows, console_size.columns]
         target = f"/v{await self.api_version()}/exec/{path_segment(exec_id, 'exec')}/start"
-        connection = HijackedConnection(await self._open_stream(), tty=tty)
+        connection = AttachedExec(self, exec_id, await self._open_stream(), tty=tty)
         content = json.dumps(body).encode()
         request = partial(
             connection.start, target, content, host=self.endpoint.http_host, exec_id=exec_id
         )
         await self._begin(connection, request, "exec start")
         return connection
+
+    async def exec(
+        self,
+        container: str,
+        config: ExecConfig,
+        *,
+        created: Callable[[str], None] = lambda _: None,
+    ) -> AttachedExec:
+        """Create an exec and attach to it: see :meth:`Backend.exec`; no call of Go's."""
+        exec_id = await self.container_exec_create(container, config)
+        created(exec_id)
+        return await self.container_exec_attach(
+            exec_id, tty=config.tty, console_size=config.console_size
+        )
 
     async def container_exec_inspect(self, exec_id: str) -> ExecInspect:
         """Look at an exec (Go's ``ContainerExecInspect``). Raises :class:`ExecNotFound`."""
@@ -158,3 +174,29 @@ class ExecCalls(ContainerCalls):
         if state.paused:
             return answers.container_paused(container)
         return error if state.running else answers.container_not_running(container)
+
+
+class AttachedExec(HijackedConnection):
+    """An exec that was started, attached over its own connection: see :class:`backend.Exec`."""
+
+    def __init__(self, calls: ExecCalls, exec_id: str, stream: ByteStream, *, tty: bool) -> None:
+        super().__init__(stream, tty=tty)
+        self._calls = calls
+        self.id = exec_id
+        self.pid: int | None = None
+
+    async def resize(self, size: ConsoleSize) -> None:
+        """Set the size of its Tty. Raises as :meth:`ExecCalls.container_exec_resize` does."""
+        await self._calls.container_exec_resize(self.id, size)
+
+    async def inspect(self) -> ExecInspect:
+        """Look at it. Raises as :meth:`ExecCalls.container_exec_inspect` does."""
+        return self._known(await self._calls.container_exec_inspect(self.id))
+
+    async def wait(self) -> ExecInspect:
+        """Return how it ended. Raises as :meth:`ExecCalls.container_exec_wait` does."""
+        return self._known(await self._calls.container_exec_wait(self.id))
+
+    def _known(self, inspect: ExecInspect) -> ExecInspect:
+        self.pid = self.pid or inspect.pid
+        return inspect

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from dexec_kernel.backend.protocol import Attached, Backend
+from dexec_kernel.backend.protocol import Backend, Exec
 from dexec_kernel.cells.input.prompt import Prompt, asks_for_secret
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.workspace import Memory
@@ -109,7 +109,7 @@ class Stdin:
         self._closed.set()
         self._ended.set()
 
-    async def serve(self, connection: Attached, leader: Callable[[], int | None]) -> None:
+    async def serve(self, attached: Exec, leader: Callable[[], int | None]) -> None:
         """Ask and answer until the end of file is due.
 
         A terminal's end of file ends one read, and it goes on. Raises what writing raises.
@@ -123,10 +123,10 @@ class Stdin:
                     self._is_answered = True
                     self._prompt.clear()
                     self._printed.clear()
-                    await connection.write(answer.encode() + b"\n")
+                    await attached.write(answer.encode() + b"\n")
                 elif self._options.tty:
                     self._is_answered = True
-                    await connection.close_write()
+                    await attached.close_write()
                 else:
                     self._closed.set()
                     self._changed()

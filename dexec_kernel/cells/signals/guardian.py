@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from dexec_kernel.backend.models import ExecConfig
-from dexec_kernel.backend.protocol import Attached, Backend
+from dexec_kernel.backend.protocol import Backend, Exec
 from dexec_kernel.errors import DexecError
 from dexec_kernel.shell.commands import Shell, guardian_command
 
@@ -92,38 +92,37 @@ class _Guardian:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._connection: Attached | None = None
+        self._exec: Exec | None = None
         self._leaders: set[int] = set()
         self._lock = asyncio.Lock()
 
     async def add(self, backend: Backend, leader: int) -> None:
         """Guard a cell. Raises what the engine's verbs raise, and TimeoutError."""
         async with self._lock, asyncio.timeout(_START_TIMEOUT):
-            if self._connection is None:
+            if self._exec is None:
                 config = ExecConfig(
                     guardian_command(self._place.shell), attach_stdin=True, user=self._place.user
                 )
-                exec_id = await backend.container_exec_create(self._place.container_id, config)
-                self._connection = await backend.container_exec_attach(exec_id)
+                self._exec = await backend.exec(self._place.container_id, config)
             self._leaders.add(leader)
-            await self._connection.write(f"add {leader}\n".encode())
+            await self._exec.write(f"add {leader}\n".encode())
 
     async def remove(self, leader: int) -> None:
         """Guard a cell no longer; the last one ends the guardian."""
         async with self._lock:
             self._leaders.discard(leader)
-            if self._connection is None:
+            if self._exec is None:
                 return
             try:
                 async with asyncio.timeout(_END_TIMEOUT):
                     if self._leaders:
-                        await self._connection.write(f"del {leader}\n".encode())
+                        await self._exec.write(f"del {leader}\n".encode())
                         return
-                    await self._connection.write(b"end\n")
-                    while await self._connection.read():
+                    await self._exec.write(b"end\n")
+                    while await self._exec.read():
                         pass
             except (DexecError, TimeoutError) as error:
                 _log.info("The guardian of %s: %s", self._place.container_id, error)
             if not self._leaders:
-                self._connection.close()
-                self._connection = None
+                self._exec.close()
+                self._exec = None

@@ -7,18 +7,18 @@ A terminal turns Ctrl-C into SIGINT by itself.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import signal
-from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from dexec_kernel.backend.models import ExecConfig, Stream
-from dexec_kernel.backend.protocol import Backend
-from dexec_kernel.errors import DexecError
+from dexec_kernel.backend.collect import collect
+from dexec_kernel.backend.models import ExecConfig, ExecState
+from dexec_kernel.backend.protocol import Backend, Exec
+from dexec_kernel.errors import DexecError, EngineUnavailable
 from dexec_kernel.shell.commands import Shell, signal_command
 
 #: In seconds: a signal takes about 50 ms, so that an engine that takes this long is stuck.
@@ -90,28 +90,22 @@ class ContainerSignaller:
         command = signal_command(self._shell, name, self._leader, self._known)
         config = ExecConfig(command, user=user)
         try:
-            async with asyncio.timeout(SIGNAL_TIMEOUT):
-                output = await self._run(config)
+            output = await collect(
+                self._backend,
+                self._container_id,
+                config,
+                is_complete=lambda printed: printed.endswith(_END),
+                timeout=SIGNAL_TIMEOUT,
+            )
         except TimeoutError as error:
             raise SignalError(
                 f"The engine did not deliver SIG{name} within {SIGNAL_TIMEOUT:g} s."
             ) from error
-        self._known = {int(pid): int(start) for pid, start in _process.findall(output)}
-        return set(self._known)
-
-    async def _run(self, config: ExecConfig) -> bytes:
-        exec_id = await self._backend.container_exec_create(self._container_id, config)
-        connection = await self._backend.container_exec_attach(exec_id)
-        output = b""
-        try:
-            while not output.endswith(_END) and (frames := await connection.read()):
-                output += b"".join(f.data for f in frames if f.stream is Stream.STDOUT)
-        finally:
-            connection.close()
         if not output.endswith(_END):
             report = output.decode("utf-8", "replace").strip()
             raise SignalError(f"No signal could be sent from inside the container: {report}")
-        return output
+        self._known = {int(pid): int(start) for pid, start in _process.findall(output)}
+        return set(self._known)
 
 
 class HostSignaller:
@@ -198,18 +192,12 @@ class HostSignaller:
 class TerminalSignaller:
     """Types Ctrl-C for SIGINT, as the terminal's user would; other signals go another way.
 
-    ``other`` is that way, or the error that says why there is none. ``is_alive`` tells then
-    whether the command is, by the engine.
+    ``other`` is that way, or the error that says why there is none. Then the engine's inspect
+    of the exec tells whether its process is alive.
     """
 
-    def __init__(
-        self,
-        type_keys: Callable[[bytes], Awaitable[None]],
-        is_alive: Callable[[], Awaitable[bool]],
-        other: Signaller | SignalError,
-    ) -> None:
-        self._type_keys = type_keys
-        self._is_alive = is_alive
+    def __init__(self, attached: Exec, other: Signaller | SignalError) -> None:
+        self._exec = attached
         self._other = other
 
     @property
@@ -224,11 +212,13 @@ class TerminalSignaller:
                 raise self._other
             return await self._other.send(name)
         if isinstance(self._other, SignalError):
-            alive = {self.leader} if await self._is_alive() else set()
+            is_alive = (await self._exec.inspect()).state is ExecState.RUNNING
+            alive = {self.leader} if is_alive else set()
         else:
             alive = await self._other.send(NO_SIGNAL)
         if name == "INT":
-            await self._type_keys(_INTERRUPT_KEY)
+            with suppress(EngineUnavailable):  # It has ended by itself.
+                await self._exec.write(_INTERRUPT_KEY)
         return alive
 
 

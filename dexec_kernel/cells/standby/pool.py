@@ -47,7 +47,7 @@ class _Slot:
         self.opening.cancel()
         results = await asyncio.gather(self.opening, return_exceptions=True)
         if isinstance(results[0], Standby):
-            await results[0].connection.aclose()
+            await results[0].exec.aclose()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,21 +31,19 @@ _START_TIMEOUT = 10.0
 class Standby:
     """An exec that waits for its cell. ``state`` is what its shell began with, None for nothing.
 
-    Whoever has it closes its connection, which ends it while it waits.
+    Its owner closes the exec, which ends it while it waits.
     """
 
-    exec_id: str
-    pid: int | None
+    exec: ReadAhead
     config: ExecConfig
     mark: str
     shell: Shell
     state: ShellState | None
-    connection: ReadAhead
 
     @property
     def waits(self) -> bool:
         """True while it is there: one that has ended or lost its connection has no silence."""
-        return self.connection.is_silent
+        return self.exec.is_silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,29 +96,29 @@ async def _open(
 ) -> Standby | None:
     mark = new_mark()
     config = standby_config(shell, state, mark)
-    exec_id = await backend.container_exec_create(container.id, config)
-    connection = ReadAhead(await backend.container_exec_attach(exec_id))
+    attached = ReadAhead(await backend.exec(container.id, config))
     try:
-        if await _has_begun(connection, mark):
-            pid = None if is_urgent else (await backend.container_exec_inspect(exec_id)).pid
-            connection.watch()
-            return Standby(exec_id, pid, config, mark, shell, state, connection)
+        if await _has_begun(attached, mark):
+            if not is_urgent:
+                await attached.inspect()
+            attached.watch()
+            return Standby(attached, config, mark, shell, state)
     except BaseException:
-        connection.close()
+        attached.close()
         raise
-    connection.close()
+    attached.close()
     return None
 
 
-async def _has_begun(connection: ReadAhead, mark: str) -> bool:
+async def _has_begun(attached: ReadAhead, mark: str) -> bool:
     """Wait until the driver speaks; return False when the stream ends before.
 
     Raises :class:`EngineError` where it could not hear.
     """
-    if not connection.upgraded:
+    if not attached.upgraded:
         raise EngineError("Something between this kernel and the engine passes no stdin on.")
     scanner = MarkScanner(mark)
-    while frames := await connection.read_ahead():
+    while frames := await attached.read_ahead():
         for frame in frames:
             if frame.stream is Stream.STDERR and any(
                 isinstance(item, Message) for item in scanner.feed(frame.data)

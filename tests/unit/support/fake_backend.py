@@ -79,7 +79,10 @@ def missing(name: str) -> Script:
 class FakeAttached:
     """A connection that follows a script; a pause in it ends when it is closed."""
 
-    def __init__(self, script: Script, mark: str) -> None:
+    def __init__(self, script: Script, mark: str, id: str = "exec") -> None:  # noqa: A002
+        self.id = id
+        self.pid: int | None = None
+        self._script = script
         self._was_sent = asyncio.Event()
         self._was_closed = asyncio.Event()
         self.upgraded = script.upgraded
@@ -120,6 +123,19 @@ class FakeAttached:
     async def close_write(self) -> None:
         self.ended = True
 
+    async def inspect(self) -> ExecInspect:
+        return self._known(_given(self._script.look))
+
+    async def wait(self) -> ExecInspect:
+        return self._known(_given(self._script.end))
+
+    async def resize(self, size: ConsoleSize) -> None:
+        raise NotImplementedError
+
+    def _known(self, inspect: ExecInspect) -> ExecInspect:
+        self.pid = inspect.pid
+        return inspect
+
     def close(self) -> None:
         self.closed = True
         self._was_closed.set()
@@ -130,7 +146,6 @@ class FakeBackend:
 
     def __init__(self, *scripts: Script) -> None:
         self._scripts = list(scripts)
-        self._running: dict[str, Script] = {}
         self.configs: list[ExecConfig] = []
         self.attached: list[FakeAttached] = []
         self.container: ContainerInspect | Exception = CONTAINER
@@ -139,34 +154,25 @@ class FakeBackend:
     async def container_inspect(self, container: str) -> ContainerInspect:
         return _given(self.container)
 
-    async def container_exec_create(self, container: str, config: ExecConfig) -> str:
+    async def exec(
+        self,
+        container: str,
+        config: ExecConfig,
+        *,
+        created: Callable[[str], None] = lambda _: None,
+    ) -> FakeAttached:
         config.check()
         self.configs.append(config)
         script = self._scripts.pop(0)
         if script.create is not None:
             raise script.create
         exec_id = f"exec-{len(self.configs)}"
-        self._running[exec_id] = script
-        return exec_id
-
-    async def container_exec_attach(
-        self, exec_id: str, *, tty: bool = False, console_size: ConsoleSize | None = None
-    ) -> FakeAttached:
-        script = self._running[exec_id]
+        created(exec_id)
         if script.attach is not None:
             raise script.attach
-        connection = FakeAttached(script, self.configs[-1].env.get("DEXEC_MARK", ""))
-        self.attached.append(connection)
-        return connection
-
-    async def container_exec_inspect(self, exec_id: str) -> ExecInspect:
-        return _given(self._running[exec_id].look)
-
-    async def container_exec_wait(self, exec_id: str) -> ExecInspect:
-        return _given(self._running[exec_id].end)
-
-    async def container_exec_resize(self, exec_id: str, size: ConsoleSize) -> None:
-        raise NotImplementedError
+        attached = FakeAttached(script, config.env.get("DEXEC_MARK", ""), exec_id)
+        self.attached.append(attached)
+        return attached
 
     async def container_oom_since(self, container: str, since: float) -> bool:
         return _given(self.oom)
