@@ -10,7 +10,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -132,27 +131,14 @@ def test_what_a_killed_server_left_is_removed(tmp_path):
     assert list(parent.iterdir()) == [young]
 
 
-async def test_two_hundred_containers_add_less_than_50_ms_to_a_request(folder):
-    """What the server does for GET /api/kernelspecs, with and without the folder."""
+async def test_two_hundred_containers_are_in_the_answer_to_a_request(folder):
+    """What the server does for GET /api/kernelspecs; ``make bench`` says how long it takes."""
     folder.update([spec(f"container-{number}") for number in range(200)])
+    manager = KernelSpecManager(kernel_dirs=[str(folder.kernels)])
     handler = SimpleNamespace(base_url="/")
-
-    async def answer(manager: KernelSpecManager) -> int:
-        models = [
-            asyncio.to_thread(kernelspec_model, handler, name, found["spec"], found["resource_dir"])
-            for name, found in manager.get_all_specs().items()
-        ]
-        return len(json.dumps(await asyncio.gather(*models)))
-
-    async def best(manager: KernelSpecManager) -> float:
-        times = []
-        for _ in range(8):
-            begin = time.perf_counter()
-            await answer(manager)
-            times.append(time.perf_counter() - begin)
-        return min(times)
-
-    without = KernelSpecManager(kernel_dirs=[])
-    having = KernelSpecManager(kernel_dirs=[str(folder.kernels)])
-    assert len(having.get_all_specs()) >= 200
-    assert await best(having) - await best(without) < 0.05
+    models = [
+        asyncio.to_thread(kernelspec_model, handler, name, found["spec"], found["resource_dir"])
+        for name, found in manager.get_all_specs().items()
+    ]
+    answer = json.dumps(await asyncio.gather(*models))
+    assert all(f"container-{number}" in answer for number in range(200))
