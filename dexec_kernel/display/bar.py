@@ -5,8 +5,8 @@ from __future__ import annotations
 from dexec_kernel.cells.outcome import Snapshot, State, describe_exit
 from dexec_kernel.display.line import AMBER, BLUE, GREEN, RED, Look, Part, line_html, line_text
 from dexec_kernel.display.text import one_line
+from dexec_kernel.units import format_duration, format_size
 
-_MILLI, _MINUTE, _HOUR = 1000, 60, 3600
 _KIB = 1024
 _SHORT_ID = 12
 
@@ -85,35 +85,3 @@ def look_of(snapshot: Snapshot) -> Look:
             return Look("✗", RED, "not started" + (f", {ending}" if ending else ""))
         case State.LOST:
             return Look("?", RED, f"lost, {ending or 'exit code unknown'}")
-
-
-def format_duration(seconds: float, *, whole: bool = False) -> str:
-    """Return a duration as people say it: ``84 ms``, ``3.2 s``, ``2 min 05 s``, ``1 h 02 min``.
-
-    ``whole`` leaves out fractions of a second, as a clock that ticks does.
-    """
-    if not whole:
-        # Rounded before it is compared, or there would be 1000 ms and 60.0 s.
-        if (milliseconds := round(seconds * _MILLI)) < _MILLI:
-            return f"{milliseconds} ms"
-        if (rounded := round(seconds, 1)) < _MINUTE:
-            return f"{rounded:.1f} s"
-    count = int(seconds) if whole else round(seconds)
-    if count < _MINUTE:
-        return f"{count} s"
-    if count < _HOUR:
-        return f"{count // _MINUTE} min {count % _MINUTE:02d} s"
-    return f"{count // _HOUR} h {count % _HOUR // _MINUTE:02d} min"
-
-
-def format_size(size: int) -> str:
-    """Return a number of bytes as people read it: ``512 B``, ``1.5 KiB``, ``3.0 GiB``."""
-    if size < _KIB:
-        return f"{size} B"
-    value = float(size)
-    for unit in ("KiB", "MiB"):
-        value /= _KIB
-        # What would be shown as 1024.0 is one of the next unit.
-        if round(value, 1) < _KIB:
-            return f"{value:.1f} {unit}"
-    return f"{value / _KIB:.1f} GiB"

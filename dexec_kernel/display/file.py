@@ -18,7 +18,7 @@ from html import escape
 from typing import Any
 
 from dexec_kernel.display.markdown import harmless_markdown
-from dexec_kernel.files.report import size_text
+from dexec_kernel.units import format_size
 
 #: In bytes: what is read of a file; and what of text is shown.
 READ_LIMIT, TEXT_LIMIT = 8 * 1024 * 1024, 256 * 1024
@@ -51,7 +51,7 @@ def show_file(name: str, data: bytes, size: int) -> Shown:
     if image := _image_type(data):
         if len(data) < size:
             return _too_large(image, size)
-        plain = f"{image}, {size_text(size)}"
+        plain = f"{image}, {format_size(size)}"
         return Shown({"text/plain": plain, image: base64.b64encode(data).decode()})
     text = _as_text(data)
     if text is None:
@@ -93,14 +93,14 @@ def _svg(text: str, size: int, whole: bool) -> Shown | None:  # noqa: FBT001 -- 
         return _too_large("image/svg+xml", size)
     source = base64.b64encode(text.encode()).decode()
     html = f'<img alt="SVG image" style="max-width:100%" src="data:image/svg+xml;base64,{source}">'
-    return Shown({"text/plain": f"image/svg+xml, {size_text(size)}", "text/html": html})
+    return Shown({"text/plain": f"image/svg+xml, {format_size(size)}", "text/html": html})
 
 
 def _html(text: str, size: int, whole: bool) -> Shown | None:  # noqa: FBT001 -- a renderer
     if not whole:
         return _too_large("text/html", size)
     html = f'<iframe sandbox="" {_FRAME} srcdoc="{escape(text)}"></iframe>'
-    return Shown({"text/plain": f"text/html, {size_text(size)}", "text/html": html})
+    return Shown({"text/plain": f"text/html, {format_size(size)}", "text/html": html})
 
 
 def _json(text: str, _size: int, whole: bool) -> Shown | None:  # noqa: FBT001 -- a renderer
@@ -165,7 +165,7 @@ def _plain(text: str, size: int) -> Shown:
     shown_size = len(shown.encode())
     note = ""
     if shown_size < size - len("\ufeff".encode()):
-        note = f"the first {size_text(shown_size)} of {size_text(size)}"
+        note = f"the first {format_size(shown_size)} of {format_size(size)}"
     return Shown({"text/plain": _printable(shown)}, note)
 
 
@@ -183,7 +183,7 @@ def _hexdump(data: bytes, size: int) -> Shown:
         piece = data[begin : begin + _HEX_LINE]
         letters = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in piece)  # noqa: PLR2004
         lines.append(f"{begin:08x}  {piece.hex(' '):<{_HEX_LINE * 3}} {letters}")
-    note = f"binary, {size_text(size)}"
+    note = f"binary, {format_size(size)}"
     if size > _HEX_BYTES:
         note += f"; the first {_HEX_BYTES} bytes"
     return Shown({"text/plain": "\n".join(lines)}, note)
@@ -191,8 +191,8 @@ def _hexdump(data: bytes, size: int) -> Shown:
 
 def _too_large(kind: str, size: int) -> Shown:
     text = (
-        f"{kind}, {size_text(size)}: too large to be shown, {size_text(READ_LIMIT)} are possible."
-        " %cp copies it."
+        f"{kind}, {format_size(size)}: too large to be shown, {format_size(READ_LIMIT)} are"
+        " possible. %cp copies it."
     )
     return Shown({"text/plain": text})
 

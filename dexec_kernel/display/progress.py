@@ -5,7 +5,8 @@ from __future__ import annotations
 from html import escape
 
 from dexec_kernel.display.text import one_line
-from dexec_kernel.files.report import Report, size_text
+from dexec_kernel.files.report import Report
+from dexec_kernel.units import format_size
 
 _BOX = (
     'style="padding-left:8px;font-family:system-ui,sans-serif;font-size:12px;line-height:22px;'
@@ -17,14 +18,14 @@ _BAR = 'style="width:16em;height:8px;vertical-align:middle"'
 def progress_data(report: Report, title: str, *, seconds: float) -> dict[str, str]:
     """Return the mime bundle of a copy that goes on; ``title`` is what is copied where."""
     expected = report.expected
-    text = f"{size_text(report.size)}"
+    text = f"{format_size(report.size)}"
     bar = f"<progress {_BAR}></progress>"
     if expected:
         # A file may grow while it is copied.
         share = min(report.size / expected, 1.0)
-        text = f"{share:.0%} of {size_text(expected)}"
+        text = f"{share:.0%} of {format_size(expected)}"
         bar = f'<progress value="{share:.3f}" max="1" {_BAR}></progress>'
-    speed = f"{size_text(report.size / seconds)}/s" if seconds > 0 else ""
+    speed = f"{format_size(report.size / seconds)}/s" if seconds > 0 else ""
     words = " · ".join(part for part in (text, speed, f"{report.files} files done") if part)
     plain = f"{one_line(title)}: {words}"
     html = f"<div {_BOX}>{escape(one_line(title))}  {bar}  {escape(words)}</div>"

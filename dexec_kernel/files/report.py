@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-_KIB = 1024
-_UNITS = ("KiB", "MiB", "GiB", "TiB")
+from dexec_kernel.units import format_size
+
 _NAMED = 5
 
 
@@ -36,7 +36,7 @@ class Report:
         """What was copied, in one line: ``3 files, 1 folder, 1.2 MiB``."""
         counts = [(self.files, "file"), (self.folders, "folder"), (self.links, "link")]
         words = [f"{n} {word}{'' if n == 1 else 's'}" for n, word in counts if n]
-        return ", ".join([*(words or ["0 files"]), size_text(self.size)])
+        return ", ".join([*(words or ["0 files"]), format_size(self.size)])
 
     @property
     def omissions(self) -> list[str]:
@@ -46,14 +46,3 @@ class Report:
         more = self.omitted - len(self.left_out)
         lines = [f"{self.omitted} left out:", *(f"  {line}" for line in self.left_out)]
         return [*lines, f"  and {more} more"] if more else lines
-
-
-def size_text(size: float) -> str:
-    """Return a size in bytes for people: ``1.2 MiB``."""
-    if size < _KIB:
-        return f"{size:.0f} B"
-    for unit in _UNITS:
-        size /= _KIB
-        if size < _KIB or unit == _UNITS[-1]:
-            break
-    return f"{size:.1f} {unit}"

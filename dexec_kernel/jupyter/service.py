@@ -16,7 +16,7 @@ from ipykernel.kernelbase import Kernel
 from dexec_kernel.backend.models import ContainerInspect
 from dexec_kernel.backend.targets import find_container, require_running
 from dexec_kernel.cells.outcome import Exited
-from dexec_kernel.cells.output.log_folder import remove_stale
+from dexec_kernel.cells.output.log_folder import remove_stale_logs
 from dexec_kernel.cells.source.cell import Cell, parse_cell
 from dexec_kernel.cells.standby.pool import Standbys
 from dexec_kernel.cells.standby.preparation import Preparation
@@ -87,7 +87,7 @@ class Service:
 
     def start(self) -> None:
         """Prepare for the first cell."""
-        asyncio.get_running_loop().run_in_executor(None, remove_stale, log_parent())
+        asyncio.get_running_loop().run_in_executor(None, remove_stale_logs, log_parent())
         self._preparation.after_cell()
         self._settings.observe(lambda _change: self._preparation.after_cell(), "container")
 

@@ -19,9 +19,10 @@ from dexec_kernel.files.copy import copy_in, copy_out
 from dexec_kernel.files.errors import CopyError
 from dexec_kernel.files.owner import owner_of
 from dexec_kernel.files.paths import Location, base_name, local_path, parse_location
-from dexec_kernel.files.report import Report, size_text
+from dexec_kernel.files.report import Report
 from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.registry import Magic
+from dexec_kernel.units import format_size
 
 #: In seconds: how often the bar is brought up to date.
 _INTERVAL = 0.3
@@ -122,7 +123,7 @@ async def _writefile(context: MagicContext, arguments: Namespace) -> None:
     done = "Wrote"
     if existed:
         done = "Appended to" if arguments.append else "Overwrote"
-    context.write(f"{done} {one_line(location.path)} ({size_text(len(data))})\n")
+    context.write(f"{done} {one_line(location.path)} ({format_size(len(data))})\n")
 
 
 def _in_container(text: str, magic: str) -> Location:

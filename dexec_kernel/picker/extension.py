@@ -23,7 +23,7 @@ from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.engine.watch import EngineWatch
 from dexec_kernel.errors import DexecError
 from dexec_kernel.picker.filters import Filters, filters_of
-from dexec_kernel.picker.folder import SpecFolder, remove_stale
+from dexec_kernel.picker.folder import SpecFolder, remove_stale_specs
 from dexec_kernel.picker.kernelspecs import engine_env, logos
 from dexec_kernel.picker.specs import KnownSpecs, container_specs
 
@@ -157,6 +157,6 @@ class DexecPicker(ExtensionApp):
 
 def _make_folder() -> SpecFolder:
     parent = Path(jupyter_runtime_dir()) / "dexec-picker"
-    remove_stale(parent)
+    remove_stale_specs(parent)
     # No front end asks for the smallest, and every file costs time in every request.
     return SpecFolder(parent, [logo for logo in logos() if "32x32" not in logo.name])

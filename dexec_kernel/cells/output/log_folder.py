@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import fcntl
-import logging
 import os
-import shutil
 import tempfile
-import time
-from contextlib import suppress
 from pathlib import Path
 
-_logger = logging.getLogger(__name__)
+from dexec_kernel.folders import OwnedFolder, remove_abandoned
 
 _TEMPORARY, _KEPT = "kernel-", "kept-"
-_LOCK = "lock"
-#: In seconds: a folder without a lock is younger than this while its kernel makes it.
-_YOUNG = 60.0
-_ATTEMPTS = 5
 
 
 class LogFolder:
     """Makes log files in a folder of its own in ``parent``. Nothing is made before it is needed.
 
-    The kernel holds a lock in the folder as long as it lives: whoever can take the lock knows that
-    the kernel is gone (:func:`remove_stale`), whatever its PID is used for now. With ``keep`` the
-    folder stays.
+    With ``keep`` the folder stays when the kernel ends.
     """
 
     def __init__(self, parent: Path, *, keep: bool = False) -> None:
         self._parent = parent
         self._keep = keep
         self._path: Path | None = None
-        self._lock: int | None = None
+        self._owned: OwnedFolder | None = None
         self._count = 0
 
     def new_file(self) -> tuple[Path, int]:
@@ -48,74 +37,19 @@ class LogFolder:
 
     def close(self) -> None:
         """Remove the folder, unless it is kept. May be called twice."""
-        path, self._path = self._path, None
-        if path is not None and not self._keep:
-            _remove(path)
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._path = None
+        if self._owned is not None:
+            self._owned.close()
+            self._owned = None
 
     def _make(self) -> Path:
+        if not self._keep:
+            self._owned = OwnedFolder(self._parent, _TEMPORARY)
+            return self._owned.path
         self._parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        prefix = f"{_KEPT if self._keep else _TEMPORARY}{os.getpid()}-"
-        for _attempt in range(_ATTEMPTS):
-            path = Path(tempfile.mkdtemp(prefix=prefix, dir=self._parent))
-            if self._keep:
-                return path
-            self._lock = _take_lock(path)
-            if self._lock is not None:
-                return path
-        raise BlockingIOError("Another kernel took the folder for a stale one, again and again.")
+        return Path(tempfile.mkdtemp(prefix=f"{_KEPT}{os.getpid()}-", dir=self._parent))
 
 
-def remove_stale(parent: Path) -> None:
-    """Remove the folders of kernels that are gone without having done so themselves."""
-    for path in sorted(parent.glob(f"{_TEMPORARY}*")):
-        try:
-            is_young = time.time() - path.stat().st_mtime < _YOUNG
-            lock = os.open(path / _LOCK, os.O_RDWR)
-        except FileNotFoundError:
-            if path.is_dir() and not is_young:
-                _remove(path)
-            continue
-        except OSError as error:
-            _logger.warning("The folder %s cannot be looked at: %s", path, error)
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _remove(path)
-        except BlockingIOError:
-            continue  # Its kernel lives.
-        except OSError as error:
-            _logger.warning("The folder %s cannot be locked: %s", path, error)
-        finally:
-            os.close(lock)
-
-
-def _take_lock(path: Path) -> int | None:
-    """Return the descriptor that holds the folder's lock; None when someone removes the folder."""
-    try:
-        lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        with suppress(FileNotFoundError):
-            if os.path.samestat((path / _LOCK).stat(), os.fstat(lock)):
-                return lock
-    except BlockingIOError:
-        pass  # It is being removed.
-    except OSError:
-        os.close(lock)
-        raise
-    os.close(lock)
-    return None
-
-
-def _remove(path: Path) -> None:
-    try:
-        shutil.rmtree(path)
-    except FileNotFoundError:
-        return  # Someone else was quicker.
-    except OSError as error:
-        _logger.warning("The folder %s cannot be removed: %s", path, error)
+def remove_stale_logs(parent: Path) -> None:
+    """Remove the folders of kernels that ended without doing so themselves."""
+    remove_abandoned(parent, _TEMPORARY)

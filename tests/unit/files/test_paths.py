@@ -18,7 +18,7 @@ from dexec_kernel.files.paths import (
     parse_location,
     wants_content,
 )
-from dexec_kernel.files.report import Report, size_text
+from dexec_kernel.files.report import Report
 
 
 def inside(path, container=""):
@@ -133,5 +133,3 @@ def test_the_report_in_words():
         report.leave_out(f"f{number}", "a device")
     assert report.omissions[0] == "7 left out:"
     assert report.omissions[-1] == "  and 2 more"
-    assert size_text(1023) == "1023 B"
-    assert size_text(5 * 1024**5) == "5120.0 TiB"

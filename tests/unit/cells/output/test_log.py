@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import stat
 import time
 
@@ -11,7 +10,7 @@ import pytest
 
 from dexec_kernel.cells.output import log as log_module
 from dexec_kernel.cells.output.log import MAX_MEMORY, CellLog
-from dexec_kernel.cells.output.log_folder import LogFolder, remove_stale
+from dexec_kernel.cells.output.log_folder import LogFolder
 
 MIB = 1024 * 1024
 BLOCKS = [bytes([65 + n % 26]) * 300_000 + b"\n" for n in range(100)]
@@ -172,64 +171,3 @@ async def test_cells_have_files_of_their_own(folder):
         await log.close()
         paths.append(log.shown_path)
     assert [path.name for path in paths] == ["cell-0001.log", "cell-0002.log"]
-
-
-# --- the folder -----------------------------------------------------------------------------------
-
-
-def make(folder):
-    path, file = folder.new_file()
-    os.close(file)
-    return path
-
-
-def test_the_folder_goes_with_the_kernel(parent, folder):
-    path = make(folder)
-    assert path.exists()
-    folder.close()
-    folder.close()
-    assert list(parent.iterdir()) == []
-
-
-def test_a_kept_folder_stays(parent):
-    folder = LogFolder(parent, keep=True)
-    path = make(folder)
-    folder.close()
-    remove_stale(parent)
-    assert path.exists()
-
-
-def test_only_the_folders_of_dead_kernels_are_stale(parent, folder):
-    alive = make(folder)
-    dead = LogFolder(parent)
-    left = make(dead)
-    os.close(dead._lock)
-    remove_stale(parent)
-    assert alive.exists()
-    assert not left.parent.exists()
-
-
-def test_a_folder_without_a_lock_is_stale_when_it_is_old(parent):
-    young, old = parent / "kernel-1-x", parent / "kernel-2-y"
-    for path in (young, old):
-        path.mkdir(parents=True)
-    os.utime(old, (time.time() - 100,) * 2)
-    remove_stale(parent)
-    assert young.exists()
-    assert not old.exists()
-
-
-def test_nothing_to_remove(parent):
-    remove_stale(parent)
-
-
-def test_what_cannot_be_removed_is_said(parent, monkeypatch, caplog):
-    def fail(_path):
-        raise PermissionError(13, "Permission denied")
-
-    dead = LogFolder(parent)
-    make(dead)
-    os.close(dead._lock)
-    monkeypatch.setattr("shutil.rmtree", fail)
-    remove_stale(parent)
-    assert "cannot be removed" in caplog.text
