@@ -31,7 +31,7 @@ from dexec_kernel.cells.outcome import (
 )
 from dexec_kernel.cells.output.limits import OutputLimits
 from dexec_kernel.cells.output.output import Emit, Output
-from dexec_kernel.cells.signals.guardian import Place
+from dexec_kernel.cells.signals.guardian import GuardedPlace
 from dexec_kernel.cells.signals.ladder import Ladder
 from dexec_kernel.cells.signals.signals import SignalError, Signaller
 from dexec_kernel.cells.source.options import CellOptions
@@ -287,7 +287,7 @@ class CellRun:
     ) -> ExecInspect | None:
         """Run the command; return None when only its background processes are left."""
         execution = self._execution
-        place = Place(self._container.id, self._shell or Shell.NONE, self._user)
+        place = GuardedPlace(self._container.id, self._shell or Shell.NONE, self._user)
         work = execution.run(command, standby)
         guarded = self._memory.guardians.beside(work, self._backend, place, execution)
         self._rest = asyncio.create_task(guarded)

@@ -12,7 +12,7 @@ from dexec_kernel.cells.outcome import Exited, Failed, Outcome, Snapshot, descri
 from dexec_kernel.cells.output.text import Piece
 from dexec_kernel.cells.run import CellRun
 from dexec_kernel.cells.workspace import Memory
-from dexec_kernel.cli.findings import Finding, Status
+from dexec_kernel.cli.findings import Finding, Verdict
 from dexec_kernel.engine.client import NEWEST_API, EngineClient
 from dexec_kernel.engine.endpoint import Endpoint, find_endpoint, probe
 from dexec_kernel.engine.permission import permission_fix
@@ -82,16 +82,16 @@ class Patient:
         try:
             self._endpoint = await asyncio.to_thread(find_endpoint, self._environ)
         except EngineUnavailable as error:
-            return Finding("endpoint", Status.FAILED, error.message, error.advice)
+            return Finding("endpoint", Verdict.FAILED, error.message, error.advice)
         message = f"{self._endpoint.url}, from {self._endpoint.source}"
-        return Finding("endpoint", Status.OK, message)
+        return Finding("endpoint", Verdict.OK, message)
 
     async def _connect(self) -> Finding:
         endpoint = self._endpoint
         fault = await asyncio.to_thread(probe, endpoint) if endpoint.is_unix else ""
         if fault:
             fix = permission_fix(endpoint.path) if "permission" in fault else endpoint.advice
-            return Finding("connection", Status.FAILED, f"{endpoint.path}: {fault}", fix)
+            return Finding("connection", Verdict.FAILED, f"{endpoint.path}: {fault}", fix)
         version = self._environ.get("DOCKER_API_VERSION", "")
         self._client = EngineClient(endpoint, api_version=version)
         self._ping = await self._client.ping()
@@ -99,11 +99,11 @@ class Patient:
         if self._ping.os_type != "linux":
             return Finding(
                 "connection",
-                Status.FAILED,
+                Verdict.FAILED,
                 f"{server} runs {self._ping.os_type} containers; cells need Linux containers",
                 "Switch Docker Desktop to Linux containers.",
             )
-        return Finding("connection", Status.OK, f"{server} answers")
+        return Finding("connection", Verdict.OK, f"{server} answers")
 
     async def _agree_on_version(self) -> Finding:
         version = await self._engine.api_version()
@@ -114,7 +114,7 @@ class Patient:
             f"{version} is spoken{pinned} (the engine knows {self._ping.api_version}, we"
             f" {NEWEST_API})"
         )
-        return Finding("api", Status.OK, message)
+        return Finding("api", Verdict.OK, message)
 
     # --- the container --------------------------------------------------------------------------
 
@@ -127,22 +127,22 @@ class Patient:
         except NotChosenError as error:
             if not error.candidates:
                 return Finding(
-                    "container", Status.FAILED, error.message, await self._how_to_start()
+                    "container", Verdict.FAILED, error.message, await self._how_to_start()
                 )
             return Finding(
                 "container",
-                Status.WARNING,
+                Verdict.WARNING,
                 f"{error.message}\nCells fail until one is: {', '.join(error.candidates)}",
                 f"dexec-kernel doctor --container {shlex.quote(error.candidates[0])}",
                 last=True,
             )
         except ContainerNotFound as error:
             fix = error.advice if name.startswith(COMPOSE_PREFIX) else "dexec-kernel list --all"
-            return Finding("container", Status.FAILED, f"{error.message[:-1]} ({source})", fix)
+            return Finding("container", Verdict.FAILED, f"{error.message[:-1]} ({source})", fix)
         found = self._container
         also = f" ({name})" if name not in {"", found.name} else ""
         why = f"from {source}" if name else "the only one that runs"
-        return Finding("container", Status.OK, f"{found.name}{also}, {why}; image {found.image}")
+        return Finding("container", Verdict.OK, f"{found.name}{also}, {why}; image {found.image}")
 
     async def _how_to_start(self) -> str:
         """Return the command for a container that could be used, if there is one at all."""
@@ -156,11 +156,11 @@ class Patient:
         container = self._container
         if container.paused:
             fix = f"{self._tool} unpause {container.name}"
-            return Finding("state", Status.FAILED, "paused", fix)
+            return Finding("state", Verdict.FAILED, "paused", fix)
         if not container.running:
             fix = f"{self._tool} start {container.name}"
-            return Finding("state", Status.FAILED, "not running", fix)
-        return Finding("state", Status.OK, "running")
+            return Finding("state", Verdict.FAILED, "not running", fix)
+        return Finding("state", Verdict.OK, "running")
 
     # --- a cell ---------------------------------------------------------------------------------
 
@@ -170,7 +170,7 @@ class Patient:
         if shell is Shell.NONE:
             return Finding(
                 "cell",
-                Status.WARNING,
+                Verdict.WARNING,
                 "the image has no shell: a cell is one command line, without pipes or variables",
                 "Use an image with a shell (sh is enough) where you want more.",
             )
@@ -178,7 +178,7 @@ class Patient:
             fix = outcome.error.advice
             if isinstance(outcome.error, CommandNotStarted) and outcome.error.engine_text:
                 fix = f"{fix}\nThe engine's words: {outcome.error.engine_text}".strip()
-            return Finding("cell", Status.FAILED, outcome.error.message, fix)
+            return Finding("cell", Verdict.FAILED, outcome.error.message, fix)
         if shell is not None and isinstance(outcome, Exited) and outcome.exit_code == 0:
             # Once more: the first has found out which shell there is.
             outcome = await self._run_cell()
@@ -186,14 +186,14 @@ class Patient:
             ending = "it did not end"
             if isinstance(outcome, Exited):
                 ending = describe_exit(outcome.exit_code, outcome.reason)
-            return Finding("cell", Status.FAILED, f"`{_CELL}` should succeed: {ending}")
+            return Finding("cell", Verdict.FAILED, f"`{_CELL}` should succeed: {ending}")
         snapshot = self._snapshot
         pid = "unknown" if snapshot.pid is None else str(snapshot.pid)
         message = (
             f"ran in {shell.value} within {snapshot.duration * 1000:.0f} ms: exit code"
             f" {outcome.exit_code}, PID {pid}"
         )
-        return Finding("cell", Status.OK, message)
+        return Finding("cell", Verdict.OK, message)
 
     async def _run_cell(self) -> Outcome:
         printed: list[str] = []
@@ -216,19 +216,19 @@ class Patient:
 
     async def _look_at_stdin(self) -> Finding:
         if self._memory.shells.get(self._container.id) is Shell.NONE:
-            return Finding("stdin", Status.SKIPPED, "not checked: there is no shell to read it")
+            return Finding("stdin", Verdict.SKIPPED, "not checked: there is no shell to read it")
         if not self._memory.stdin_passes:
             return Finding(
                 "stdin",
-                Status.WARNING,
+                Verdict.WARNING,
                 "something between here and the engine passes no stdin on: it answers exec start"
                 " without an upgrade. Cells still work, up to 1.5 MB",
                 "Let the proxy pass `Connection: Upgrade`, or name the engine itself in"
                 " DOCKER_HOST.",
             )
-        return Finding("stdin", Status.OK, "passes (upgraded connection)")
+        return Finding("stdin", Verdict.OK, "passes (upgraded connection)")
 
     async def _look_at_user(self) -> Finding:
         user, number = self._snapshot.user or "unknown", self._printed.strip()
         who = f"{user} (uid {number})" if number.isdigit() and number != user else user
-        return Finding("user", Status.OK, f"{who}, in the folder {self._snapshot.cwd}")
+        return Finding("user", Verdict.OK, f"{who}, in the folder {self._snapshot.cwd}")

@@ -10,7 +10,7 @@ import sys
 from importlib import metadata
 
 from dexec_kernel import __version__
-from dexec_kernel.cli.findings import Finding, Status
+from dexec_kernel.cli.findings import Finding, Verdict
 from dexec_kernel.picker.kernelspecs import KERNEL_NAME, bound_specs, find_spec
 
 _DISTRIBUTION = "dexec-kernel"
@@ -21,7 +21,7 @@ _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+) *>= *([0-9.]+)")
 def check_python() -> Finding:
     """Say which Python this is, and which version of ours; it always works."""
     message = f"dexec-kernel {__version__}, Python {platform.python_version()} ({sys.executable})"
-    return Finding("python", Status.OK, message)
+    return Finding("python", Verdict.OK, message)
 
 
 def check_packages() -> Finding:
@@ -32,14 +32,14 @@ def check_packages() -> Finding:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:
             version = ""
-        if not version or version_tuple(version) < version_tuple(needed):
+        if not version or version_key(version) < version_key(needed):
             wrong.append(f"{name} is {version or 'missing'}, {needed} or newer is needed")
             missing.append(f"{name}>={needed}")
         found.append(f"{name} {version}")
     if wrong:
         command = shlex.join([sys.executable, "-m", "pip", "install", *missing])
-        return Finding("packages", Status.FAILED, "; ".join(wrong), command)
-    return Finding("packages", Status.OK, ", ".join(found))
+        return Finding("packages", Verdict.FAILED, "; ".join(wrong), command)
+    return Finding("packages", Verdict.OK, ", ".join(found))
 
 
 def requirements(lines: list[str]) -> list[tuple[str, str]]:
@@ -48,7 +48,7 @@ def requirements(lines: list[str]) -> list[tuple[str, str]]:
     return [(match[1], match[2]) for match in matches if match]
 
 
-def version_tuple(version: str) -> tuple[int, ...]:
+def version_key(version: str) -> tuple[int, ...]:
     """Return the numbers that a version begins with."""
     start = re.match(r"[0-9]+(\.[0-9]+)*", version)
     return tuple(int(part) for part in start[0].split(".")) if start else ()
@@ -63,14 +63,14 @@ def check_kernelspec() -> Finding:
     if spec is None:
         return Finding(
             "kernelspec",
-            Status.FAILED,
+            Verdict.FAILED,
             f"Jupyter does not find the kernel {KERNEL_NAME!r}, so that the picker has none",
             reinstall,
         )
     if not spec.is_ours:
         return Finding(
             "kernelspec",
-            Status.FAILED,
+            Verdict.FAILED,
             f"another kernel is called {KERNEL_NAME!r}: {spec.path}",
             f"jupyter kernelspec remove {KERNEL_NAME}",
         )
@@ -79,7 +79,7 @@ def check_kernelspec() -> Finding:
     if dead:
         return Finding(
             "kernelspec",
-            Status.WARNING,
+            Verdict.WARNING,
             "; ".join(f"{item.name} cannot start, its {item.argv[0]} is gone" for item in dead),
             "\n".join(
                 f"dexec-kernel install --container {shlex.quote(item.container)} --name {item.name}"
@@ -87,4 +87,4 @@ def check_kernelspec() -> Finding:
             ),
         )
     names = "".join(f", {item.name} for {item.container}" for item in bound)
-    return Finding("kernelspec", Status.OK, f"{KERNEL_NAME} ({spec.path}){names}")
+    return Finding("kernelspec", Verdict.OK, f"{KERNEL_NAME} ({spec.path}){names}")

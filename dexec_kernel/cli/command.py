@@ -108,9 +108,10 @@ def run(arguments: Sequence[str]) -> int:
 def _dispatch(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     match options.command:
         case "install":
-            from dexec_kernel.cli.install import install  # noqa: PLC0415 -- see the docstring
+            # Each command imports what it needs: see the docstring.
+            from dexec_kernel.cli.install import install_kernelspec  # noqa: PLC0415
 
-            return install(options)
+            return install_kernelspec(options)
         case "list":
             from dexec_kernel.cli.listing import show_containers  # noqa: PLC0415
 

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dexec_kernel.cli.checks import Patient
 from dexec_kernel.cli.checks_installation import check_kernelspec, check_packages, check_python
 from dexec_kernel.cli.engine import PATIENCE
-from dexec_kernel.cli.findings import Finding, Status, show, summary
+from dexec_kernel.cli.findings import Finding, Verdict, show, summary
 from dexec_kernel.cli.terminal import say, say_json
 from dexec_kernel.errors import DexecError
 
@@ -25,7 +25,7 @@ def examine(options: argparse.Namespace) -> int:
         say_json([finding.to_json() for finding in findings])
     else:
         say(f"\n{summary(findings)}")
-    return int(any(finding.status is Status.FAILED for finding in findings))
+    return int(any(finding.status is Verdict.FAILED for finding in findings))
 
 
 async def _examine(container: str | None, *, quiet: bool) -> list[Finding]:
@@ -47,7 +47,7 @@ async def _findings(container: str | None) -> AsyncGenerator[Finding, None]:
     try:
         for name, examination in patient.checks():
             if ended:
-                yield Finding(name, Status.SKIPPED, "not checked")
+                yield Finding(name, Verdict.SKIPPED, "not checked")
                 continue
             finding = await _bounded(name, examination())
             ended = finding.ends
@@ -62,11 +62,11 @@ async def _bounded(name: str, examination: Awaitable[Finding]) -> Finding:
         async with asyncio.timeout(PATIENCE):
             return await examination
     except DexecError as error:
-        return Finding(name, Status.FAILED, error.message, error.advice)
+        return Finding(name, Verdict.FAILED, error.message, error.advice)
     except TimeoutError:
         return Finding(
             name,
-            Status.FAILED,
+            Verdict.FAILED,
             f"no answer within {PATIENCE:g} s",
             "The engine hangs, or the machine is very busy: try again, or restart the engine.",
         )

@@ -11,7 +11,7 @@ from enum import Enum
 from dexec_kernel.cli.terminal import printable, say
 
 
-class Status(Enum):
+class Verdict(Enum):
     """How a check went; the values are public."""
 
     OK = "ok"
@@ -20,12 +20,17 @@ class Status(Enum):
     SKIPPED = "not checked"
 
 
-_SYMBOLS = {Status.OK: "✓", Status.WARNING: "!", Status.FAILED: "✗", Status.SKIPPED: "-"}
+_SYMBOLS = {
+    Verdict.OK: "✓",
+    Verdict.WARNING: "!",
+    Verdict.FAILED: "✗",
+    Verdict.SKIPPED: "-",
+}
 _STYLES = {
-    Status.OK: "green",
-    Status.WARNING: "yellow",
-    Status.FAILED: "bold red",
-    Status.SKIPPED: "dim",
+    Verdict.OK: "green",
+    Verdict.WARNING: "yellow",
+    Verdict.FAILED: "bold red",
+    Verdict.SKIPPED: "dim",
 }
 _INDENT = " " * 14
 
@@ -38,7 +43,7 @@ class Finding:
     """
 
     check: str
-    status: Status
+    status: Verdict
     message: str
     fix: str = ""
     last: bool = False
@@ -46,7 +51,7 @@ class Finding:
     @property
     def ends(self) -> bool:
         """True when what comes after it cannot be checked."""
-        return self.last or self.status is Status.FAILED
+        return self.last or self.status is Verdict.FAILED
 
     def to_json(self) -> dict[str, str]:
         """Return the public form."""
@@ -75,7 +80,7 @@ def show(finding: Finding) -> None:
         line.add_row(
             Text(symbol, style),
             Text(finding.check),
-            Text(message, "dim" if finding.status is Status.SKIPPED else ""),
+            Text(message, "dim" if finding.status is Verdict.SKIPPED else ""),
         )
         Console().print(line)
     else:
@@ -91,10 +96,10 @@ def summary(findings: Sequence[Finding]) -> str:
     """Return the last line."""
     counts = Counter(finding.status for finding in findings)
     parts = []
-    if failed := counts[Status.FAILED]:
+    if failed := counts[Verdict.FAILED]:
         parts.append(f"{failed} broken")
-    if warnings := counts[Status.WARNING]:
+    if warnings := counts[Verdict.WARNING]:
         parts.append(f"{warnings} {'warning' if warnings == 1 else 'warnings'}")
-    if failed and (skipped := counts[Status.SKIPPED]):
+    if failed and (skipped := counts[Verdict.SKIPPED]):
         parts.append(f"{skipped} not checked")
     return ", ".join(parts) or "Everything works."

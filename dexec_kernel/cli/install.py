@@ -20,7 +20,7 @@ from dexec_kernel.picker import kernelspecs
 from dexec_kernel.picker.kernelspecs import BoundSpec, Installed
 
 
-def install(options: argparse.Namespace) -> int:
+def install_kernelspec(options: argparse.Namespace) -> int:
     """Write the kernelspec that ``options`` ask for; return the exit code."""
     if not options.container.strip():
         raise ConfigurationError("--container needs the name of a container.")

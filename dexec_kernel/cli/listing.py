@@ -9,9 +9,10 @@ import sys
 from collections.abc import Sequence
 
 from dexec_kernel.backend.models import ContainerSummary
-from dexec_kernel.backend.targets import COMPOSE_PREFIX, PROJECT_LABEL, SERVICE_LABEL
+from dexec_kernel.backend.targets import COMPOSE_PREFIX
 from dexec_kernel.cli.engine import engine_client, tool_of
 from dexec_kernel.cli.terminal import aligned, complain, printable, say, say_json
+from dexec_kernel.picker.names import bound_name
 
 _RUNNING, _PAUSED = "running", "paused"
 
@@ -51,8 +52,8 @@ def _to_json(container: ContainerSummary) -> dict[str, str | bool | None]:
 
 def compose_name(container: ContainerSummary) -> str:
     """Return the name that a Compose service's container has besides its own, or ""."""
-    project, service = (container.labels.get(key, "") for key in (PROJECT_LABEL, SERVICE_LABEL))
-    return f"{COMPOSE_PREFIX}{project}/{service}" if project and service else ""
+    name = bound_name(container)
+    return name if name.startswith(COMPOSE_PREFIX) else ""
 
 
 def rows_of(containers: Sequence[ContainerSummary]) -> list[list[str]]:

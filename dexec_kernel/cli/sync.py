@@ -11,7 +11,7 @@ from dexec_kernel.backend.targets import candidates
 from dexec_kernel.cli.engine import engine_client
 from dexec_kernel.cli.terminal import complain, say, say_json
 from dexec_kernel.picker import kernelspecs
-from dexec_kernel.picker.filters import Filters, filters_of
+from dexec_kernel.picker.filters import ContainerFilters, filters_of
 from dexec_kernel.picker.kernelspecs import BoundSpec
 from dexec_kernel.picker.specs import container_specs
 from dexec_kernel.picker.sync import MADE_BY_SYNC, Synced, kernels_folder, sync
@@ -39,10 +39,10 @@ async def _containers() -> list[ContainerSummary]:
         return await candidates(client)
 
 
-def _filters(options: argparse.Namespace) -> Filters:
+def _filters(options: argparse.Namespace) -> ContainerFilters:
     """Return the filters: the options, and the environment where none is given."""
     default = filters_of(os.environ)
-    return Filters(
+    return ContainerFilters(
         labels=tuple(options.label) or default.labels,
         include=tuple(options.include) or default.include,
         exclude=tuple(options.exclude) or default.exclude,

@@ -23,6 +23,7 @@ LIVE_AFTER, LIVE_INTERVAL = 0.15, 1.0
 #: In seconds: a cell that ends as soon as it has printed needs one bar, which says how.
 HOLD_OUTPUT = 0.008
 
+#: Sends a message: its type, such as ``stream``, and its content.
 Publish = Callable[[str, dict[str, Any]], None]
 
 

@@ -11,12 +11,11 @@ from typing import Any
 import ipywidgets
 
 from dexec_kernel.display import parts
-from dexec_kernel.display.choice import Choice
+from dexec_kernel.display.containers import Choice
+from dexec_kernel.display.line import HEIGHT
+from dexec_kernel.display.style import box
 
-_WORDS = (
-    f"font-family:system-ui,sans-serif;font-size:12px;line-height:{parts.HEIGHT_PX};"
-    "padding-left:8px;opacity:.65"
-)
+_WORDS = box(HEIGHT, ";opacity:.65")
 
 
 class ContainerList:
@@ -74,7 +73,7 @@ class ChoiceRow:
     def __init__(self, choice: Choice, on_choose: Callable[[str], None]) -> None:
         self._list = ContainerList(choice, on_choose, images=True)
         words = "for this notebook's cells, from the next run on"
-        self._words = parts.text(f'<div style="{_WORDS}">{words}</div>')
+        self._words = parts.text(f"<div {_WORDS}>{words}</div>")
         self._box = parts.row((self._list.widget, self._words))
         self._box.layout.height = "auto"
         self._box.layout.padding = "4px 8px"

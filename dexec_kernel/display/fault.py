@@ -5,6 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from dexec_kernel.cells.outcome import (
+    Backgrounded,
+    Exited,
+    Failed,
+    Interrupted,
+    Outcome,
+    TimedOut,
+    describe_exit,
+    exit_reason,
+)
 from dexec_kernel.errors import CommandNotStarted, DexecError, NotChosenError
 
 # Not red: JupyterLab shows errors on red, which in its dark theme leaves ANSI red hardly readable.
@@ -59,3 +69,22 @@ def interrupted(signal: str, note: str) -> CellFault:
         f"interrupted by {signal}" if signal else "interrupted",
         (note,) if note else (),
     )
+
+
+def fault_of(outcome: Outcome) -> CellFault | None:
+    """Return what a cell's outcome is to Jupyter; None for a success."""
+    match outcome:
+        case Exited(exit_code=0):
+            return None
+        case Backgrounded(exit_code=0):
+            return None
+        case Exited(exit_code=exit_code, reason=reason):
+            return command_failed(describe_exit(exit_code, reason))
+        case Backgrounded(exit_code=exit_code):
+            return command_failed(describe_exit(exit_code, exit_reason(exit_code)))
+        case Interrupted(signal=name, note=note):
+            return interrupted(name, note)
+        case TimedOut(seconds=seconds, signal=name, note=note):
+            return timed_out(seconds, name, note)
+        case Failed(error=error):
+            return of_error(error)

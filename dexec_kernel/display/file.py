@@ -18,6 +18,7 @@ from html import escape
 from typing import Any
 
 from dexec_kernel.display.markdown import harmless_markdown
+from dexec_kernel.display.style import CELL, TABLE
 from dexec_kernel.units import format_size
 
 #: In bytes: what is read of a file; and what of text is shown.
@@ -33,8 +34,6 @@ _IMAGES = {
     b"GIF87a": "image/gif",
     b"GIF89a": "image/gif",
 }
-_TABLE = 'style="margin:0;border-collapse:collapse;font-size:12px"'
-_CELL = 'style="text-align:left;padding:2px 12px 2px 0"'
 _FRAME = 'style="width:100%;height:480px;border:1px solid #8888;background:#fff"'
 
 
@@ -146,7 +145,7 @@ def _table(text: str, separator: str, *, whole: bool) -> Shown | None:
     widest = max(len(row) for row in rows)
     tags = ["th", *["td"] * len(rows)]
     body = "".join(
-        "<tr>" + "".join(f"<{tag} {_CELL}>{escape(c)}</{tag}>" for c in row[:COLUMNS]) + "</tr>"
+        "<tr>" + "".join(f"<{tag} {CELL}>{escape(c)}</{tag}>" for c in row[:COLUMNS]) + "</tr>"
         for tag, row in zip(tags, rows, strict=False)
     )
     notes = []
@@ -156,7 +155,7 @@ def _table(text: str, separator: str, *, whole: bool) -> Shown | None:
     if widest > COLUMNS:
         notes.append(f"the first {COLUMNS} of {widest} columns")
     plain = "\n".join("  ".join(row[:COLUMNS]) for row in rows)
-    data = {"text/plain": _printable(plain), "text/html": f"<table {_TABLE}>{body}</table>"}
+    data = {"text/plain": _printable(plain), "text/html": f"<table {TABLE}>{body}</table>"}
     return Shown(data, ", ".join(notes))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dexec_kernel.cells.outcome import Snapshot
 from dexec_kernel.display.bar import look_of
-from dexec_kernel.display.choice import Choice
+from dexec_kernel.display.containers import Choice
 from dexec_kernel.display.line import AMBER, BLUE, GREY, Look, Part, line_html, line_text
 from dexec_kernel.display.text import one_line
 from dexec_kernel.units import format_duration

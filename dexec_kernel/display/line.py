@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from dexec_kernel.display.style import FONT, INDENT
+
 #: In pixels: the height of a bar, live or static, so that nothing moves when one becomes the other.
 HEIGHT = 22
 #: Each has a contrast of 4.2 or more with white and with JupyterLab's dark background.
@@ -19,12 +21,13 @@ GREEN, RED, AMBER, BLUE, GREY = "#1a8a4e", "#d9402f", "#ad6800", "#2f7bd1", "#80
 
 #: In characters: what is not longer than this is shown whole.
 _SHORT = 12
-# With its border the line begins where JupyterLab's output text does, 8 pixels in. The font is
-# named because a widget's HTML and a stored output have different ones.
+#: In pixels: the coloured border.
+_EDGE = 3
+# With its border the line begins where JupyterLab's output text does.
 _STYLE = (
     "display:flex;white-space:pre;overflow:hidden;box-sizing:border-box;"
-    f"height:{HEIGHT}px;line-height:{HEIGHT}px;margin:0;padding:0 0 0 5px;"
-    "font-family:system-ui,sans-serif;font-size:12px;border-left:"
+    f"height:{HEIGHT}px;line-height:{HEIGHT}px;margin:0;padding:0 0 0 {INDENT - _EDGE}px;"
+    f"{FONT};border-left:"
 )
 _FIXED = "flex:0 0 auto"
 _FAINT = "opacity:.65"
@@ -57,7 +60,7 @@ def line_html(look: Look, parts: Sequence[Part], *, border: bool = True) -> str:
     """Return the line as one HTML element. All that comes from outside is escaped."""
     sign = f'<span aria-hidden="true" style="color:{look.colour}">{look.sign}</span>'
     words = f'<span style="{_FIXED};font-weight:600">{sign} {escape(look.words)}</span>'
-    edge = f"3px solid {look.colour}" if border else "0"
+    edge = f"{_EDGE}px solid {look.colour}" if border else "0"
     items = [words, *(_item(part) for part in parts)]
     separator = f'<span aria-hidden="true" style="{_FIXED};opacity:.4"> · </span>'
     return (

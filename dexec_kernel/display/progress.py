@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from html import escape
 
+from dexec_kernel.display.style import box
 from dexec_kernel.display.text import one_line
 from dexec_kernel.files.report import Report
 from dexec_kernel.units import format_size
 
-_BOX = (
-    'style="padding-left:8px;font-family:system-ui,sans-serif;font-size:12px;line-height:22px;'
-    'white-space:pre-wrap"'
-)
+_BOX = box(22, ";white-space:pre-wrap")
 _BAR = 'style="width:16em;height:8px;vertical-align:middle"'
 
 

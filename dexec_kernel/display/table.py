@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from dexec_kernel.display.style import CELL, TABLE, box
 from dexec_kernel.display.text import one_line
 
-# Begins where the text of a cell's output does, with the font of the status bar.
-_BOX = 'style="padding-left:8px;font-family:system-ui,sans-serif;font-size:12px;line-height:20px"'
-_TABLE = 'style="margin:0;border-collapse:collapse;font-size:12px"'
-_CELL = 'style="text-align:left;padding:2px 12px 2px 0;white-space:pre-wrap"'
+_CELL = CELL[:-1] + ';white-space:pre-wrap"'
 
 
 def table_data(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, str]:
@@ -28,7 +26,7 @@ def table_data(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str
     html = "".join(f"<tr>{row}</tr>" for row in body)
     return {
         "text/plain": "\n".join(padded),
-        "text/html": f"<div {_BOX}><table {_TABLE}><thead><tr>{head}</tr></thead>"
+        "text/html": f"<div {box()}><table {TABLE}><thead><tr>{head}</tr></thead>"
         f"<tbody>{html}</tbody></table></div>",
     }
 
@@ -36,4 +34,4 @@ def table_data(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str
 def line_data(parts: Sequence[str]) -> dict[str, str]:
     """Return the mime bundle of one line with dots between its parts, as in the status bar."""
     line = " · ".join(one_line(part) for part in parts)
-    return {"text/plain": line, "text/html": f"<div {_BOX}>{escape(line)}</div>"}
+    return {"text/plain": line, "text/html": f"<div {box()}>{escape(line)}</div>"}

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from dexec_kernel.files.errors import CopyError
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 #: In bytes: what a thread hands over at once.
 PIECE = 256 * 1024
@@ -43,7 +43,7 @@ class _Bridge:
             if self._waiting is not None:
                 self._waiting.cancel()
 
-    def _wait(self, step: Callable[[], Coroutine[object, object, T]]) -> T:
+    def _wait(self, step: Callable[[], Coroutine[object, object, _T]]) -> _T:
         with self._lock:
             if self._stopped:
                 raise Stopped("The copy was stopped.")
@@ -125,7 +125,7 @@ class Writer(_Bridge):
             yield item
 
 
-async def in_thread(work: Callable[[], T], bridge: _Bridge) -> T:
+async def in_thread(work: Callable[[], _T], bridge: _Bridge) -> _T:
     """Do ``work`` in a thread. When cancelled, stop the bridge and wait for the thread."""
     loop = asyncio.get_running_loop()
     done = loop.run_in_executor(None, work)

@@ -7,12 +7,12 @@ import tarfile
 import time
 from dataclasses import dataclass, replace
 
-from dexec_kernel.engine.files import PathStat
 from dexec_kernel.errors import PathNotFound
 from dexec_kernel.files.backend import ContainerFiles
 from dexec_kernel.files.bridge import Reader, Writer, in_thread
 from dexec_kernel.files.copy import require_folder, send
 from dexec_kernel.files.errors import CopyError
+from dexec_kernel.files.follow import follow
 from dexec_kernel.files.members import members, open_archive
 from dexec_kernel.files.pack import new_archive
 from dexec_kernel.files.paths import (
@@ -53,7 +53,8 @@ async def read_file(files: ContainerFiles, container: str, path: str, *, limit: 
 
     Raises :class:`CopyError` for what is no file, and what the engine says.
     """
-    path, found = await _follow(files, container, path)
+    followed = await follow(files, container, path)
+    path, found = followed.path, followed.require()
     if found.is_dir:
         raise CopyError(
             f"{path} in the container {container!r} is a folder.",
@@ -115,15 +116,6 @@ async def write_file(
     landing = Landing(parent_of(path), member.name)
     await send(files, container, landing, writer, work, container_user=False)
     return before is not None
-
-
-async def _follow(files: ContainerFiles, container: str, path: str) -> tuple[str, PathStat]:
-    path = normal_path(path)
-    found = await files.container_stat_path(container, path)
-    if found.is_symlink:
-        path = found.link_target
-        found = await files.container_stat_path(container, path)
-    return path, found
 
 
 def _first_file(reader: Reader, path: str, limit: int) -> FileContent:

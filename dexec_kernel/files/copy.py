@@ -13,6 +13,7 @@ from dexec_kernel.files.backend import ContainerFiles
 from dexec_kernel.files.bridge import Reader, Writer, in_thread
 from dexec_kernel.files.errors import CopyError
 from dexec_kernel.files.extract import extract
+from dexec_kernel.files.follow import follow
 from dexec_kernel.files.pack import measure, pack
 from dexec_kernel.files.paths import (
     Landing,
@@ -36,20 +37,21 @@ async def copy_out(
     path: str,
     target: str,
     *,
-    follow: bool = False,
+    follow_link: bool = False,
     progress: Progress = lambda _report: None,
 ) -> Report:
     """Copy from a container to ``target``, an absolute path on the kernel's side.
 
-    With ``follow``, a symbolic link stands for what it leads to. ``progress`` is called on the
+    With ``follow_link``, a symbolic link stands for what it leads to. ``progress`` is called on the
     event loop with every piece. Cancelled, it ends at once, and leaves no half file. Raises
     :class:`CopyError`, :class:`UnsafeArchive`, and what the engine says.
     """
     name = base_name(path)
     path = normal_path(path)
-    found = await files.container_stat_path(container, path)
-    if follow and found.is_symlink:
-        path = found.link_target
+    if follow_link:
+        followed = await follow(files, container, path)
+        path, found = followed.path, followed.require()
+    else:
         found = await files.container_stat_path(container, path)
     content_only = wants_content(path)
     source = Source(name or base_name(path), found.is_dir, content_only)
@@ -72,18 +74,18 @@ async def copy_in(
     container: str,
     target: str,
     *,
-    follow: bool = False,
+    follow_link: bool = False,
     container_user: bool = False,
     progress: Progress = lambda _report: None,
 ) -> Report:
     """Copy ``path``, an absolute path on the kernel's side, into a container.
 
-    With ``follow``, a symbolic link stands for what it leads to. With ``container_user``
+    With ``follow_link``, a symbolic link stands for what it leads to. With ``container_user``
     everything belongs to the user that the container is configured with; otherwise it keeps its
     numeric owner. ``progress`` as for :func:`copy_out`. Cancelled, it ends at once; a half file
     may be left in the container. Raises :class:`CopyError`, and what the engine says.
     """
-    source, real = await asyncio.to_thread(_local_source, path, follow=follow)
+    source, real = await asyncio.to_thread(_local_source, path, follow_link=follow_link)
     goal = await _container_target(files, container, target)
     landing = landing_of(source, goal)
     if not goal.exists:
@@ -133,9 +135,7 @@ async def require_folder(files: ContainerFiles, container: str, path: str) -> Pa
     Raises :class:`CopyError` where it is missing, or none.
     """
     try:
-        found = await files.container_stat_path(container, path)
-        if found.is_symlink:
-            found = await files.container_stat_path(container, found.link_target)
+        found = (await follow(files, container, path)).require()
     except PathNotFound as error:
         raise CopyError(
             f"There is no folder {path} in the container {container!r}.",
@@ -165,10 +165,10 @@ def local_target(path: str) -> Target:
     return Target(real + end, exists=True, is_folder=stat.S_ISDIR(mode))
 
 
-def _local_source(path: str, *, follow: bool) -> tuple[Source, str]:
+def _local_source(path: str, *, follow_link: bool) -> tuple[Source, str]:
     """Look at what is to be copied; return it and its path. Raises :class:`CopyError`."""
     plain = path.removesuffix("/.").rstrip("/") or "/"
-    real = os.path.realpath(plain) if follow or asserts_folder(path) else plain
+    real = os.path.realpath(plain) if follow_link or asserts_folder(path) else plain
     try:
         mode = os.lstat(real).st_mode
     except FileNotFoundError as error:
@@ -186,13 +186,9 @@ def _local_source(path: str, *, follow: bool) -> tuple[Source, str]:
 
 
 async def _container_target(files: ContainerFiles, container: str, path: str) -> Target:
-    path = normal_path(path)
-    try:
-        found = await files.container_stat_path(container, path)
-        if found.is_symlink:
-            path = found.link_target
-            found = await files.container_stat_path(container, path)
-    except PathNotFound:
+    followed = await follow(files, container, path)
+    path, found = followed.path, followed.found
+    if isinstance(found, PathNotFound):
         return Target(path, exists=False, is_folder=False)
     if found.is_special:
         raise CopyError(f"{path} in the container {container!r} is neither a folder nor a file.")

@@ -18,7 +18,7 @@ from typing import Self
 
 from dexec_kernel.files.bridge import PIECE
 from dexec_kernel.files.errors import CopyError, UnsafeArchive
-from dexec_kernel.files.members import Readable, members, open_archive, relative_parts
+from dexec_kernel.files.members import ByteReader, members, open_archive, relative_parts
 from dexec_kernel.files.paths import Landing
 from dexec_kernel.files.report import Report
 
@@ -31,7 +31,7 @@ _OWNER_ALL = 0o700
 Parts = tuple[str, ...]
 
 
-def extract(stream: Readable, landing: Landing, report: Report, *, content_only: bool) -> None:
+def extract(stream: ByteReader, landing: Landing, report: Report, *, content_only: bool) -> None:
     """Extract a tar stream below ``landing``, as ``docker cp`` does. Blocking.
 
     ``content_only`` is whether the archive is of a folder's content (``/a/.``). Modes and times

@@ -18,7 +18,7 @@ from dexec_kernel.files.errors import CopyError, UnsafeArchive
 _MAX_EXTENSION = 1024 * 1024
 
 
-class Readable(Protocol):
+class ByteReader(Protocol):
     """What an archive is read from."""
 
     def read(self, size: int = -1, /) -> bytes:
@@ -54,7 +54,7 @@ _EXTENSIONS = {
 
 
 @contextmanager
-def open_archive(stream: Readable) -> Iterator[tarfile.TarFile]:
+def open_archive(stream: ByteReader) -> Iterator[tarfile.TarFile]:
     """Open a tar stream for :func:`members`. Raises :class:`CopyError` for what is no tar."""
     try:
         with tarfile.open(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dexec_kernel.cells.outcome import Failed, Outcome
 from dexec_kernel.cells.source.options import CellOptions
-from dexec_kernel.display.choice import chosen_data, closed_data
+from dexec_kernel.display.containers import chosen_data, closed_data
 from dexec_kernel.errors import (
     ContainerNotFound,
     ContainerNotRunning,

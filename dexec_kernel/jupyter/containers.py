@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from dexec_kernel.backend.targets import candidates, find_container
-from dexec_kernel.display.choice import Candidate, Choice
+from dexec_kernel.display.containers import Candidate, Choice
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.errors import ContainerNotFound, DexecError, NotChosenError
 from dexec_kernel.jupyter.settings import Settings

@@ -21,7 +21,7 @@ from jupyter_core.paths import jupyter_data_dir
 if TYPE_CHECKING:
     from IPython.core.history import HistoryManager
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 #: A session's number, a line's, and its text; with output, the text and None.
 Entry = tuple[int, int, str | tuple[str, str | None]]
 
@@ -104,10 +104,10 @@ class History:
             self._waiting = []
             self._submit(lambda: self._store(lines), None)
 
-    def _submit(self, work: Callable[[], T], otherwise: T) -> Future[T]:
+    def _submit(self, work: Callable[[], _T], otherwise: _T) -> Future[_T]:
         """Do ``work`` in the thread; where the database fails, say so once and go on without."""
 
-        def guarded() -> T:
+        def guarded() -> _T:
             try:
                 return work()
             except (sqlite3.Error, OSError) as error:

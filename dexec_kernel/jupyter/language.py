@@ -18,7 +18,7 @@ from dexec_kernel.magics.complete import MagicWord, Wanted, magic_at, magic_help
 from dexec_kernel.shell.complete import CompletionContext, Completions, Match, complete
 from dexec_kernel.shell.describe import describe
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 #: In seconds: a person types on; an answer that takes longer is for text that has changed.
 TIMEOUT = 0.3
 _TYPES_KEY = "_jupyter_types_experimental"
@@ -96,7 +96,7 @@ class Language:
 
     # --- the container ---------------------------------------------------------------------------
 
-    async def _within(self, question: Coroutine[Any, Any, T]) -> T | None:
+    async def _within(self, question: Coroutine[Any, Any, _T]) -> _T | None:
         """Return the answer to a question, None when it is late or the engine has none."""
         if self._question is not None and not self._question.done():
             question.close()
@@ -109,7 +109,7 @@ class Language:
         self._note(task)
         if task.cancelled() or task.exception() is not None:
             return None
-        answer: T = task.result()
+        answer: _T = task.result()
         return answer
 
     def _note(self, task: asyncio.Task[Any]) -> None:

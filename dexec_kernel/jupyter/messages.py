@@ -1,22 +1,10 @@
-"""A cell's messages to the front end, and its outcome in Jupyter's words."""
+"""A cell's messages to the front end."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ipykernel.kernelbase import Kernel
-
-from dexec_kernel.cells.outcome import (
-    Backgrounded,
-    Exited,
-    Failed,
-    Interrupted,
-    Outcome,
-    TimedOut,
-    describe_exit,
-    exit_reason,
-)
-from dexec_kernel.display.fault import CellFault, command_failed, interrupted, of_error, timed_out
 
 
 class Messages:
@@ -38,22 +26,3 @@ class Messages:
                 parent=self._parent,
                 ident=kernel._topic(kind),  # noqa: SLF001 -- as the base class does
             )
-
-
-def fault_of(outcome: Outcome) -> CellFault | None:
-    """Return what a cell's outcome is to Jupyter; None for a success."""
-    match outcome:
-        case Exited(exit_code=0):
-            return None
-        case Backgrounded(exit_code=0):
-            return None
-        case Exited(exit_code=exit_code, reason=reason):
-            return command_failed(describe_exit(exit_code, reason))
-        case Backgrounded(exit_code=exit_code):
-            return command_failed(describe_exit(exit_code, exit_reason(exit_code)))
-        case Interrupted(signal=name, note=note):
-            return interrupted(name, note)
-        case TimedOut(seconds=seconds, signal=name, note=note):
-            return timed_out(seconds, name, note)
-        case Failed(error=error):
-            return of_error(error)

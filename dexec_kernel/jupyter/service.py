@@ -21,7 +21,7 @@ from dexec_kernel.cells.source.cell import Cell, parse_cell
 from dexec_kernel.cells.standby.pool import Standbys
 from dexec_kernel.cells.standby.preparation import Preparation
 from dexec_kernel.cells.workspace import Memory
-from dexec_kernel.display.fault import CellFault, interrupted, of_error
+from dexec_kernel.display.fault import CellFault, fault_of, interrupted, of_error
 from dexec_kernel.display.mode import Mode
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.errors import DexecError, EngineUnavailable
@@ -30,7 +30,7 @@ from dexec_kernel.jupyter.containers import ContainerWatch
 from dexec_kernel.jupyter.history import Entry, History, HistoryRequest
 from dexec_kernel.jupyter.input import Input
 from dexec_kernel.jupyter.language import Language
-from dexec_kernel.jupyter.messages import Messages, fault_of
+from dexec_kernel.jupyter.messages import Messages
 from dexec_kernel.jupyter.runner import CellRunner, log_parent
 from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.jupyter.status import KernelStatus

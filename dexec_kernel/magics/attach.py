@@ -13,9 +13,8 @@ from dexec_kernel.engine.connection import HijackedConnection
 from dexec_kernel.engine.websocket import WebSocketConnection
 from dexec_kernel.errors import ConfigurationError, ContainerNotFound
 from dexec_kernel.magics.context import MagicContext
-from dexec_kernel.magics.lines import print_and_ask
-from dexec_kernel.magics.live import LIMIT, Ending, print_stream
 from dexec_kernel.magics.registry import Magic
+from dexec_kernel.magics.streaming import LIMIT, Ending, print_and_ask, print_stream
 
 #: In seconds: an answer to a line is over after such a silence, and is not awaited for longer.
 QUIET, MOMENT = 1.0, 10.0

@@ -13,16 +13,13 @@ from dexec_kernel.backend.targets import find_container
 from dexec_kernel.cells.input.stdin import Ask
 from dexec_kernel.cells.outcome import Snapshot
 from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.display.cell import Publish
+from dexec_kernel.display.style import PRE
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.shell.commands import Shell
 
-#: Sends a message: its type, such as ``stream``, and its content.
-Publish = Callable[[str, dict[str, Any]], None]
 
-_BOX = 'style="margin:0;padding-left:8px;background:none;font-size:12px;line-height:18px"'
-
-
-class Settings(Protocol):
+class MagicSettings(Protocol):
     """The kernel's settings that magics read and set."""
 
     container: str
@@ -39,7 +36,7 @@ class MagicContext:
     bundle that it is given to those who see no widgets; it is None where nobody could use the bar.
     """
 
-    settings: Settings
+    settings: MagicSettings
     engine: Callable[[], Awaitable[EngineClient]]
     publish: Publish
     shells: Mapping[str, Shell] = field(default_factory=dict)
@@ -77,5 +74,5 @@ class MagicContext:
 
     def show_text(self, text: str) -> None:
         """Display plain text, such as help, in a fixed font."""
-        html = f"<pre {_BOX}>{escape(text)}</pre>"
+        html = f"<pre {PRE}>{escape(text)}</pre>"
         self.show({"text/plain": text, "text/html": html})

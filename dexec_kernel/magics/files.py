@@ -85,7 +85,7 @@ async def _cp(context: MagicContext, arguments: Namespace) -> None:
                 container.name,
                 source.path,
                 local_path(target.path, here),
-                follow=arguments.follow_link,
+                follow_link=arguments.follow_link,
                 progress=bar.moved,
             )
         else:
@@ -94,7 +94,7 @@ async def _cp(context: MagicContext, arguments: Namespace) -> None:
                 local_path(source.path, here),
                 container.name,
                 target.path,
-                follow=arguments.follow_link,
+                follow_link=arguments.follow_link,
                 container_user=arguments.archive,
                 progress=bar.moved,
             )

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from dexec_kernel.cells.source.parser import MagicParser
 from dexec_kernel.magics.context import MagicContext
-from dexec_kernel.magics.live import LIMIT, Ending, print_stream
 from dexec_kernel.magics.registry import Magic
+from dexec_kernel.magics.streaming import LIMIT, Ending, print_stream
 
 #: In lines: what is shown where nothing else is asked for.
 DEFAULT_TAIL = 1000

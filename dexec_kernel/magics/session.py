@@ -1,11 +1,11 @@
-"""``%env`` and ``%reset``: what carries over from cell to cell."""
+"""``%env``, ``%reset`` and ``%timeout``: what holds from cell to cell."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 
 from dexec_kernel.backend.targets import require_running
-from dexec_kernel.cells.source.parser import MagicParser
+from dexec_kernel.cells.source.parser import MagicParser, seconds
 from dexec_kernel.display.table import line_data, table_data
 from dexec_kernel.errors import CellSyntaxError
 from dexec_kernel.magics.context import MagicContext
@@ -59,6 +59,15 @@ async def _reset(context: MagicContext, _arguments: Namespace) -> None:
     context.show(line_data([f"Forgotten. The next cell in {container.name} begins afresh."]))
 
 
+async def _timeout(context: MagicContext, arguments: Namespace) -> None:
+    if arguments.seconds is not None:
+        context.settings.timeout = arguments.seconds
+    limit = context.settings.timeout
+    context.show(
+        line_data([f"Cells are ended after {limit:g} s." if limit else "Cells have no time limit."])
+    )
+
+
 def _parser_env() -> MagicParser:
     parser = MagicParser(
         "%env",
@@ -67,6 +76,18 @@ def _parser_env() -> MagicParser:
         "those of secrets are not shown.",
     )
     parser.add_argument("assignments", metavar="NAME=VALUE", nargs="*", help="what to set")
+    return parser
+
+
+def _parser_timeout() -> MagicParser:
+    parser = MagicParser(
+        "%timeout",
+        "End every cell that takes longer, from here on, as an interrupt does. Without a\n"
+        "number, show the limit. %%exec --timeout S is for one cell.",
+    )
+    parser.add_argument(
+        "seconds", metavar="S", nargs="?", type=seconds, help="in seconds; 'off' or 0 for none"
+    )
     return parser
 
 
@@ -82,4 +103,5 @@ MAGICS = (
         ),
         _reset,
     ),
+    Magic("timeout", "end cells that take longer than S seconds", _parser_timeout(), _timeout),
 )

@@ -22,7 +22,7 @@ from traitlets import Bool, List, TraitError, Unicode
 from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.engine.watch import EngineWatch
 from dexec_kernel.errors import DexecError
-from dexec_kernel.picker.filters import Filters, filters_of
+from dexec_kernel.picker.filters import ContainerFilters, filters_of
 from dexec_kernel.picker.folder import SpecFolder, remove_stale_specs
 from dexec_kernel.picker.kernelspecs import engine_env, logos
 from dexec_kernel.picker.specs import KnownSpecs, container_specs
@@ -79,13 +79,13 @@ class DexecPicker(ExtensionApp):
                 manager.kernel_dirs = [path for path in manager.kernel_dirs if path != gone]
             await asyncio.to_thread(folder.close)
 
-    def filters(self) -> Filters:
+    def filters(self) -> ContainerFilters:
         """Return the filters: the settings, and the environment where nothing is set.
 
         Raises :class:`ConfigurationError`.
         """
         default = filters_of(os.environ)
-        return Filters(
+        return ContainerFilters(
             labels=tuple(self.labels) or default.labels,
             include=tuple(self.include) or default.include,
             exclude=tuple(self.exclude) or default.exclude,
@@ -117,7 +117,7 @@ class DexecPicker(ExtensionApp):
             return
         self._task = asyncio.create_task(self._keep(self._folder, filters))
 
-    async def _keep(self, folder: SpecFolder, filters: Filters) -> None:
+    async def _keep(self, folder: SpecFolder, filters: ContainerFilters) -> None:
         """Keep the folder up to date until the task is cancelled."""
         known = KnownSpecs()
 

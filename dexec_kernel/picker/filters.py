@@ -22,7 +22,7 @@ LABELS, INCLUDE, EXCLUDE, ONLY_LABELLED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
+class ContainerFilters:
     """What a container must be like. Without any, those are shown that do not say no.
 
     ``labels`` are ``KEY`` or ``KEY=VALUE``, and all of them are wanted. ``include`` and
@@ -51,7 +51,7 @@ class Filters:
         return not _fits(names, self.exclude)
 
 
-def filters_of(environ: Mapping[str, str]) -> Filters:
+def filters_of(environ: Mapping[str, str]) -> ContainerFilters:
     """Return the filters that the environment asks for.
 
     Raises :class:`ConfigurationError` for a DEXEC_PICKER_ONLY_LABELLED that says neither.
@@ -63,7 +63,7 @@ def filters_of(environ: Mapping[str, str]) -> Filters:
             f"{ONLY_LABELLED} is {text!r}, which is neither true nor false.",
             advice="Set it to 1 or to 0.",
         )
-    return Filters(
+    return ContainerFilters(
         labels=_words(environ.get(LABELS, "")),
         include=_words(environ.get(INCLUDE, "")),
         exclude=_words(environ.get(EXCLUDE, "")),

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.backend.targets import COMPOSE_PREFIX, service_order
-from dexec_kernel.picker.filters import Filters
+from dexec_kernel.picker.filters import ContainerFilters
 from dexec_kernel.picker.kernelspecs import KERNEL_NAME, BoundSpec, spec_name
 from dexec_kernel.picker.names import bound_name, display_name, told_apart
 
@@ -19,7 +19,7 @@ _GONE_AFTER = 150.0
 
 def container_specs(
     containers: Iterable[ContainerSummary],
-    filters: Filters,
+    filters: ContainerFilters,
     env: Mapping[str, str],
     *,
     metadata: Mapping[str, object] | None = None,

@@ -264,10 +264,10 @@ async def test_a_read_only_root(api, run_container, tmp_path):
 
 
 async def test_links_are_followed_when_asked(api, host, box, tmp_path):
-    await copy_out(api, box, "/srclink", str(tmp_path), follow=True)
+    await copy_out(api, box, "/srclink", str(tmp_path), follow_link=True)
     assert (tmp_path / "srclink/one").read_text() == "one\n"
     (tmp_path / "link").symlink_to("srclink/one")
-    await copy_in(api, str(tmp_path / "link"), box, "/there", follow=True)
+    await copy_in(api, str(tmp_path / "link"), box, "/there", follow_link=True)
     assert containers.run(host, box, ["cat", "/there/link"]).stdout == "one\n"
 
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from devtools import containers, images
-from dexec_kernel.magics import attach, live
+from dexec_kernel.magics import attach, streaming
 
 READER = 'while read -r x; do echo "got $x"; done; echo EOF; exec sleep 2147483647'
 CLOCK = "i=0; while sleep .1; do echo tick $i é; i=$((i + 1)); done"
@@ -191,7 +191,7 @@ def test_a_flood_is_bounded_and_goes_on(start_kernel, run, host):
     name = run("read -r x; yes 'a line'", open_stdin=True)
     kernel = start_kernel(DEXEC_CONTAINER=name)
     result = kernel.run("%attach --send x")
-    assert live.LIMIT / 2 < len(result.text()) < live.LIMIT
+    assert streaming.LIMIT / 2 < len(result.text()) < streaming.LIMIT
     assert "%attach stops here, after 2 MiB; the process goes on." in result.text("stderr")
     assert is_running(host, name)
 

@@ -146,6 +146,7 @@ NOT_YET: dict[str, set[str]] = {
     "files.backend": {"engine.files"},
     "files.content": {"engine.files"},
     "files.copy": {"engine.files"},
+    "files.follow": {"engine.files"},
     "magics.attach": {"engine.client", "engine.connection", "engine.websocket"},
     "magics.context": {"engine.client"},
     "magics.files": {"engine.files"},

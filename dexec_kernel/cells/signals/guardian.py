@@ -23,7 +23,7 @@ _START_TIMEOUT, _END_TIMEOUT = 5.0, 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class GuardedPlace:
     """Where a guardian is: one serves all cells of a user in a container."""
 
     container_id: str
@@ -43,13 +43,13 @@ class Guardians:
 
     def __init__(self, keeps_background: Callable[[], bool]) -> None:
         self._keeps_background = keeps_background
-        self._guardians: dict[Place, _Guardian] = {}
+        self._guardians: dict[GuardedPlace, _Guardian] = {}
 
     async def beside(
         self,
         work: Coroutine[Any, Any, _T],
         backend: Backend,
-        place: Place,
+        place: GuardedPlace,
         execution: Guarded,
     ) -> _T:
         """Run ``work``, which is ``execution``'s, with a guardian beside it if it takes long.
@@ -70,7 +70,7 @@ class Guardians:
                 guard.cancel()
                 await asyncio.gather(guard, return_exceptions=True)
 
-    async def _guard(self, backend: Backend, place: Place, execution: Guarded) -> None:
+    async def _guard(self, backend: Backend, place: GuardedPlace, execution: Guarded) -> None:
         leader = execution.inner_pid
         if place.shell is Shell.NONE or leader is None:
             return
@@ -90,7 +90,7 @@ class Guardians:
 class _Guardian:
     """One guardian: an exec that lives while there are cells that need it."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: GuardedPlace) -> None:
         self._place = place
         self._exec: Exec | None = None
         self._leaders: set[int] = set()

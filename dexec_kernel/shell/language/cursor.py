@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from dexec_kernel.shell.language.frame import Frame
+from dexec_kernel.shell.language.frame import Level
 from dexec_kernel.shell.language.scanner import Scanner
 
 _dangling = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")
@@ -82,7 +82,7 @@ def find_cursor(text: str, position: int) -> Cursor:
     )
 
 
-def _kind(frame: Frame, value: str, *, is_home: bool) -> Kind:
+def _kind(frame: Level, value: str, *, is_home: bool) -> Kind:
     if frame.is_target or (frame.start is not None and frame.is_segment):
         return Kind.FILE
     if frame.takes_command:

@@ -12,7 +12,7 @@ _TAKES_COMMAND = frozenset(
 
 
 @dataclass
-class Frame:
+class Level:
     """A text inside another: the cell, ``$(…)``, ```…```, ``(…)``, ``${…}``, ``$((…))``."""
 
     closer: str = ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from dexec_kernel.shell.language.frame import Frame
+from dexec_kernel.shell.language.frame import Level
 
 _variable = re.compile(r"\$(?:(?P<brace>\{[#!]?)|)(?P<name>(?:[A-Za-z_]\w*)?)", re.ASCII)
 _variable_at_end = re.compile(r"(?<!\\)\$(?:\{[#!]?)?(?P<name>(?:[A-Za-z_]\w*)?)\Z", re.ASCII)
@@ -30,11 +30,11 @@ class Scanner:
     def __init__(self, text: str) -> None:
         self._text = text
         self._pos = 0
-        self.frames = [Frame()]
+        self.frames = [Level()]
         self.variable: tuple[int, str] | None = None
         self.is_nothing = False
         self._documents: list[tuple[str, bool, bool]] = []
-        self._anywhere: dict[str, Callable[[Frame], None]] = {
+        self._anywhere: dict[str, Callable[[Level], None]] = {
             "\\": self._backslash,
             '"': self._double_quote,
             "$": self._dollar,
@@ -42,7 +42,7 @@ class Scanner:
         }
 
     @property
-    def _frame(self) -> Frame:
+    def _frame(self) -> Level:
         return self.frames[-1]
 
     def scan(self) -> None:
@@ -67,17 +67,17 @@ class Scanner:
 
     # --- what a character does ------------------------------------------------------------------
 
-    def _begin(self, frame: Frame) -> None:
+    def _begin(self, frame: Level) -> None:
         if frame.start is None:
             frame.start, frame.value = self._pos, []
             frame.is_known, frame.is_assignment, frame.is_segment = True, False, False
 
-    def _add(self, frame: Frame, char: str, *, width: int = 1) -> None:
+    def _add(self, frame: Level, char: str, *, width: int = 1) -> None:
         self._begin(frame)
         frame.value.append(char)
         self._pos += width
 
-    def _literal(self, frame: Frame, char: str) -> None:
+    def _literal(self, frame: Level, char: str) -> None:
         """Take a character inside single quotes, where only ``$'`` has escapes."""
         if char == "'":
             frame.quote = ""
@@ -90,12 +90,12 @@ class Scanner:
         else:
             self._add(frame, char)
 
-    def _double_quote(self, frame: Frame) -> None:
+    def _double_quote(self, frame: Level) -> None:
         self._begin(frame)
         frame.quote = "" if frame.quote else '"'
         self._pos += 1
 
-    def _backslash(self, frame: Frame) -> None:
+    def _backslash(self, frame: Level) -> None:
         following = self._text[self._pos + 1 : self._pos + 2]
         if not following:
             self._begin(frame)
@@ -107,7 +107,7 @@ class Scanner:
         else:
             self._add(frame, following, width=2)
 
-    def _dollar(self, frame: Frame) -> None:
+    def _dollar(self, frame: Level) -> None:
         begin = self._pos
         self._begin(frame)
         if not frame.quote and self._text.startswith("$'", begin):
@@ -121,20 +121,20 @@ class Scanner:
             return
         frame.is_known = False
         if self._text.startswith("$((", begin):
-            self.frames += [Frame(")", has_words=False), Frame(")", has_words=False)]
+            self.frames += [Level(")", has_words=False), Level(")", has_words=False)]
             self._pos += 3
         elif self._text.startswith("$(", begin):
-            self.frames.append(Frame(")"))
+            self.frames.append(Level(")"))
             self._pos += 2
         elif match["brace"]:
-            self.frames.append(Frame("}", has_words=False))
+            self.frames.append(Level("}", has_words=False))
             self._pos += len(match[0])
         else:
             # A $ before a quote or a blank is a $; before another character, that is its name.
             is_name = self._text[begin + 1] in "@*#?-$!0123456789"
             self._pos += len(match[0]) if match["name"] else 1 + is_name
 
-    def _backquote(self, frame: Frame) -> None:
+    def _backquote(self, frame: Level) -> None:
         self._pos += 1
         for depth in range(len(self.frames) - 1, 0, -1):
             if self.frames[depth].closer == "`":
@@ -144,9 +144,9 @@ class Scanner:
         self._begin(frame)
         self._pos += 1
         frame.is_known = False
-        self.frames.append(Frame("`"))
+        self.frames.append(Level("`"))
 
-    def _expression(self, frame: Frame, char: str) -> None:
+    def _expression(self, frame: Level, char: str) -> None:
         """Take a character inside ``${…}`` and ``$((…))``, where no words are."""
         if char == frame.closer:
             self._close()
@@ -154,10 +154,10 @@ class Scanner:
         if char == "'":
             frame.quote = "'"
         elif char == "(":
-            self.frames.append(Frame(")", has_words=False))
+            self.frames.append(Level(")", has_words=False))
         self._pos += 1
 
-    def _unquoted(self, frame: Frame, char: str) -> None:
+    def _unquoted(self, frame: Level, char: str) -> None:
         if char == ")" == frame.closer:
             self._close()
         elif char in " \t":
@@ -174,7 +174,7 @@ class Scanner:
         else:
             self._word_character(frame, char)
 
-    def _word_character(self, frame: Frame, char: str) -> None:
+    def _word_character(self, frame: Level, char: str) -> None:
         """Take a character; behind the = of ``x=y`` and ``--option=y`` another word begins."""
         before = "".join(frame.value)
         self._add(frame, char)
@@ -187,22 +187,22 @@ class Scanner:
         frame.start, frame.value = self._pos, []
         frame.is_segment = frame.is_known = True
 
-    def _operator(self, frame: Frame, char: str) -> None:
+    def _operator(self, frame: Level, char: str) -> None:
         in_word = frame.start is not None
         frame.end_word()
         frame.takes_command, frame.command, frame.is_target = True, "", False
         self._pos += 1
         if char == "(":
             array = in_word and self._text[: self._pos - 1].endswith("=")
-            self.frames.append(Frame(")", takes_command=not array))
+            self.frames.append(Level(")", takes_command=not array))
         elif char == "\n":
             self._read_documents()
 
-    def _redirection(self, frame: Frame, char: str) -> None:
+    def _redirection(self, frame: Level, char: str) -> None:
         if self._text.startswith("(", self._pos + 1):
             self._begin(frame)
             frame.is_known = False
-            self.frames.append(Frame(")"))
+            self.frames.append(Level(")"))
             self._pos += 2
             return
         if "".join(frame.value).isdigit():

@@ -15,7 +15,7 @@ from dexec_kernel.cli import checks as patient
 from dexec_kernel.cli import checks_installation as installation
 from dexec_kernel.cli import findings
 from dexec_kernel.cli.command import FAILED, run
-from dexec_kernel.cli.findings import Finding, Status
+from dexec_kernel.cli.findings import Finding, Verdict
 from dexec_kernel.picker.kernelspecs import FoundSpec
 
 CHECKS = [
@@ -110,14 +110,14 @@ def test_requirements_for_extras_are_none_of_ours():
     ("older", "newer"), [("7.4", "7.10.1"), ("7.4.0rc1", "7.4.1"), ("", "0"), ("9", "10.0.dev1")]
 )
 def test_versions_compare_by_their_numbers(older, newer):
-    assert installation.version_tuple(older) < installation.version_tuple(newer)
+    assert installation.version_key(older) < installation.version_key(newer)
 
 
 def test_packages_that_are_missing_or_too_old(monkeypatch):
     wanted = ["rich>=9999.1", "no-such-package>=2"]
     monkeypatch.setattr(installation.metadata, "requires", lambda _name: wanted)
     found = installation.check_packages()
-    assert found.status is Status.FAILED
+    assert found.status is Verdict.FAILED
     assert "9999.1 or newer is needed" in found.message
     assert "no-such-package is missing" in found.message
     assert found.fix == f"{sys.executable} -m pip install 'rich>=9999.1' 'no-such-package>=2'"
@@ -133,7 +133,7 @@ def test_packages_that_are_missing_or_too_old(monkeypatch):
 def test_a_kernelspec_that_is_missing_or_not_ours(spec, words, monkeypatch):
     monkeypatch.setattr(installation, "find_spec", lambda _name: spec)
     found = installation.check_kernelspec()
-    assert found.status is Status.FAILED
+    assert found.status is Verdict.FAILED
     assert words in found.message
     assert found.fix
 
@@ -143,23 +143,25 @@ def test_a_bound_kernelspec_whose_python_is_gone(monkeypatch):
     dead = FoundSpec("dexec-web", Path("/x"), argv, "web")
     monkeypatch.setattr(installation, "bound_specs", lambda: [dead])
     found = installation.check_kernelspec()
-    assert found.status is Status.WARNING
+    assert found.status is Verdict.WARNING
     assert "dexec-web cannot start" in found.message
     assert found.fix == "dexec-kernel install --container web --name dexec-web"
 
 
 def test_the_last_line_counts():
-    def finding(status: Status) -> Finding:
+    def finding(status: Verdict) -> Finding:
         return Finding("x", status, "")
 
-    ok, bad, odd, skipped = map(finding, (Status.OK, Status.FAILED, Status.WARNING, Status.SKIPPED))
+    ok, bad, odd, skipped = map(
+        finding, (Verdict.OK, Verdict.FAILED, Verdict.WARNING, Verdict.SKIPPED)
+    )
     assert findings.summary([ok, ok]) == "Everything works."
     assert findings.summary([ok, odd, skipped]) == "1 warning"
     assert findings.summary([odd, odd, bad, skipped]) == "1 broken, 2 warnings, 1 not checked"
 
 
 def test_a_finding_into_a_pipe(capsys):
-    findings.show(Finding("cell", Status.FAILED, "one\ntwo\x1b", "do this\nand that"))
+    findings.show(Finding("cell", Verdict.FAILED, "one\ntwo\x1b", "do this\nand that"))
     assert capsys.readouterr().out.splitlines() == [
         "✗ cell        one",
         "              two\\x1b",
@@ -174,7 +176,7 @@ def test_a_finding_on_a_terminal_wraps_in_its_column_and_its_fix_does_not(capsys
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("NO_COLOR", "1")
     fix = "docker " + "x" * 60
-    findings.show(Finding("cell", Status.FAILED, "[red]word[/red] " * 4, fix))
+    findings.show(Finding("cell", Verdict.FAILED, "[red]word[/red] " * 4, fix))
     *lines, last = capsys.readouterr().out.splitlines()
     assert last.endswith(fix)
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines]  # bold is no colour

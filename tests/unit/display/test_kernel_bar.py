@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dexec_kernel.cells.outcome import State
-from dexec_kernel.display.choice import NONE_CHOSEN, Candidate, Choice, chosen_data
+from dexec_kernel.display.containers import NONE_CHOSEN, Candidate, Choice, chosen_data
 from dexec_kernel.display.kernel_bar import KernelState, kernel_bar_html, kernel_bar_text
 from tests.unit.display.test_bar import HOSTILE, Page
 

@@ -10,7 +10,7 @@ from traitlets.config import Config
 
 from dexec_kernel.picker import _jupyter_server_extension_points
 from dexec_kernel.picker.extension import DexecPicker
-from dexec_kernel.picker.filters import Filters
+from dexec_kernel.picker.filters import ContainerFilters
 
 
 @pytest.fixture(autouse=True)
@@ -84,4 +84,6 @@ def test_settings_come_before_variables(monkeypatch):
     monkeypatch.setenv("DEXEC_PICKER_INCLUDE", "a*")
     monkeypatch.setenv("DEXEC_PICKER_EXCLUDE", "b*")
     picker, _ = begun(None, include=["c*"], only_labelled=True)
-    assert picker.filters() == Filters(include=("c*",), exclude=("b*",), only_labelled=True)
+    assert picker.filters() == ContainerFilters(
+        include=("c*",), exclude=("b*",), only_labelled=True
+    )

@@ -6,7 +6,7 @@ import pytest
 
 from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.errors import ConfigurationError
-from dexec_kernel.picker.filters import Filters, filters_of
+from dexec_kernel.picker.filters import ContainerFilters, filters_of
 from dexec_kernel.picker.names import display_name, short_image
 from dexec_kernel.picker.specs import KnownSpecs, container_specs, spec_names
 
@@ -27,14 +27,14 @@ def service(name: str, number: int = 1, *, project: str = "shop", state: str = "
     return ContainerSummary(f"{made}-id", made, "postgres:16", state, "Up", labels)
 
 
-def shown(*containers: ContainerSummary, filters: Filters | None = None) -> dict[str, str]:
+def shown(*containers: ContainerSummary, filters: ContainerFilters | None = None) -> dict[str, str]:
     """The kernelspecs' names with what they are bound to."""
-    specs = container_specs(containers, filters or Filters(), {})
+    specs = container_specs(containers, filters or ContainerFilters(), {})
     return {spec.name: spec.container for spec in specs}
 
 
 def test_a_container_is_bound_by_its_name():
-    [spec] = container_specs([container("web")], Filters(), {"DOCKER_HOST": "unix:///x"})
+    [spec] = container_specs([container("web")], ContainerFilters(), {"DOCKER_HOST": "unix:///x"})
     assert (spec.name, spec.container, spec.display_name) == (
         "dexec-web",
         "web",
@@ -49,7 +49,7 @@ def test_only_what_takes_cells_is_shown():
 
 def test_the_replicas_of_a_service_are_one_kernel_of_the_lowest_number():
     replicas = [service("db", 2, **{"dexec.display-name": "second"}), service("db", 1)]
-    [spec] = container_specs(replicas, Filters(), {})
+    [spec] = container_specs(replicas, ContainerFilters(), {})
     assert (spec.name, spec.container) == ("dexec-shop-db", "compose:shop/db")
     assert spec.display_name == "shop / db (postgres:16)"
 
@@ -105,7 +105,9 @@ def test_services_of_a_project_stand_side_by_side_when_its_name_is_long():
 
 def test_what_looks_the_same_is_told_apart():
     labels = {"dexec__display_name": "Lab"}
-    specs = container_specs([container("a", **labels), container("b", **labels)], Filters(), {})
+    specs = container_specs(
+        [container("a", **labels), container("b", **labels)], ContainerFilters(), {}
+    )
     assert [spec.display_name for spec in specs] == ["Lab (a)", "Lab (b)"]
 
 
@@ -118,16 +120,16 @@ def test_a_wish_is_one_line_of_bounded_length():
 @pytest.mark.parametrize(
     ("label", "filters", "expected"),
     [
-        (None, Filters(), True),
-        ("true", Filters(), True),
-        ("false", Filters(), False),
-        ("No", Filters(), False),
-        ("odd", Filters(), True),
-        (None, Filters(only_labelled=True), False),
-        ("odd", Filters(only_labelled=True), False),
-        ("true", Filters(only_labelled=True), True),
-        ("1", Filters(only_labelled=True), True),
-        ("false", Filters(only_labelled=True), False),
+        (None, ContainerFilters(), True),
+        ("true", ContainerFilters(), True),
+        ("false", ContainerFilters(), False),
+        ("No", ContainerFilters(), False),
+        ("odd", ContainerFilters(), True),
+        (None, ContainerFilters(only_labelled=True), False),
+        ("odd", ContainerFilters(only_labelled=True), False),
+        ("true", ContainerFilters(only_labelled=True), True),
+        ("1", ContainerFilters(only_labelled=True), True),
+        ("false", ContainerFilters(only_labelled=True), False),
     ],
 )
 def test_the_label_dexec_kernel(label, filters, expected):
@@ -138,13 +140,13 @@ def test_the_label_dexec_kernel(label, filters, expected):
 @pytest.mark.parametrize(
     ("filters", "expected"),
     [
-        (Filters(labels=("team=data",)), {"a"}),
-        (Filters(labels=("team",)), {"a", "b"}),
-        (Filters(labels=("team", "stage=test")), {"b"}),
-        (Filters(include=("a*", "shop/*")), {"a", "compose:shop/db"}),
-        (Filters(exclude=("shop-db-*",)), {"a", "b"}),
-        (Filters(include=("[ab]",), exclude=("b",)), {"a"}),
-        (Filters(include=("nothing",)), set()),
+        (ContainerFilters(labels=("team=data",)), {"a"}),
+        (ContainerFilters(labels=("team",)), {"a", "b"}),
+        (ContainerFilters(labels=("team", "stage=test")), {"b"}),
+        (ContainerFilters(include=("a*", "shop/*")), {"a", "compose:shop/db"}),
+        (ContainerFilters(exclude=("shop-db-*",)), {"a", "b"}),
+        (ContainerFilters(include=("[ab]",), exclude=("b",)), {"a"}),
+        (ContainerFilters(include=("nothing",)), set()),
     ],
 )
 def test_filters(filters, expected):
@@ -163,17 +165,17 @@ def test_filters_of_the_environment():
         "DEXEC_PICKER_INCLUDE": "web*,,shop/*",
         "DEXEC_PICKER_ONLY_LABELLED": "1",
     }
-    assert filters_of(environ) == Filters(
+    assert filters_of(environ) == ContainerFilters(
         ("team=data", "stage"), ("web*", "shop/*"), only_labelled=True
     )
-    assert filters_of({}) == Filters()
+    assert filters_of({}) == ContainerFilters()
     with pytest.raises(ConfigurationError, match="ONLY_LABELLED"):
         filters_of({"DEXEC_PICKER_ONLY_LABELLED": "perhaps"})
 
 
 def test_a_kernel_whose_container_is_gone_stays_for_a_while():
     known = KnownSpecs()
-    web, db = container_specs([container("web"), service("db")], Filters(), {})[::-1]
+    web, db = container_specs([container("web"), service("db")], ContainerFilters(), {})[::-1]
     assert known.add_to([web, db], set(), 0.0) == [web, db]
     [_, gone] = known.add_to([db], set(), 60.0)
     assert (gone.name, gone.container) == (web.name, web.container)
@@ -185,7 +187,7 @@ def test_a_kernel_whose_container_is_gone_stays_for_a_while():
 
 def test_a_kernel_that_was_used_stays_for_good():
     known = KnownSpecs()
-    web, db = container_specs([container("web"), service("db")], Filters(), {})[::-1]
+    web, db = container_specs([container("web"), service("db")], ContainerFilters(), {})[::-1]
     assert known.add_to([web, db], {"dexec-shop-db", "python3"}, 0.0) == [web, db]
     [gone] = known.add_to([], set(), 1000.0)
     assert (gone.name, gone.container) == (db.name, db.container)

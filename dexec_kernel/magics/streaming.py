@@ -1,23 +1,103 @@
-"""Shows a stream while lines are asked for, which go to whoever writes it: for ``%attach``."""
+"""A stream of the engine's, printed as it comes, within bounds, with or without lines sent to it.
+
+For ``%logs`` and ``%attach``.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import math
 from contextlib import suppress
+from enum import Enum
 from typing import Protocol
 
 from dexec_kernel.backend.models import Frame
 from dexec_kernel.cells.input.prompt import Prompt, asks_for_secret
 from dexec_kernel.cells.input.stdin import END_OF_FILE, Ask, Question
+from dexec_kernel.cells.output.text import Coalescer, Piece
 from dexec_kernel.errors import EngineUnavailable
 from dexec_kernel.magics.context import MagicContext
-from dexec_kernel.magics.live import Ending, Readable, print_stream
 
+#: In bytes of JSON: a notebook with more than this in one output becomes hard to use.
+LIMIT = 2 * 1024 * 1024
 #: In seconds: what answers a line is printed and its prompt known after such a silence, or so long.
 _QUIET, _AT_MOST = 0.2, 1.0
 
 
-class Connection(Readable, Protocol):
+class FrameReader(Protocol):
+    """What is read: frames, at least one at a time, an empty list at the end."""
+
+    async def read(self) -> list[Frame]:
+        """Return the next frames."""
+        ...
+
+
+class Ending(Enum):
+    """Why no more is printed."""
+
+    ENDED = "the stream has ended"
+    FULL = "there was more than a notebook bears"
+    QUIET = "nothing came any more"
+    LATE = "it was long enough"
+
+
+async def print_stream(
+    connection: FrameReader,
+    context: MagicContext,
+    *,
+    quiet: float = math.inf,
+    at_most: float = math.inf,
+) -> Ending:
+    """Print to the end of the stream, or up to ``LIMIT``.
+
+    Or until nothing has come for ``quiet`` seconds, or for ``at_most`` seconds.
+    """
+    loop = asyncio.get_running_loop()
+    text = Coalescer()
+    room = LIMIT
+    silent_at, late_at = loop.time() + quiet, loop.time() + at_most
+    reading = asyncio.ensure_future(connection.read())
+    try:
+        while True:
+            due = text.due_at()
+            wake = min(silent_at, late_at, math.inf if due is None else due)
+            wait = None if wake == math.inf else max(0.0, wake - loop.time())
+            await asyncio.wait({reading}, timeout=wait)
+            frames = reading.result() if reading.done() else None
+            for frame in frames or ():
+                text.feed(frame.stream.name.lower(), frame.data)
+            ending = _ending(frames, loop.time(), silent_at, late_at)
+            pieces = text.take(loop.time()) if ending is None else text.finish()
+            for piece in pieces:
+                if (room := room - _size(piece)) < 0:
+                    return Ending.FULL
+                context.write(piece.text, piece.stream)
+            if ending is not None:
+                return ending
+            if frames is not None:
+                reading = asyncio.ensure_future(connection.read())
+                silent_at = loop.time() + quiet
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+
+def _ending(
+    frames: list[Frame] | None, now: float, silent_at: float, late_at: float
+) -> Ending | None:
+    if frames == []:
+        return Ending.ENDED
+    if now >= late_at:
+        return Ending.LATE
+    return Ending.QUIET if frames is None and now >= silent_at else None
+
+
+def _size(piece: Piece) -> int:
+    return len(json.dumps(piece.text, ensure_ascii=False).encode())
+
+
+class Connection(FrameReader, Protocol):
     """What is read and written."""
 
     async def write(self, data: bytes) -> None:
@@ -63,7 +143,7 @@ async def _ask_and_send(
 class _Overheard:
     """Reads for somebody else, and keeps what the program asks for."""
 
-    def __init__(self, connection: Readable) -> None:
+    def __init__(self, connection: FrameReader) -> None:
         self._connection = connection
         self._came = asyncio.Event()
         self.prompt = Prompt()

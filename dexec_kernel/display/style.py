@@ -1,0 +1,21 @@
+"""The styles that displays share. They are in the tags: a stored notebook has no stylesheet.
+
+All of them are of those that JupyterLab leaves in a notebook that is not trusted. A box begins at
+the left where the text of a cell's output does.
+"""
+
+from __future__ import annotations
+
+#: Named because the HTML of a widget and of a stored output have different fonts.
+FONT = "font-family:system-ui,sans-serif;font-size:12px"
+#: In pixels: what a box is indented by.
+INDENT = 8
+
+TABLE = 'style="margin:0;border-collapse:collapse;font-size:12px"'
+CELL = 'style="text-align:left;padding:2px 12px 2px 0"'
+PRE = f'style="margin:0;padding-left:{INDENT}px;background:none;font-size:12px;line-height:18px"'
+
+
+def box(line_height: int = 20, more: str = "") -> str:
+    """Return the style attribute of a box with text; the height of its lines is in pixels."""
+    return f'style="padding-left:{INDENT}px;{FONT};line-height:{line_height}px{more}"'
