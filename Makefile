@@ -8,18 +8,21 @@ BIN := $(VENV)/bin
 DEMO := $(VENV)/.demo
 ALL := $(VENV)/.all
 BENCH := $(VENV)/.bench
-NEED := PYTHON=$(PYTHON) devtools/system.sh need
+NEED := PYTHON="$(PYTHON)" devtools/system.sh need
 # The installation is an editable one, yet the kernelspec and Jupyter's configuration are copied into it.
 INSTALLED := pyproject.toml $(wildcard kernelspec/* jupyter-config/*/*)
 SHELL_SCRIPTS := .ci/run $(wildcard devtools/*.sh)
-PYTEST := $(BIN)/python -m pytest
+# `make test` counts the tests from the report of each stage.
+PYTEST = "$(BIN)/python" -m pytest $(if $(RESULTS),--junit-xml="$(RESULTS)/$@.xml")
 # Tests of engines and kernels mostly wait. Each worker has an engine of its own.
-# What fails is tried once more, and counted as rerun: a busy machine may miss a deadline.
-BESIDE := -n 2 --dist loadfile --reruns 1 -rR
+BESIDE := --dist loadfile
+STAGES := lint types unit engine kernel browser
+# Not $(MAKE) itself, which would have `make -n test` run the stages.
+THIS_MAKE := $(MAKE)
 
 # The parts of `make test` run one after the other, whatever -j says.
 .NOTPARALLEL:
-# An interrupted `python -m venv` starts anew.
+# An interrupted `python -m venv` starts again.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help venv demo lab test lint types unit engine kernel browser bench screenshots clean
@@ -31,61 +34,63 @@ venv: $(ALL) ## install everything into .venv
 
 $(BIN)/python:
 	@$(NEED) python
-	$(PYTHON) -m venv $(VENV)
+	"$(PYTHON)" -m venv "$(VENV)"
 
 $(DEMO): $(INSTALLED) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -e . 'nbclient>=0.10'
+	"$(BIN)/python" -m pip install --quiet -e . 'nbclient>=0.10'
 	@touch $@
 
 $(ALL): $(INSTALLED) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -e '.[test,browser,lab,dev]'
+	"$(BIN)/python" -m pip install --quiet -e '.[test,browser,lab,dev]'
 	@touch $(DEMO) $@
 
 demo: $(DEMO) ## run the quickstart notebook in a container, and print its cells
-	@$(BIN)/python -m devtools.demo
+	@"$(BIN)/python" -m devtools.demo
 
 lab: $(ALL) ## run JupyterLab with two containers, until Ctrl-C
-	@$(BIN)/python -m devtools.lab
+	@"$(BIN)/python" -m devtools.lab
 
-test: lint types unit engine kernel browser ## run all checks, in this order
+# A stage that fails keeps none of the others from running.
+test: ## run all checks, a stage after the other, and count what passed and failed
+	@MAKE="$(THIS_MAKE)" "$(PYTHON)" -m devtools.stages $(STAGES)
 
 lint: $(ALL) ## check style: ruff, shellcheck
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/shellcheck $(SHELL_SCRIPTS)
+	"$(BIN)/python" -m ruff check .
+	"$(BIN)/python" -m ruff format --check .
+	"$(BIN)/shellcheck" $(SHELL_SCRIPTS)
 
 types: $(ALL) ## check types: mypy
-	$(BIN)/mypy
+	"$(BIN)/python" -m mypy
 
 unit: $(ALL) ## test without an engine
 	$(PYTEST) -n 2 tests/unit
 
 engine: $(ALL) ## test with real engines
 	@$(NEED) test
-	$(PYTEST) $(BESIDE) -n 3 tests/engine
+	$(PYTEST) -n 3 $(BESIDE) tests/engine
 
 kernel: $(ALL) ## test the kernel as Jupyter runs it
 	@$(NEED) test
-	$(PYTEST) $(BESIDE) tests/kernel
+	$(PYTEST) -n 2 $(BESIDE) tests/kernel
 
 browser: $(ALL) ## test in JupyterLab, in a browser
 	@$(NEED) test browser
-	$(PYTEST) --reruns 1 -rR tests/browser
+	$(PYTEST) tests/browser
 
 # A peer that cannot be had is missing in the table, and that is all.
 $(BENCH): pyproject.toml $(ALL)
-	-$(BIN)/python -m pip install --quiet -e '.[bench]'
+	-"$(BIN)/python" -m pip install --quiet -e '.[bench]'
 	@touch $@
 
 bench: $(BENCH) ## measure, beside named peers, and write docs/benchmarks.md (10 minutes)
 	@$(NEED) engine
-	$(BIN)/python -m benchmarks
+	"$(BIN)/python" -m benchmarks
 
 screenshots: $(ALL) ## make the screenshots of the documentation
 	@$(NEED) engine browser
-	$(BIN)/python -m devtools.screenshots
+	"$(BIN)/python" -m devtools.screenshots
 
 clean: ## end engines left by killed runs; remove .venv, caches and builds
-	$(PYTHON) -c 'from devtools.engine import reap; reap()'
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	"$(PYTHON)" -c 'from devtools.engine import reap; reap()'
+	rm -rf "$(VENV)" build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
