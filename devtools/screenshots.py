@@ -1,4 +1,4 @@
-"""Make the screenshots of the documentation, in docs/images: ``python -m devtools.screenshots``.
+"""Make the pictures of the documentation, in docs/images: ``python -m devtools.screenshots``.
 
 They are of the real thing: JupyterLab in Chromium, cells in a container of a Docker engine.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from devtools import browser, images, session
+from devtools import animation, browser, images, session
 from devtools.lab_page import Lab, LabServer
 
 _FOLDER = session.ROOT / "docs/images"
@@ -41,6 +41,7 @@ def main() -> None:
         sync_playwright() as playwright,
         browser.launched(playwright) as chromium,
     ):
+        animation.record(chromium, server)
         _launcher(_new_lab(chromium, server, 560))
         _notebook(_new_lab(chromium, server, 1000))
         _running(_new_lab(chromium, server, 600))
