@@ -16,6 +16,7 @@ SHELL_SCRIPTS := .ci/run $(wildcard devtools/*.sh)
 PYTEST = "$(BIN)/python" -m pytest $(if $(RESULTS),--junit-xml="$(RESULTS)/$@.xml")
 # Tests of engines and kernels mostly wait. Each worker has an engine of its own.
 BESIDE := --dist loadfile
+SITE = NO_MKDOCS_2_WARNING=1 "$(BIN)/python" -m mkdocs build --quiet --strict
 STAGES := lint types unit engine kernel browser
 # Not $(MAKE) itself, which would have `make -n test` run the stages.
 THIS_MAKE := $(MAKE)
@@ -25,7 +26,7 @@ THIS_MAKE := $(MAKE)
 # An interrupted `python -m venv` starts again.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help venv demo lab test lint types unit engine kernel browser bench screenshots clean
+.PHONY: help venv demo lab test lint types unit engine kernel browser bench screenshots docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -41,7 +42,7 @@ $(DEMO): $(INSTALLED) | $(BIN)/python
 	@touch $@
 
 $(ALL): $(INSTALLED) | $(BIN)/python
-	"$(BIN)/python" -m pip install --quiet -e '.[test,browser,lab,dev]'
+	"$(BIN)/python" -m pip install --quiet -e '.[test,browser,lab,dev,docs]'
 	@touch $(DEMO) $@
 
 demo: $(DEMO) ## run the quickstart notebook in a container, and print its cells
@@ -54,10 +55,13 @@ lab: $(ALL) ## run JupyterLab with two containers, until Ctrl-C
 test: ## run all checks, a stage after the other, and count what passed and failed
 	@MAKE="$(THIS_MAKE)" "$(PYTHON)" -m devtools.stages $(STAGES)
 
-lint: $(ALL) ## check style: ruff, shellcheck
+lint: $(ALL) ## check style: ruff, shellcheck, spelling, the documentation
 	"$(BIN)/python" -m ruff check .
 	"$(BIN)/python" -m ruff format --check .
 	"$(BIN)/shellcheck" $(SHELL_SCRIPTS)
+	"$(BIN)/python" -m codespell_lib
+	"$(BIN)/python" -m devtools.reference --check
+	$(SITE)
 
 types: $(ALL) ## check types: mypy
 	"$(BIN)/python" -m mypy
@@ -89,6 +93,10 @@ bench: $(BENCH) ## measure, beside named peers, and write docs/benchmarks.md (10
 screenshots: $(ALL) ## make the screenshots of the documentation
 	@$(NEED) engine browser
 	"$(BIN)/python" -m devtools.screenshots
+
+docs: $(ALL) ## write the reference from the code, and build the site into build/site
+	"$(BIN)/python" -m devtools.reference
+	$(SITE)
 
 clean: ## end engines left by killed runs; remove .venv, caches and builds
 	"$(PYTHON)" -c 'from devtools.engine import reap; reap()'
