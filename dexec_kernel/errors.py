@@ -6,6 +6,8 @@ is (``advice``). The class names are public: the kernel replies with them as ``e
 
 from __future__ import annotations
 
+from typing import Self
+
 __all__ = [
     "ApiVersionError",
     "CellNotRun",
@@ -30,6 +32,9 @@ __all__ = [
     "StreamFault",
     "UnknownMagic",
 ]
+
+#: The HTTP status codes that Docker answers with; Podman has others for the same.
+_NOT_FOUND, _CONFLICT = 404, 409
 
 
 class DexecError(Exception):
@@ -104,13 +109,41 @@ class EngineApiError(EngineError):
 class ContainerNotFound(EngineApiError):
     """There is no container of that name or id."""
 
+    @classmethod
+    def of(cls, container: str) -> Self:
+        """Return the error for a container, by the name that the user gave it."""
+        return cls(
+            f"There is no container named {container!r}.",
+            status=_NOT_FOUND,
+            advice="`dexec-kernel list` shows those that can be used; `%container NAME` chooses"
+            " one.",
+        )
+
 
 class ContainerNotRunning(EngineApiError):
     """The container exists, and is stopped."""
 
+    @classmethod
+    def of(cls, container: str) -> Self:
+        """Return the error for a container; "" where its name is not known."""
+        return cls(
+            f"{_the(container)} is not running.",
+            status=_CONFLICT,
+            advice=f"Start it: docker start {container or 'NAME'}",
+        )
+
 
 class ContainerPaused(EngineApiError):
     """The container exists, and is paused."""
+
+    @classmethod
+    def of(cls, container: str) -> Self:
+        """Return the error for a container; "" where its name is not known."""
+        return cls(
+            f"{_the(container)} is paused.",
+            status=_CONFLICT,
+            advice=f"Let it go on: docker unpause {container or 'NAME'}",
+        )
 
 
 class ExecNotFound(EngineApiError):
@@ -157,3 +190,7 @@ class ExecLost(EngineError):
 
 class CellNotRun(EngineError):
     """The exec ended without proof that its shell has run the cell."""
+
+
+def _the(container: str) -> str:
+    return f"The container {container!r}" if container else "The exec's container"

@@ -6,16 +6,18 @@ since no engine has one: they go through a second exec (``cells.signals``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from dexec_kernel.backend.models import (
     ConsoleSize,
     ContainerInspect,
+    ContainerSummary,
     ExecConfig,
     ExecInspect,
     Frame,
 )
+from dexec_kernel.errors import CommandNotStarted
 
 
 class Exec(Protocol):
@@ -77,6 +79,14 @@ class Exec(Protocol):
         """
         ...
 
+    def why_not_started(self, inspect: ExecInspect, printed: bytes) -> CommandNotStarted | None:
+        """Return why the command was not started, None where it was.
+
+        ``inspect`` is what :meth:`wait` returned, ``printed`` what came on all streams: some
+        engines report there what went wrong, as if the command had printed it.
+        """
+        ...
+
     def close(self) -> None:
         """Close the connection. The process is not ended by it. May be called twice."""
         ...
@@ -103,10 +113,32 @@ class Backend(Protocol):
 
         Raises :class:`ConfigurationError` for what no engine can execute,
         :class:`ApiVersionError`, :class:`ContainerNotFound`, :class:`ContainerNotRunning`,
-        :class:`ContainerPaused`, :class:`ExecNotFound` where the container stopped meanwhile.
+        :class:`ContainerPaused`, :class:`ExecNotFound` where the container stopped meanwhile, and
+        :class:`CommandNotStarted` where the engine says at once that it cannot be.
         """
         ...
 
     async def container_oom_since(self, container: str, since: float) -> bool:
         """Return whether the container ran out of memory after ``since``, in epoch seconds."""
         ...
+
+
+class Containers(Protocol):
+    """The containers that there are to choose from."""
+
+    async def container_list(
+        self,
+        *,
+        all: bool = False,  # noqa: A002 -- the engine's word
+        filters: Mapping[str, Sequence[str]] | None = None,
+    ) -> list[ContainerSummary]:
+        """List the running containers, or ``all``; ``filters`` are the engine's."""
+        ...
+
+    async def container_inspect(self, container: str) -> ContainerInspect:
+        """Look at a container, by name or id. Raises :class:`ContainerNotFound`."""
+        ...
+
+
+class Engine(Backend, Containers, Protocol):
+    """What a kernel needs: containers, and execs in one of them."""

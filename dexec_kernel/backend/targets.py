@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dexec_kernel.backend.models import ContainerInspect, ContainerSummary
-from dexec_kernel.engine import answers
-from dexec_kernel.engine.client import EngineClient
-from dexec_kernel.errors import ConfigurationError, ContainerNotFound, NotChosenError
+from dexec_kernel.backend.protocol import Containers
+from dexec_kernel.errors import (
+    ConfigurationError,
+    ContainerNotFound,
+    ContainerNotRunning,
+    ContainerPaused,
+    NotChosenError,
+)
 
 #: ``compose:PROJECT/SERVICE`` names a service, whatever its container is called at the moment.
 COMPOSE_PREFIX = "compose:"
@@ -21,26 +26,24 @@ HOW_TO_CHOOSE = (
 )
 
 
-async def find_container(client: EngineClient, name: str) -> ContainerInspect:
+async def find_container(engine: Containers, name: str) -> ContainerInspect:
     """Return the container ``name``, or the only running one when ``name`` is empty.
 
     Raises :class:`ContainerNotFound`, :class:`NotChosenError` with the candidates when several
     or none would do, and what the engine's verbs raise. The container may be stopped or paused.
-    What its labels say of user and folder holds for every exec of ``client`` in it from here on.
+    Its user and folder are those of its labels, where it has them.
     """
-    found = await _find(client, name)
-    client.set_exec_defaults(found.id, found.exec_defaults)
-    return found.with_label_defaults()
+    return (await _find(engine, name)).with_label_defaults()
 
 
-async def _find(client: EngineClient, name: str) -> ContainerInspect:
+async def _find(engine: Containers, name: str) -> ContainerInspect:
     if name.startswith(COMPOSE_PREFIX):
-        return await client.container_inspect(await _compose_container(client, name))
+        return await engine.container_inspect(await _compose_container(engine, name))
     if name:
-        return await client.container_inspect(name)
-    running = await candidates(client)
+        return await engine.container_inspect(name)
+    running = await candidates(engine)
     if len(running) == 1:
-        return await client.container_inspect(running[0].id)
+        return await engine.container_inspect(running[0].id)
     if not running:
         raise NotChosenError(
             "No container is running, so that there is nothing to run the cell in.",
@@ -57,18 +60,18 @@ async def _find(client: EngineClient, name: str) -> ContainerInspect:
 def require_running(container: ContainerInspect) -> None:
     """Raise :class:`ContainerNotRunning` or :class:`ContainerPaused` for one that takes no exec."""
     if container.paused:
-        raise answers.container_paused(container.name)
+        raise ContainerPaused.of(container.name)
     if not container.running:
-        raise answers.container_not_running(container.name)
+        raise ContainerNotRunning.of(container.name)
 
 
-async def candidates(client: EngineClient) -> list[ContainerSummary]:
+async def candidates(engine: Containers) -> list[ContainerSummary]:
     """Return the containers that a cell can run in, by name."""
-    running = [item for item in await client.container_list() if item.state == "running"]
+    running = [item for item in await engine.container_list() if item.state == "running"]
     return sorted(running, key=lambda container: container.name)
 
 
-async def _compose_container(client: EngineClient, name: str) -> str:
+async def _compose_container(engine: Containers, name: str) -> str:
     """Return the id of a Compose service's container, the lowest number where there are several."""
     project, _, service = name.removeprefix(COMPOSE_PREFIX).partition("/")
     if not project or not service:
@@ -76,7 +79,7 @@ async def _compose_container(client: EngineClient, name: str) -> str:
             f"{name!r} is no Compose service.", advice="One is named compose:PROJECT/SERVICE."
         )
     labels = [f"{PROJECT_LABEL}={project}", f"{SERVICE_LABEL}={service}"]
-    found = await client.container_list(all=True, filters={"label": labels})
+    found = await engine.container_list(all=True, filters={"label": labels})
     if not found:
         raise ContainerNotFound(
             f"The Compose project {project!r} has no container for the service {service!r}.",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from dexec_kernel.backend.models import ConsoleSize, ExecConfig
+from dexec_kernel.backend.models import ConsoleSize, ExecConfig, ExecDefaults
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.shell.commands import (
     Shell,
@@ -33,6 +33,10 @@ class Command:
     stdin: bytes | None = None
     mark: str = ""
     keeps_stdin: bool = False
+
+    def with_defaults(self, defaults: ExecDefaults) -> Command:
+        """Return the command with the user and folder of ``defaults`` where it names none."""
+        return replace(self, config=self.config.with_defaults(defaults))
 
 
 def changes_session(options: CellOptions) -> bool:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from dexec_kernel.backend.models import ExecInspect, ExecState, Frame, Stream
 from dexec_kernel.backend.protocol import Backend, Exec
 from dexec_kernel.cells.command import Command
-from dexec_kernel.cells.not_started import explain, is_engine_report, names_unknown_user
 from dexec_kernel.cells.output.output import Output
 from dexec_kernel.cells.signals.signals import (
     SignalError,
@@ -19,8 +18,7 @@ from dexec_kernel.cells.signals.signals import (
     find_signaller,
 )
 from dexec_kernel.cells.standby.standby import Standby
-from dexec_kernel.engine.answers import SERVER_ERROR
-from dexec_kernel.errors import EngineApiError, EngineError, EngineUnavailable
+from dexec_kernel.errors import EngineError, EngineUnavailable
 from dexec_kernel.shell.commands import Shell
 from dexec_kernel.shell.marks import MarkScanner, Message
 
@@ -111,7 +109,7 @@ class Execution:
                 beside.append(self._watch_pid(attached))
             async with _beside(*beside):
                 await self._pump(attached)
-            inspect = await self._finish(attached, command)
+            inspect = await self._finish(attached)
             if standby is not None and not self.running.is_set():
                 self._withheld = []
                 raise StandbyLost("The shell that was to run the cell had ended.")
@@ -129,15 +127,7 @@ class Execution:
             self._is_standby = True
             self.exec_id, self.pid = standby.exec.id, standby.exec.pid
             return standby.exec
-        try:
-            return await self._backend.exec(
-                self._container_id, command.config, created=self._set_id
-            )
-        except EngineApiError as error:
-            if error.status == SERVER_ERROR and names_unknown_user(error.message):
-                # Podman looks the user up before it answers; the rest it reports in the stream.
-                raise explain(command.config.cmd, None, error.message) from error
-            raise
+        return await self._backend.exec(self._container_id, command.config, created=self._set_id)
 
     def _set_id(self, exec_id: str) -> None:
         self.exec_id = exec_id
@@ -304,16 +294,17 @@ class Execution:
     def _withheld_bytes(self) -> int:
         return sum(len(frame.data) for frame in self._withheld)
 
-    async def _finish(self, attached: Exec, command: Command) -> ExecInspect:
+    async def _finish(self, attached: Exec) -> ExecInspect:
         """Learn how it ended."""
         inspect = await attached.wait()
         self.pid = self.pid or inspect.pid
         self.exit_code = inspect.exit_code
-        if not self.running.is_set() and inspect.start_failed:
-            report = b"".join(frame.data for frame in self._withheld).decode("utf-8", "replace")
-            if is_engine_report(report):
+        if not self.running.is_set():
+            printed = b"".join(frame.data for frame in self._withheld)
+            error = attached.why_not_started(inspect, printed)
+            if error is not None:
                 self._withheld = []
-                raise explain(command.config.cmd, inspect.exit_code, report)
+                raise error
         return inspect
 
     def _feed(self, frame: Frame) -> None:

@@ -309,7 +309,7 @@ class CellRun:
         if handed_out is not None:
             may_ask = self._stdin is not None
             return handed_out.command(self._source, self._options, may_ask=may_ask)
-        return build_command(
+        command = build_command(
             shell,
             self._source,
             self._options,
@@ -318,6 +318,7 @@ class CellRun:
             console_size=self._console_size,
             may_ask=self._stdin is not None,
         )
+        return command and command.with_defaults(self._container.exec_defaults)
 
     def _take_over(self) -> None:
         """Take over the state of the cell's shell, and note what the user should know of it."""

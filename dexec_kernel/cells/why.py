@@ -6,11 +6,6 @@ import asyncio
 
 from dexec_kernel.backend.models import ContainerInspect
 from dexec_kernel.backend.protocol import Backend
-from dexec_kernel.engine.answers import (
-    container_not_found,
-    container_not_running,
-    container_paused,
-)
 from dexec_kernel.errors import (
     ContainerNotFound,
     ContainerNotRunning,
@@ -55,11 +50,11 @@ async def named(backend: Backend, container: ContainerInspect, error: DexecError
         case ExecNotFound():
             return await _why_gone(backend, container, error)
         case ContainerNotRunning():
-            return container_not_running(container.name)
+            return ContainerNotRunning.of(container.name)
         case ContainerPaused():
-            return container_paused(container.name)
+            return ContainerPaused.of(container.name)
         case ContainerNotFound():
-            return container_not_found(container.name)
+            return ContainerNotFound.of(container.name)
         case _:
             return error
 
@@ -71,11 +66,11 @@ async def _why_gone(
     try:
         found = await backend.container_inspect(container.id)
     except ContainerNotFound:
-        return container_not_found(container.name)
+        return ContainerNotFound.of(container.name)
     except EngineError as fault:
         return fault
     if not found.running:
-        return container_not_running(container.name)
+        return ContainerNotRunning.of(container.name)
     lost = ExecLost(
         "The engine lost the exec before it was started.",
         advice="It was restarted, perhaps. Run the cell again.",

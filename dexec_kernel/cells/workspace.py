@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from dexec_kernel.backend.models import ContainerInspect
+from dexec_kernel.backend.models import ContainerInspect, ExecDefaults
 from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.signals.guardian import Guardians
 from dexec_kernel.cells.standby.pool import Standbys
@@ -72,6 +72,7 @@ class Memory:
         self.standbys = standbys or Standbys(lambda: 0, lambda: False, lambda: 0.0)
         self.shells: dict[str, Shell] = {}
         self._wanted: dict[str, Shell] = {}
+        self._defaults: dict[str, ExecDefaults] = {}
         self.session = Session()
         #: False where a proxy before the engine drops the upgrade that stdin needs.
         self.stdin_passes = True
@@ -84,10 +85,15 @@ class Memory:
             self.standbys.prepare(backend, container, shells, state)
 
     def heed(self, container: ContainerInspect) -> None:
-        """Take note of the shell that the container's labels want for its cells."""
+        """Take note of the shell, user and folder that the container's labels want."""
+        self._defaults[container.id] = container.exec_defaults
         if name := container.wanted_shell:
             wanted = Shell.NONE if name == "none" else Shell(name)
             self._wanted[container.id] = self.shells[container.id] = wanted
+
+    def defaults(self, container_id: str) -> ExecDefaults:
+        """Return what an exec in a container gets where it names no user or folder."""
+        return self._defaults.get(container_id, ExecDefaults())
 
     def candidates(self, container_id: str) -> list[Shell]:
         """Return the shells to try in a container, the one that is wanted or known alone."""

@@ -79,13 +79,13 @@ def error_of(status: int, message: str, *, container: str = "", exec_id: str = "
         )
     if container and (status == NOT_FOUND or status < BAD_REQUEST):
         # Below 400 is a redirect: the name is a path (a/../b), which no container's is.
-        return container_not_found(container)
+        return ContainerNotFound.of(container)
     if "is paused" in lowered:
-        return container_paused(container)
+        return ContainerPaused.of(container)
     if container and ("not running" in lowered or "container state improper" in lowered):
-        return container_not_running(container)
+        return ContainerNotRunning.of(container)
     if exec_id and _container_stopped.search(lowered):
-        return container_not_running("")
+        return ContainerNotRunning.of("")
     if status == BAD_REQUEST and "client version" in lowered:
         return ApiVersionError(
             f"The engine refuses the API version: {message}",
@@ -98,33 +98,6 @@ def error_of(status: int, message: str, *, container: str = "", exec_id: str = "
             " containers/*/exec and exec/*/{start,resize,json}."
         )
     return EngineApiError(f"The engine answered {status}: {message}", status=status, advice=advice)
-
-
-def container_not_found(container: str) -> ContainerNotFound:
-    """There is no container of that name or id."""
-    return ContainerNotFound(
-        f"There is no container named {container!r}.",
-        status=NOT_FOUND,
-        advice="`dexec-kernel list` shows those that can be used; `%container NAME` chooses one.",
-    )
-
-
-def container_not_running(container: str) -> ContainerNotRunning:
-    """The container exists, and is stopped; "" where its name is not known."""
-    return ContainerNotRunning(
-        f"{_the(container)} is not running.",
-        status=CONFLICT,
-        advice=f"Start it: docker start {container or 'NAME'}",
-    )
-
-
-def container_paused(container: str) -> ContainerPaused:
-    """The container exists, and is paused; "" where its name is not known."""
-    return ContainerPaused(
-        f"{_the(container)} is paused.",
-        status=CONFLICT,
-        advice=f"Let it go on: docker unpause {container or 'NAME'}",
-    )
 
 
 def top_refused(error: EngineApiError) -> EngineApiError:
@@ -145,7 +118,3 @@ def no_answer(endpoint: Endpoint, seconds: float, what: str) -> EngineUnavailabl
         f"The engine at {endpoint.url} did not answer within {seconds:g} s ({what}).",
         advice=endpoint.advice,
     )
-
-
-def _the(container: str) -> str:
-    return f"The container {container!r}" if container else "The exec's container"

@@ -14,7 +14,7 @@ from dexec_kernel.engine.calls import EngineCalls, path_segment
 from dexec_kernel.engine.connection import HijackedConnection
 from dexec_kernel.engine.events import LIFE, EventStream, Filters, open_events
 from dexec_kernel.engine.websocket import WebSocketConnection
-from dexec_kernel.errors import EngineApiError
+from dexec_kernel.errors import ContainerNotRunning, EngineApiError
 
 #: Podman runs the image's own ps, if there is one, unless the columns are named.
 _PODMAN_PS = "user,hpid,pid,ppid,pcpu,etime,tty,time,args"
@@ -60,7 +60,7 @@ class ContainerCalls(EngineCalls):
         except EngineApiError as error:
             raise answers.top_refused(error) from error
         if not answer.body:  # Podman's answer for a container that is stopped.
-            raise answers.container_not_running(container)
+            raise ContainerNotRunning.of(container)
         return ContainerTop.from_json(answer.json())
 
     async def container_restart(self, container: str, *, stop_timeout: int | None = None) -> None:

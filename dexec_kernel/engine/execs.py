@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from dexec_kernel.backend.models import (
-    ConsoleSize,
-    ExecConfig,
-    ExecDefaults,
-    ExecInspect,
-    ExecState,
-)
-from dexec_kernel.engine import answers
+from dexec_kernel.backend.models import ConsoleSize, ExecConfig, ExecInspect, ExecState
+from dexec_kernel.engine import answers, reports
 from dexec_kernel.engine.calls import path_segment
 from dexec_kernel.engine.connection import HijackedConnection
 from dexec_kernel.engine.containers import ContainerCalls
-from dexec_kernel.engine.endpoint import Endpoint
 from dexec_kernel.engine.http.transport import ByteStream
 from dexec_kernel.errors import (
+    CommandNotStarted,
+    ContainerNotRunning,
+    ContainerPaused,
     DexecError,
     EngineApiError,
     EngineError,
@@ -40,14 +36,6 @@ class ExecCalls(ContainerCalls):
     Why an exec was refused, the state of its container tells: hence the base class.
     """
 
-    def __init__(self, endpoint: Endpoint, *, api_version: str = "") -> None:
-        super().__init__(endpoint, api_version=api_version)
-        self._exec_defaults: dict[str, ExecDefaults] = {}
-
-    def set_exec_defaults(self, container_id: str, defaults: ExecDefaults) -> None:
-        """Set what execs that are created in the container, by its id, have by default."""
-        self._exec_defaults[container_id] = defaults
-
     async def container_exec_create(self, container: str, config: ExecConfig) -> str:
         """Create an exec in a running container; return its id (Go's ``ContainerExecCreate``).
 
@@ -55,7 +43,6 @@ class ExecCalls(ContainerCalls):
         :class:`ApiVersionError` for what this one is too old for, both before anything is sent;
         :class:`ContainerNotFound`, :class:`ContainerNotRunning`, :class:`ContainerPaused`.
         """
-        config = config.with_defaults(self._exec_defaults.get(container, ExecDefaults()))
         config.check()
         path = f"/containers/{path_segment(container, 'container')}/exec"
         if config.env:
@@ -113,9 +100,16 @@ class ExecCalls(ContainerCalls):
         """Create an exec and attach to it: see :meth:`Backend.exec`; no call of Go's."""
         exec_id = await self.container_exec_create(container, config)
         created(exec_id)
-        return await self.container_exec_attach(
-            exec_id, tty=config.tty, console_size=config.console_size
-        )
+        try:
+            attached = await self.container_exec_attach(
+                exec_id, tty=config.tty, console_size=config.console_size
+            )
+        except EngineApiError as error:
+            if reports.is_refused_start(error):
+                raise reports.explain(config.cmd, None, error.message) from error
+            raise
+        attached.command = config.cmd
+        return attached
 
     async def container_exec_inspect(self, exec_id: str) -> ExecInspect:
         """Look at an exec (Go's ``ContainerExecInspect``). Raises :class:`ExecNotFound`."""
@@ -172,8 +166,8 @@ class ExecCalls(ContainerCalls):
         except DexecError:
             return error
         if state.paused:
-            return answers.container_paused(container)
-        return error if state.running else answers.container_not_running(container)
+            return ContainerPaused.of(container)
+        return error if state.running else ContainerNotRunning.of(container)
 
 
 class AttachedExec(HijackedConnection):
@@ -184,6 +178,7 @@ class AttachedExec(HijackedConnection):
         self._calls = calls
         self.id = exec_id
         self.pid: int | None = None
+        self.command: Sequence[str] = ()
 
     async def resize(self, size: ConsoleSize) -> None:
         """Set the size of its Tty. Raises as :meth:`ExecCalls.container_exec_resize` does."""
@@ -196,6 +191,13 @@ class AttachedExec(HijackedConnection):
     async def wait(self) -> ExecInspect:
         """Return how it ended. Raises as :meth:`ExecCalls.container_exec_wait` does."""
         return self._known(await self._calls.container_exec_wait(self.id))
+
+    def why_not_started(self, inspect: ExecInspect, printed: bytes) -> CommandNotStarted | None:
+        """Return the error that the engine's report in the stream means, None for no report."""
+        report = printed.decode("utf-8", "replace")
+        if not inspect.start_failed or not reports.is_engine_report(report):
+            return None
+        return reports.explain(self.command, inspect.exit_code, report)
 
     def _known(self, inspect: ExecInspect) -> ExecInspect:
         self.pid = self.pid or inspect.pid

@@ -153,4 +153,5 @@ class Language:
         client = await self._engine()
         container = await find_container(client, self._container())
         require_running(container)
+        self._memory.heed(container)
         return client, container

@@ -32,6 +32,7 @@ async def _env(context: MagicContext, arguments: Namespace) -> None:
     if arguments.assignments:
         return
     require_running(container)
+    context.memory.heed(container)
     printed = await ask(await context.client(), container.id, context.memory, "environment.sh", ())
     base = exported_values((printed or "").encode("utf-8", "surrogateescape"))
     state = context.memory.session.state(container.id)

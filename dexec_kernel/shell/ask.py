@@ -40,6 +40,7 @@ async def ask(
         name = f"dexec-{script.removesuffix('.sh')}"
         command = [shell.value, "-c", script_text(script), name, mark, *arguments]
         config = ExecConfig(command, user=options.user, privileged=options.privileged)
+        config = config.with_defaults(memory.defaults(container_id))
         marked = mark.encode()
         try:
             output = await collect(

@@ -133,11 +133,7 @@ def test_jupyter_stays_where_it_belongs(path):
 
 #: Imports against the arrows that are still to go.
 NOT_YET: dict[str, set[str]] = {
-    "backend.targets": {"engine.answers", "engine.client"},
-    "cells.execution": {"engine.answers"},
     "cells.input.stdin": {"cells.workspace"},
-    "cells.standby.preparation": {"engine.client"},
-    "cells.why": {"engine.answers"},
     "cli.checks": {"shell.commands"},
     "engine.http.api": {"engine.answers", "engine.endpoint"},
     "engine.http.calls": {"engine.answers", "engine.endpoint"},

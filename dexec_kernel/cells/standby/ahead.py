@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from dexec_kernel.backend.models import ConsoleSize, ExecInspect, Frame
 from dexec_kernel.backend.protocol import Exec
-from dexec_kernel.errors import DexecError
+from dexec_kernel.errors import CommandNotStarted, DexecError
 
 
 class ReadAhead:
@@ -82,6 +82,10 @@ class ReadAhead:
     async def wait(self) -> ExecInspect:
         """Return how the exec ended, once its stream has."""
         return await self._exec.wait()
+
+    def why_not_started(self, inspect: ExecInspect, printed: bytes) -> CommandNotStarted | None:
+        """Return why the command was not started, None where it was."""
+        return self._exec.why_not_started(inspect, printed)
 
     def close(self) -> None:
         """Close the connection, which ends the wait that :meth:`watch` has begun."""

@@ -7,9 +7,9 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 
+from dexec_kernel.backend.protocol import Engine
 from dexec_kernel.backend.targets import find_container, require_running
 from dexec_kernel.cells.workspace import Memory
-from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.errors import DexecError
 
 #: In seconds: the reply of a cell goes out first.
@@ -28,7 +28,7 @@ class Preparation:
     def __init__(
         self,
         memory: Memory,
-        engine: Callable[[], Awaitable[EngineClient]],
+        engine: Callable[[], Awaitable[Engine]],
         *,
         container: Callable[[], str],
         is_busy: Callable[[], bool],

@@ -95,7 +95,7 @@ async def _open(
     is_urgent: bool,
 ) -> Standby | None:
     mark = new_mark()
-    config = standby_config(shell, state, mark)
+    config = standby_config(shell, state, mark).with_defaults(container.exec_defaults)
     attached = ReadAhead(await backend.exec(container.id, config))
     try:
         if await _has_begun(attached, mark):

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from dexec_kernel.backend.models import USER_LABEL, WORKDIR_LABEL
 from dexec_kernel.cells.outcome import Exited, Failed, State
 from dexec_kernel.cells.run import NO_SHELL_NOTE
 from dexec_kernel.cells.source.options import CellOptions
@@ -13,7 +14,6 @@ from dexec_kernel.cells.workspace import Memory
 from dexec_kernel.errors import (
     CommandNotStarted,
     ConfigurationError,
-    EngineApiError,
     EngineUnavailable,
     ExecNotFound,
 )
@@ -152,13 +152,6 @@ async def test_commands_own_127_without_a_pid_stays_its_own(report):
     assert cell.stderr == report
 
 
-async def test_user_that_podman_looks_up_at_the_start():
-    fault = EngineApiError("500: unable to find user nope: no matching entries", status=500)
-    outcome = await Cell(FakeBackend(Script(attach=fault))).outcome()
-    assert isinstance(outcome.error, CommandNotStarted)
-    assert "no such user" in outcome.error.message
-
-
 # --- no upgrade -----------------------------------------------------------------------------------
 
 
@@ -196,3 +189,16 @@ async def test_cell_that_is_too_long_for_arguments():
     outcome = await Cell(backend, "x" * 1_600_000).outcome()
     assert isinstance(outcome.error, ConfigurationError)
     assert len(backend.configs) == 1
+
+
+# --- labels -------------------------------------------------------------------------------------
+
+
+async def test_what_the_labels_say_holds_where_the_cell_says_nothing():
+    labels = {USER_LABEL: "1000", WORKDIR_LABEL: "/srv"}
+    labelled = dataclasses.replace(CONTAINER, labels=labels).with_label_defaults()
+    backend = FakeBackend(Script(), Script())
+    await Cell(backend, container=labelled).outcome()
+    await Cell(backend, container=labelled, options=CellOptions(user="0")).outcome()
+    asked = [(config.user, config.working_dir) for config in backend.configs]
+    assert asked == [("1000", "/srv"), ("0", "/srv")]

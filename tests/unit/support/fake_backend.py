@@ -23,6 +23,8 @@ from dexec_kernel.cells.output.text import Piece
 from dexec_kernel.cells.run import CellRun
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.engine import reports
+from dexec_kernel.errors import CommandNotStarted
 
 
 class Until(Enum):
@@ -79,7 +81,12 @@ def missing(name: str) -> Script:
 class FakeAttached:
     """A connection that follows a script; a pause in it ends when it is closed."""
 
-    def __init__(self, script: Script, mark: str, id: str = "exec") -> None:  # noqa: A002
+    def __init__(
+        self,
+        script: Script,
+        config: ExecConfig = ExecConfig(()),  # noqa: B008 -- frozen
+        id: str = "exec",  # noqa: A002
+    ) -> None:
         self.id = id
         self.pid: int | None = None
         self._script = script
@@ -87,7 +94,8 @@ class FakeAttached:
         self._was_closed = asyncio.Event()
         self.upgraded = script.upgraded
         self._steps = list(script.steps)
-        self._mark = mark
+        self._mark = config.env.get("DEXEC_MARK", "")
+        self._command = config.cmd
         self.sent = b""
         self.ended = False
         self.closed = False
@@ -136,6 +144,13 @@ class FakeAttached:
         self.pid = inspect.pid
         return inspect
 
+    def why_not_started(self, inspect: ExecInspect, printed: bytes) -> CommandNotStarted | None:
+        """Answer as Docker's client does, whose words :func:`missing` has."""
+        report = printed.decode("utf-8", "replace")
+        if not inspect.start_failed or not reports.is_engine_report(report):
+            return None
+        return reports.explain(self._command, inspect.exit_code, report)
+
     def close(self) -> None:
         self.closed = True
         self._was_closed.set()
@@ -170,7 +185,7 @@ class FakeBackend:
         created(exec_id)
         if script.attach is not None:
             raise script.attach
-        attached = FakeAttached(script, config.env.get("DEXEC_MARK", ""), exec_id)
+        attached = FakeAttached(script, config, exec_id)
         self.attached.append(attached)
         return attached
 
@@ -193,13 +208,14 @@ class Cell:
         source: str = "true",
         memory: Memory | None = None,
         options: CellOptions | None = None,
+        container: ContainerInspect = CONTAINER,
     ) -> None:
         self.pieces: list[Piece] = []
         self.changes = 0
         self.memory = memory or Memory()
         self.run = CellRun(
             backend,
-            CONTAINER,
+            container,
             source,
             self.memory,
             emit=self.pieces.extend,

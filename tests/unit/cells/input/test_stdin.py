@@ -31,7 +31,7 @@ class Cell:
         self.answers: asyncio.Queue[str] = asyncio.Queue()
         self.changes: list[bool] = []
         self.withdrawn = 0
-        self.connection = FakeAttached(Script(()), "")
+        self.connection = FakeAttached(Script(()))
         self.stdin = Stdin(
             self._ask_user,
             source,

@@ -1,7 +1,7 @@
-"""Why a command could not be started: the engine's text in plain words.
+"""Why a command could not be started: the words of runc, crun and Podman, read.
 
 The engine reports it inside the stream, after the exec is said to be started, with a PID of 0 and
-the exit code 126 or 127. The texts are those of runc, crun and Podman.
+the exit code 126 or 127. Podman alone looks the user up before it answers.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from dexec_kernel.errors import CommandNotStarted
+from dexec_kernel.engine.answers import SERVER_ERROR
+from dexec_kernel.errors import CommandNotStarted, EngineApiError
 
 _not_in_path = re.compile(r"executable file .*not found", re.IGNORECASE)
 _no_such_file = re.compile(r"no such file or directory", re.IGNORECASE)
@@ -34,13 +35,19 @@ def names_unknown_user(engine_text: str) -> bool:
     return _bad_user.search(engine_text) is not None
 
 
+def is_refused_start(error: EngineApiError) -> bool:
+    """Tell whether an error answer to exec start is a report: Podman's of an unknown user."""
+    return error.status == SERVER_ERROR and names_unknown_user(error.message)
+
+
 def explain(command: Sequence[str], exit_code: int | None, engine_text: str) -> CommandNotStarted:
     """Return the error for a command that the engine could not start."""
     text = engine_text.strip()
+    name = command[0] if command else "?"
     missing = False
     if _not_in_path.search(text):
         # First, as what is missing may have any name.
-        reason, advice, missing = _no_command(command[0])
+        reason, advice, missing = _no_command(name)
     elif names_unknown_user(text):
         reason = "the container has no such user"
         advice = "Users are those of the container's /etc/passwd; a number works always."
@@ -48,12 +55,12 @@ def explain(command: Sequence[str], exit_code: int | None, engine_text: str) -> 
         reason = "the working directory does not exist in the container, or cannot be entered"
         advice = "Name one that exists."
     elif _no_such_file.search(text):
-        reason, advice, missing = _no_command(command[0])
+        reason, advice, missing = _no_command(name)
     elif _denied.search(text):
-        reason = f"{command[0]!r} may not be executed by this user"
+        reason = f"{name!r} may not be executed by this user"
         advice = "Look at its mode (`ls -l`); a folder cannot be executed either."
     elif _not_a_program.search(text):
-        reason = f"{command[0]!r} is not a program for this machine"
+        reason = f"{name!r} is not a program for this machine"
         advice = "It was made for another architecture, or lacks its #! line."
     elif _too_long.search(text):
         reason = "its arguments and environment are too long"

@@ -1,0 +1,71 @@
+"""An exec from create to inspected, against an engine that answers as it likes."""
+
+from __future__ import annotations
+
+import pytest
+
+from dexec_kernel.backend.models import ConsoleSize, ExecConfig, ExecState
+from dexec_kernel.errors import CommandNotStarted, EngineApiError, ExecNotFound
+from tests.unit.support.fake_engine import FakeEngine, answer, hang_up
+from tests.unit.support.wire import SWITCHED, out
+
+CONFIG = ExecConfig(["nope", "x"])
+EXITED = {"ID": "e1", "ContainerID": "c1", "Running": False, "ExitCode": 3, "Pid": 7}
+NOT_STARTED = {**EXITED, "ExitCode": 127, "Pid": 0}
+REPORT = b'OCI runtime exec failed: exec: "nope": executable file not found in $PATH\r\n'
+
+
+@pytest.fixture
+def engine(engine: FakeEngine) -> FakeEngine:
+    engine.on("POST /v1.41/containers/web/exec", answer(201, {"Id": "e1"}))
+    engine.on("POST /v1.41/exec/e1/resize", answer(200, b""))
+    engine.on("POST /v1.41/exec/e1/start", hang_up(SWITCHED + out(b"text")))
+    engine.on("GET /v1.41/exec/e1/json", answer(200, EXITED))
+    return engine
+
+
+async def test_an_exec_is_created_attached_and_inspected(engine, client):
+    ids = []
+    async with await client.exec("web", CONFIG, created=ids.append) as attached:
+        assert ids == [attached.id] == ["e1"]
+        assert attached.upgraded
+        assert attached.pid is None
+        assert [frame.data async for frame in attached] == [b"text"]
+        await attached.resize(ConsoleSize(24, 80))
+        found = await attached.wait()
+        assert (found.state, found.exit_code) == (ExecState.EXITED, 3)
+        assert attached.pid == 7
+        assert await attached.inspect() == found
+        assert attached.why_not_started(found, b"text") is None
+
+
+async def test_its_id_is_known_before_it_is_started(engine, client):
+    engine.on("POST /v1.41/exec/e1/start", answer(404, {"message": "No such exec instance"}))
+    ids = []
+    with pytest.raises(ExecNotFound):
+        await client.exec("web", CONFIG, created=ids.append)
+    assert ids == ["e1"]
+
+
+async def test_a_report_in_the_stream_says_why_it_was_not_started(engine, client):
+    engine.on("POST /v1.41/exec/e1/start", hang_up(SWITCHED + out(REPORT)))
+    engine.on("GET /v1.41/exec/e1/json", answer(200, NOT_STARTED))
+    async with await client.exec("web", CONFIG) as attached:
+        printed = b"".join([frame.data async for frame in attached])
+        error = attached.why_not_started(await attached.wait(), printed)
+    assert error is not None
+    assert "no command 'nope'" in error.message
+    assert error.missing_command
+
+
+async def test_user_that_podman_looks_up_at_the_start(engine, client):
+    message = {"message": "unable to find user nope: no matching entries in passwd file"}
+    engine.on("POST /v1.41/exec/e1/start", answer(500, message))
+    with pytest.raises(CommandNotStarted, match="no such user"):
+        await client.exec("web", CONFIG)
+
+
+async def test_another_refusal_is_what_it_is(engine, client):
+    engine.on("POST /v1.41/exec/e1/start", answer(500, {"message": "no space left on device"}))
+    with pytest.raises(EngineApiError, match="no space"):
+        await client.exec("web", CONFIG)
