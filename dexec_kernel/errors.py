@@ -28,6 +28,7 @@ __all__ = [
     "PathForbidden",
     "PathNotFound",
     "ProtocolError",
+    "SignalError",
     "StreamCutOff",
     "StreamFault",
     "UnknownMagic",
@@ -72,6 +73,10 @@ class CellSyntaxError(DexecError):
 
 class UnknownMagic(CellSyntaxError):
     """The cell names a magic that does not exist."""
+
+
+class SignalError(DexecError):
+    """The cell's processes cannot be signalled."""
 
 
 class EngineError(DexecError):

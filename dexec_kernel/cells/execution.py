@@ -11,14 +11,11 @@ from dexec_kernel.backend.models import ExecInspect, ExecState, Frame, Stream
 from dexec_kernel.backend.protocol import Backend, Exec
 from dexec_kernel.cells.command import Command
 from dexec_kernel.cells.output.output import Output
-from dexec_kernel.cells.signals.signals import (
-    SignalError,
-    Signaller,
-    TerminalSignaller,
-    find_signaller,
-)
+from dexec_kernel.cells.signals import Signaller
+from dexec_kernel.cells.signals.terminal import TerminalSignaller
+from dexec_kernel.cells.signals.ways import find_signaller
 from dexec_kernel.cells.standby.standby import Standby
-from dexec_kernel.errors import EngineError, EngineUnavailable
+from dexec_kernel.errors import EngineError, EngineUnavailable, SignalError
 from dexec_kernel.shell.commands import Shell
 from dexec_kernel.shell.marks import MarkScanner, Message
 

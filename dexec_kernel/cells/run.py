@@ -31,9 +31,9 @@ from dexec_kernel.cells.outcome import (
 )
 from dexec_kernel.cells.output.limits import OutputLimits
 from dexec_kernel.cells.output.output import Emit, Output
+from dexec_kernel.cells.signals import Signaller
 from dexec_kernel.cells.signals.guardian import GuardedPlace
 from dexec_kernel.cells.signals.ladder import Ladder
-from dexec_kernel.cells.signals.signals import SignalError, Signaller
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.standby.pool import HandedOut
 from dexec_kernel.cells.standby.standby import Standby
@@ -44,6 +44,7 @@ from dexec_kernel.errors import (
     DexecError,
     EngineError,
     ExecLost,
+    SignalError,
 )
 from dexec_kernel.shell.commands import Shell
 

@@ -9,8 +9,8 @@ import pytest
 
 from dexec_kernel.cells import execution as execution_module
 from dexec_kernel.cells.outcome import Exited, Interrupted, State
-from dexec_kernel.cells.signals.signals import SignalError
 from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.errors import SignalError
 from tests.engine.execs import Cell, processes
 
 PYTHON = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from dexec_kernel.cells.signals.signals import NO_SIGNAL, Signaller
+from dexec_kernel.cells.signals import NO_SIGNAL, Signaller
 
 SIGNALS = ("INT", "TERM", "KILL")
 #: In seconds: when it is looked first whether the processes are gone, which most are at once, and

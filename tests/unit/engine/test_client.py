@@ -11,6 +11,7 @@ import pytest
 from dexec_kernel.backend.models import ConsoleSize, ExecConfig, ExecState
 from dexec_kernel.engine import calls as calls_module
 from dexec_kernel.errors import (
+    CommandNotStarted,
     ConfigurationError,
     ContainerNotFound,
     ContainerNotRunning,
@@ -249,3 +250,28 @@ async def test_exec_that_is_not_known_any_more_is_lost(engine, client):
     with pytest.raises(ExecLost) as caught:
         await client.container_exec_wait("e1")
     assert isinstance(caught.value.__cause__, ExecNotFound)
+
+
+async def test_user_that_podman_looks_up_at_the_start(engine, client):
+    engine.on("POST /v1.41/containers/web/exec", answer(201, {"Id": "e1"}))
+    fault = {"message": "unable to find user nope: no matching entries in passwd file"}
+    engine.on("POST /v1.41/exec/e1/start", answer(500, fault))
+    with pytest.raises(CommandNotStarted, match="no such user"):
+        await client.exec("web", CONFIG)
+
+
+async def test_a_failed_start_that_is_reported_in_the_stream(engine, client):
+    engine.on("POST /v1.41/containers/web/exec", answer(201, {"Id": "e1"}))
+    report = b"OCI runtime exec failed: exec: permission denied: unknown\r\n"
+    engine.on("POST /v1.41/exec/e1/start", hang_up(SWITCHED + out(report)))
+    ended = {"ID": "e1", "ContainerID": "c", "Running": False, "ExitCode": 126, "Pid": 0}
+    engine.on("GET /v1.41/exec/e1/json", answer(200, ended))
+    attached = await client.exec("web", CONFIG)
+    frames = [frame async for frame in attached]
+    assert (await attached.wait()).exit_code == 126
+    error = attached.why_not_started(
+        await attached.inspect(), b"".join(frame.data for frame in frames)
+    )
+    assert error is not None
+    assert "may not be executed" in error.message
+    attached.close()

@@ -1,25 +1,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import subprocess
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from dexec_kernel.cells.signals import ladder as interrupt_module
-from dexec_kernel.cells.signals import signals as signals_module
 from dexec_kernel.cells.signals.ladder import Ended, Ladder
-from dexec_kernel.cells.signals.signals import (
-    ContainerSignaller,
-    HostSignaller,
-    SignalError,
-    find_signaller,
-)
-from dexec_kernel.shell.commands import Shell
-from tests.unit.support.fake_backend import FOREVER, FakeBackend, Script, err, out
 
 LEADER = 17
 
@@ -118,86 +104,3 @@ async def test_kill_sends_nothing_else_from_then_on(when, sent):
     assert await asyncio.wait_for(climbing, 1) == Ended("KILL", frozenset())
     assert signaller.sent == sent
     ended.cancel()
-
-
-# --- signals from inside the container ------------------------------------------------------------
-
-
-async def test_container_signaller_reads_the_list_and_does_not_wait_for_the_end_of_the_stream():
-    script = Script([out("17:4\n1"), err("noise 5\n"), out("8:5\n."), out("\n"), FOREVER])
-    backend = FakeBackend(script)
-    signaller = ContainerSignaller(backend, "c", Shell.SH, LEADER, user="me")
-    assert await asyncio.wait_for(signaller.send("INT"), 1) == {17, 18}
-    assert backend.configs[0].cmd[-2:] == ["INT", "17"]
-    assert backend.configs[0].user == "me"
-    assert backend.attached[0].closed
-
-
-@pytest.mark.parametrize("steps", [[], [out("17\n")], [out("OCI runtime exec failed\r\n")]])
-async def test_list_that_does_not_come_is_an_error(steps):
-    signaller = ContainerSignaller(FakeBackend(Script(steps)), "c", Shell.SH, LEADER)
-    with pytest.raises(SignalError, match="No signal could be sent"):
-        await signaller.send("INT")
-
-
-async def test_signal_that_is_not_delivered_in_time_is_an_error(monkeypatch):
-    monkeypatch.setattr(signals_module, "SIGNAL_TIMEOUT", 0.02)
-    backend = FakeBackend(Script([FOREVER]))
-    with pytest.raises(SignalError, match="SIGTERM"):
-        await ContainerSignaller(backend, "c", Shell.SH, LEADER).send("TERM")
-    assert backend.attached[0].closed
-
-
-# --- signals from this machine --------------------------------------------------------------------
-
-
-def own_cgroup() -> str:
-    return Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()[0]
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """Start a process that leads a session, as an exec does."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def run(*command: str) -> subprocess.Popen[bytes]:
-        started.append(subprocess.Popen(command, start_new_session=True))
-        return started[-1]
-
-    yield run
-    for process in started:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, 9)
-        process.wait()
-
-
-async def test_host_signaller_reaches_group_and_session(start):
-    process = start("sh", "-c", "sleep 60 & sleep 61")
-    signaller = HostSignaller(process.pid, own_cgroup())
-    alive: set[int] = set()
-    async with asyncio.timeout(5):
-        while len(alive) < 3:
-            alive = await signaller.send("0")
-    assert process.pid in alive
-    await signaller.send("KILL")
-    process.wait()
-    assert await signaller.send("0") == set()
-
-
-async def test_processes_of_another_container_are_not_touched(start):
-    process = start("sleep", "60")
-    assert not HostSignaller.reaches(process.pid, "f" * 64)
-    assert await HostSignaller(process.pid, "f" * 64).send("KILL") == set()
-    assert process.poll() is None
-
-
-def test_way_to_the_processes():
-    backend, container = FakeBackend(), own_cgroup()
-    inside = find_signaller(backend, container, Shell.SH, inner_pid=17, pid=None)
-    assert isinstance(inside, ContainerSignaller)
-    assert inside.leader == 17
-    outside = find_signaller(backend, container, Shell.NONE, inner_pid=None, pid=os.getpid())
-    assert isinstance(outside, HostSignaller)
-    for pid in (None, 2**22 + 1):
-        with pytest.raises(SignalError, match="cannot be signalled"):
-            find_signaller(backend, "f" * 64, Shell.NONE, inner_pid=None, pid=pid)

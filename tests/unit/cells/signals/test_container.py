@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from dexec_kernel.cells.signals import container as container_module
+from dexec_kernel.cells.signals.container import ContainerSignaller
+from dexec_kernel.errors import SignalError
+from dexec_kernel.shell.commands import Shell
+from tests.unit.support.fake_backend import FOREVER, FakeBackend, Script, err, out
+
+LEADER = 17
+
+
+async def test_container_signaller_reads_the_list_and_does_not_wait_for_the_end_of_the_stream():
+    script = Script([out("17:4\n1"), err("noise 5\n"), out("8:5\n."), out("\n"), FOREVER])
+    backend = FakeBackend(script)
+    signaller = ContainerSignaller(backend, "c", Shell.SH, LEADER, user="me")
+    assert await asyncio.wait_for(signaller.send("INT"), 1) == {17, 18}
+    assert backend.configs[0].cmd[-2:] == ["INT", "17"]
+    assert backend.configs[0].user == "me"
+    assert backend.attached[0].closed
+
+
+@pytest.mark.parametrize("steps", [[], [out("17\n")], [out("OCI runtime exec failed\r\n")]])
+async def test_list_that_does_not_come_is_an_error(steps):
+    signaller = ContainerSignaller(FakeBackend(Script(steps)), "c", Shell.SH, LEADER)
+    with pytest.raises(SignalError, match="No signal could be sent"):
+        await signaller.send("INT")
+
+
+async def test_signal_that_is_not_delivered_in_time_is_an_error(monkeypatch):
+    monkeypatch.setattr(container_module, "SIGNAL_TIMEOUT", 0.02)
+    backend = FakeBackend(Script([FOREVER]))
+    with pytest.raises(SignalError, match="SIGTERM"):
+        await ContainerSignaller(backend, "c", Shell.SH, LEADER).send("TERM")
+    assert backend.attached[0].closed
