@@ -24,6 +24,7 @@ __all__ = [
     "ExecLost",
     "ExecNotFound",
     "FileSystemReadOnly",
+    "InternalError",
     "NotChosenError",
     "PathForbidden",
     "PathNotFound",
@@ -73,6 +74,20 @@ class CellSyntaxError(DexecError):
 
 class UnknownMagic(CellSyntaxError):
     """The cell names a magic that does not exist."""
+
+
+class InternalError(DexecError):
+    """Something was raised that nobody expected: a defect of this package."""
+
+    @classmethod
+    def of(cls, error: BaseException) -> Self:
+        """Return the error for what was raised, with that as its cause."""
+        found = cls(
+            f"The kernel has a defect: {type(error).__name__}: {error}.",
+            advice="Please report it with the traceback from the kernel's log. The kernel goes on.",
+        )
+        found.__cause__ = error
+        return found
 
 
 class SignalError(DexecError):

@@ -26,13 +26,15 @@ class Command:
     """What one exec runs.
 
     ``stdin`` is sent and, unless ``keeps_stdin``, ended; None where the command gets none. ``mark``
-    is what a driver answers with. A terminal's size is in ``config``.
+    is what a driver answers with. ``hands_over`` where its shell tells its state at the end. A
+    terminal's size is in ``config``.
     """
 
     config: ExecConfig
     stdin: bytes | None = None
     mark: str = ""
     keeps_stdin: bool = False
+    hands_over: bool = False
 
     def with_defaults(self, defaults: ExecDefaults) -> Command:
         """Return the command with the user and folder of ``defaults`` where it names none."""
@@ -82,7 +84,8 @@ def standby_command(
     """
     update += _exports(options).encode()
     stdin = driver_stdin(_script(source, options), mark, update) + _body(source, options)
-    return Command(config, stdin, mark, _keeps_stdin(options, may_ask=may_ask))
+    keeps = _keeps_stdin(options, may_ask=may_ask)
+    return Command(config, stdin, mark, keeps, hands_over=changes_session(options))
 
 
 def build_command(
@@ -114,15 +117,18 @@ def build_command(
         return Command(config, stdin, keeps_stdin=forced) if words else None
     mark = new_mark()
     script = _script(source, options)
-    env = driver_environment(mark, hand_over=changes_session(options))
+    hands_over = changes_session(options)
+    env = driver_environment(mark, hand_over=hands_over)
     env |= _state_environment(options, state)
     command = driver_command(shell)
     if stdin_passes and not options.tty:
         config = _config(command, options, env, console_size, stdin=True)
-        return Command(config, driver_stdin(script, mark) + body, mark, keeps)
+        stdin = driver_stdin(script, mark) + body
+        return Command(config, stdin, mark, keeps, hands_over)
     command += driver_arguments(script)
     if not options.tty:
-        return Command(_config(command, options, env, console_size, stdin=False), None, mark)
+        config = _config(command, options, env, console_size, stdin=False)
+        return Command(config, None, mark, hands_over=hands_over)
     # A terminal would echo the cell, and cut its long lines: only what the cell reads goes there.
     env["DEXEC_WAIT"] = "1"
     return Command(_config(command, options, env, console_size, stdin=True), body, mark, keeps)

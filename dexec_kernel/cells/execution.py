@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,16 @@ from dexec_kernel.cells.signals import Signaller
 from dexec_kernel.cells.signals.terminal import TerminalSignaller
 from dexec_kernel.cells.signals.ways import find_signaller
 from dexec_kernel.cells.standby.standby import Standby
-from dexec_kernel.errors import EngineError, EngineUnavailable, SignalError
+from dexec_kernel.cells.stream import CellStream, StreamEvent, StreamState
+from dexec_kernel.cells.why import lost
+from dexec_kernel.errors import (
+    CellNotRun,
+    CommandNotStarted,
+    EngineError,
+    EngineUnavailable,
+    ExecLost,
+    SignalError,
+)
 from dexec_kernel.shell.commands import Shell
 from dexec_kernel.shell.marks import MarkScanner, Message
 
@@ -23,8 +33,18 @@ if TYPE_CHECKING:
     # It knows the container's memory, which knows execs.
     from dexec_kernel.cells.input.stdin import Stdin
 
-#: In bytes: an engine's report of a failed start is never as long as this.
-_MAX_REPORT = 64 * 1024
+#: The exit codes of a shell that ended without its cell: of the driver at the end of its stdin, and
+#: of one that was killed or told to end.
+_ENDED_WITHOUT_CELL = frozenset({125, 137, 143})
+#: The exit code that an engine makes up for a process whose output it could not pass on.
+_BROKEN_STREAM = 126
+#: In seconds: the pauses between the looks at an exec whose stream has ended. Most have exited by
+#: the first look.
+_LOOKS = (0.002, 0.005, 0.01, 0.03, 0.05, 0.15)
+_RUNS = frozenset({StreamState.ECHO, StreamState.RUNNING, StreamState.BACKGROUND})
+#: The words of a driver. A container may say anything in its place.
+_pid = re.compile(r"[1-9]\d{0,8}", re.ASCII)
+_background = re.compile(rb"(\d{1,3}) (\d{1,7})")
 #: What a driver says at most, with room to spare: a state in parts is up to 2,000 messages.
 _MESSAGES = 2_500
 #: In bytes: a connection takes as much, whether or not the process reads it.
@@ -38,9 +58,7 @@ class Execution:
 
     ``output`` gets what it prints; ``changed`` is called when the PID becomes known;
     ``running`` is set when the command is known to run; ``stdin`` asks for input, None for none.
-    Whether the command was started at all is not known at once: the engine reports a failure in
-    the stream, as if the command had printed it. Until the driver's first word, or a PID, what
-    comes is withheld. A standby's shell says so when it has its cell.
+    :attr:`stream` tells which of the output is the cell's: see :mod:`dexec_kernel.cells.stream`.
     """
 
     def __init__(
@@ -61,11 +79,11 @@ class Execution:
         self._scanners: dict[Stream, MarkScanner] = {}
         self._tty = False
         self._exec: Exec | None = None
-        #: True while a terminal's driver waits: what comes is the echo of what it is sent.
-        self._is_echo = False
         #: True where the shell runs before it has its cell.
         self._is_standby = False
-        self._withheld: list[Frame] = []
+        #: False where a standby's cell could not be sent whole.
+        self._is_delivered = True
+        self.stream = CellStream()
         self.exec_id: str | None = None
         self.pid: int | None = None
         self.inner_pid: int | None = None
@@ -85,7 +103,8 @@ class Execution:
 
         A ``standby`` is created and attached already, and its connection is closed here. Raises
         :class:`CommandNotStarted`, :class:`StdinNotPassed` and :class:`StandbyLost` before anything
-        has run, and what the engine's verbs raise.
+        has run, :class:`CellNotRun` where that is not certain, :class:`ExecLost` where the end is
+        not, and what the engine's verbs raise.
         """
         self._tty = command.config.tty
         attached = self._exec = await self._begin(command, standby)
@@ -98,18 +117,8 @@ class Execution:
             if command.mark:
                 streams = (Stream.STDOUT, Stream.STDERR)
                 self._scanners = {s: MarkScanner(command.mark, messages=_MESSAGES) for s in streams}
-            is_sent = _is_sent_at_once(command)
-            if is_sent:
-                await self._send(attached, command)
-            beside = [] if is_sent else [self._send(attached, command)]
-            if self.pid is None:
-                beside.append(self._watch_pid(attached))
-            async with _beside(*beside):
-                await self._pump(attached)
-            inspect = await self._finish(attached)
-            if standby is not None and not self.running.is_set():
-                self._withheld = []
-                raise StandbyLost("The shell that was to run the cell had ended.")
+            inspect = await self._stream_and_wait(attached, command)
+            await self._judge(inspect, command)
             self._take_rest()
             await self.output.finish()
             return inspect
@@ -118,6 +127,48 @@ class Execution:
             # Whatever ended it, what the command has printed is not lost.
             self._take_rest()
             self.output.close()
+
+    async def _stream_and_wait(self, attached: Exec, command: Command) -> ExecInspect:
+        """Pass the stream on to its end; return how the exec ended.
+
+        Raises :class:`ExecLost` for what breaks from here on: the engine was told to start it.
+        """
+        try:
+            is_sent = _is_sent_at_once(command)
+            if is_sent:
+                await self._send(attached, command)
+            beside = [] if is_sent else [self._send(attached, command)]
+            if self.pid is None:
+                beside.append(self._watch_pid(attached))
+            async with _beside(*beside):
+                await self._pump(attached)
+            return await self._finish(attached, command)
+        except CommandNotStarted:
+            self.stream.forget()
+            raise
+        except EngineError as error:
+            if self._is_standby and not self._is_delivered and not self.running.is_set():
+                self.stream.forget()
+                raise StandbyLost(
+                    "The shell that was to run the cell could not be sent it."
+                ) from error
+            raise await self._lost(error) from error
+
+    async def _judge(self, inspect: ExecInspect, command: Command) -> None:
+        """Raise where it is not proved that the cell has run, and where its end is a false one."""
+        if command.mark and not self.running.is_set():
+            code = inspect.exit_code
+            is_unread = not self._is_delivered or code in _ENDED_WITHOUT_CELL
+            if self._is_standby and is_unread:
+                self.stream.forget()
+                raise StandbyLost("The shell that was to run the cell had ended.")
+            raise CellNotRun(
+                f"The shell ended with exit code {code} and did not say that it had read the cell.",
+                advice="Nothing proves that the cell has run, so that it is not run again by"
+                " itself. The image may keep its shell from running anything: SHELLOPTS, BASH_ENV.",
+            )
+        if command.hands_over and not self.handover and inspect.exit_code == _BROKEN_STREAM:
+            raise await self._lost(None)
 
     async def _begin(self, command: Command, standby: Standby | None) -> Exec:
         if standby is not None:
@@ -160,10 +211,19 @@ class Execution:
         if self._exec is not None:
             self.exit_code = (await self._exec.inspect()).exit_code
 
+    async def _lost(self, error: EngineError | None) -> ExecLost:
+        return await lost(
+            *(self._backend, self._container_id, error), pid=self.pid, inner_pid=self.inner_pid
+        )
+
     def _take_rest(self) -> None:
-        rests = [Frame(stream, scanner.finish()) for stream, scanner in self._scanners.items()]
-        self._withheld += [frame for frame in rests if frame.data]
-        self._release()
+        if self.stream.may(StreamEvent.END):
+            for stream, scanner in self._scanners.items():
+                if rest := scanner.finish():
+                    self._feed(self.stream.take(Frame(stream, rest)))
+            self.stream.enter(StreamEvent.END)
+        self._feed(self.stream.release())
+        self.output.flush()
 
     async def _send(self, attached: Exec, command: Command) -> None:
         if command.stdin is None:
@@ -176,6 +236,7 @@ class Execution:
                 await self._serve_stdin(attached, self._stdin)
             await attached.close_write()
         except EngineUnavailable:
+            self._is_delivered = False
             return  # Nobody reads: the end of the stream tells why.
 
     async def _serve_stdin(self, attached: Exec, stdin: Stdin) -> None:
@@ -216,7 +277,8 @@ class Execution:
                 return  # The end of the stream tells more.
             if inspect is not None and inspect.pid is not None:
                 self.pid = inspect.pid
-                self._set_running()
+                if not self._scanners:
+                    self._enter(StreamEvent.STARTED)
                 self._changed()
                 return
             if inspect is not None and inspect.state is ExecState.EXITED:
@@ -243,71 +305,88 @@ class Execution:
                 self._keep(Frame(frame.stream, item))
 
     def _keep(self, frame: Frame) -> None:
-        """Feed what is the cell's, or withhold it while that is not known."""
-        if self._is_echo:
-            return
-        if self.running.is_set():
-            self._feed(frame)
-            return
-        self._withheld.append(frame)
-        if not self._scanners and self._withheld_bytes() > _MAX_REPORT:
-            self._set_running()
+        """Feed what is the cell's; the stream withholds it while that is not known."""
+        self._feed(self.stream.take(frame))
+        if not self._scanners and self.stream.is_full:
+            self._enter(StreamEvent.STARTED)  # No report is as long.
 
     def _hear(self, message: Message) -> None:
         """Take in what the driver says: first that it runs, and where; at the end its state."""
         kind, _, said = message.data.partition(b" ")
         if kind == b"start":
             pid, _, cwd = said.decode("utf-8", "replace").partition(" ")
-            self.inner_pid = int(pid) if pid.isdigit() else None
+            self.inner_pid = int(pid) if _pid.fullmatch(pid) else None
             self.cwd = cwd
-            self._is_echo = self._tty
-            if not self._is_standby:
-                self._set_running()
+            ready = StreamEvent.ECHOES if self._tty else StreamEvent.STARTED
+            self._enter(StreamEvent.WAITS if self._is_standby else ready)
         elif kind == b"cell":
             self.cwd = said.decode("utf-8", "replace")
-            self._set_running()
+            self._enter(StreamEvent.HAS_CELL)
         elif kind == b"go":
-            self._is_echo = False
+            self._enter(StreamEvent.HAS_CELL)
         elif kind == b"background":
-            exit_code, count = (int(word) for word in said.split())
-            self.background_exit_code, self.background_count = exit_code, count
-            self.output.begin_background()
-            self.backgrounded.set()
-            self._changed()
+            self._hear_background(said)
         else:
             self.handover[kind.decode("ascii", "replace")] = said
 
-    def _set_running(self) -> None:
-        if not self.running.is_set():
-            self.running.set()
-            self._release()
+    def _hear_background(self, said: bytes) -> None:
+        match = _background.fullmatch(said)
+        if match is None or not self.stream.may(StreamEvent.LEFT):
+            return
+        self.background_exit_code, self.background_count = int(match[1]), int(match[2])
+        self._enter(StreamEvent.LEFT)
+        self.output.begin_background()
+        self.backgrounded.set()
+        self._changed()
 
-    def _release(self) -> None:
-        withheld, self._withheld = self._withheld, []
-        for frame in withheld:
-            self._feed(frame)
+    def _enter(self, event: StreamEvent) -> None:
+        """Let the stream change its state, unless a container says what makes no sense."""
+        if not self.stream.may(event):
+            return
+        due = self.stream.enter(event)
+        if self.stream.state in _RUNS:
+            self.running.set()
+        self._feed(due)
         self.output.flush()
 
-    def _withheld_bytes(self) -> int:
-        return sum(len(frame.data) for frame in self._withheld)
-
-    async def _finish(self, attached: Exec) -> ExecInspect:
+    async def _finish(self, attached: Exec, command: Command) -> ExecInspect:
         """Learn how it ended."""
-        inspect = await attached.wait()
+        inspect = await self._ended(attached, command)
         self.pid = self.pid or inspect.pid
         self.exit_code = inspect.exit_code
         if not self.running.is_set():
-            printed = b"".join(frame.data for frame in self._withheld)
-            error = attached.why_not_started(inspect, printed)
+            error = attached.why_not_started(inspect, self.stream.kept)
             if error is not None:
-                self._withheld = []
                 raise error
         return inspect
 
-    def _feed(self, frame: Frame) -> None:
-        if self._stdin is not None:
-            self._stdin.printed(frame.data)
-        self.output.feed("stderr" if frame.stream is Stream.STDERR else "stdout", frame.data)
+    async def _ended(self, attached: Exec, command: Command) -> ExecInspect:
+        """Return how the exec ended. Its stream may have been cut, and it runs on.
+
+        A shell that has handed over has ended. Without that an engine which calls the exec running
+        is believed. Some take a moment to notice the end, and a command that proves nothing of it
+        is waited for as long as the backend does.
+        """
+        for pause in _LOOKS:
+            try:
+                inspect = await attached.inspect()
+            except EngineError:
+                break  # Waiting for it says why.
+            if inspect.state is ExecState.EXITED:
+                return inspect
+            self.pid = self.pid or inspect.pid
+            await asyncio.sleep(pause)
+        else:
+            if command.hands_over and not self.handover and self.running.is_set():
+                raise ExecLost("the stream ended while the command was running")
+        return await attached.wait()
+
+    def _feed(self, frames: list[Frame]) -> None:
+        for frame in frames:
+            if self._stdin is not None:
+                self._stdin.printed(frame.data)
+            name = "stderr" if frame.stream is Stream.STDERR else "stdout"
+            self.output.feed(name, frame.data)
 
 
 class StdinNotPassed(EngineError):

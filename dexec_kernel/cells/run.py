@@ -37,7 +37,7 @@ from dexec_kernel.cells.signals.ladder import Ladder
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.standby.pool import HandedOut
 from dexec_kernel.cells.standby.standby import Standby
-from dexec_kernel.cells.why import cause_of, named
+from dexec_kernel.cells.why import cause_of, named, unexpected
 from dexec_kernel.cells.workspace import Memory
 from dexec_kernel.errors import (
     CommandNotStarted,
@@ -124,6 +124,8 @@ class CellRun:
         try:
             await asyncio.wait(ends, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             self._set_outcome(await work if work.done() else await self._end(work))
+        except Exception as error:  # noqa: BLE001 -- a cell always gets its reply
+            self._set_outcome(Failed(unexpected(error)))
         finally:
             if not work.done():
                 work.cancel()
@@ -145,6 +147,8 @@ class CellRun:
             inspect = await self._rest
         except DexecError as error:
             self._set_outcome(Failed(error))
+        except Exception as error:  # noqa: BLE001 -- its display is to end all the same
+            self._set_outcome(Failed(unexpected(error)))
         else:
             self._set_outcome(Exited(inspect.exit_code or 0, exit_reason(inspect.exit_code or 0)))
         finally:

@@ -99,6 +99,7 @@ class CellStream:
         self._machine = Machine(TABLE, StreamState.WITHHELD)
         self._kept: list[Frame] = []
         self._size = self._omitted = 0
+        self._keeps = True
 
     @property
     def state(self) -> StreamState:
@@ -130,7 +131,7 @@ class CellStream:
         """Take output that came in band with no word of ours; return what is due now."""
         if self.state in _PASSING:
             return [frame]
-        if self.state in _KEEPING:
+        if self.state in _KEEPING and self._keeps:
             self._keep(frame)
         return []
 
@@ -144,7 +145,8 @@ class CellStream:
         return frames
 
     def forget(self) -> None:
-        """Drop what was kept: it is not the cell's."""
+        """Drop what was kept, and keep nothing more: it is not the cell's."""
+        self._keeps = False
         self._kept = []
         self._size = self._omitted = 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from dexec_kernel.backend.models import ContainerInspect
 from dexec_kernel.backend.protocol import Backend
@@ -14,11 +15,15 @@ from dexec_kernel.errors import (
     EngineError,
     ExecLost,
     ExecNotFound,
+    InternalError,
 )
 
+_log = logging.getLogger(__name__)
 _KILLED = 128 + 9
 #: In seconds: the engine's clock may be off by this against ours.
 _CLOCK_SKEW = 1.0
+#: In seconds: for a look at the container of a cell that has failed already.
+_LOOK_TIMEOUT = 2.0
 #: In seconds: from the end of a container's processes to the engine's calling it stopped.
 _STOP_DELAY = 0.2
 
@@ -77,3 +82,54 @@ async def _why_gone(
     )
     lost.__cause__ = error
     return lost
+
+
+def unexpected(error: Exception) -> DexecError:
+    """Return the error of a cell for an exception that nobody expected, and log its traceback."""
+    if isinstance(error, DexecError):
+        return error
+    _log.error("A cell has failed by a defect of the kernel.", exc_info=error)
+    return InternalError.of(error)
+
+
+async def lost(
+    backend: Backend,
+    container_id: str,
+    error: EngineError | None,
+    *,
+    pid: int | None,
+    inner_pid: int | None,
+) -> ExecLost:
+    """Return the error of a cell whose stream broke while its command was running.
+
+    ``pid`` is the one on the engine's host, ``inner_pid`` the one in the container, where known.
+    """
+    fate = await _fate(backend, container_id)
+    if fate:
+        found = ExecLost(f"{fate} while the command was running: its exit code is unknown.")
+    else:
+        reason = "" if error is None else f" ({error.message.rstrip('.')})"
+        pids = [
+            *([f"PID {pid} on the engine's host"] if pid else []),
+            *([f"PID {inner_pid} in the container"] if inner_pid else []),
+        ]
+        processes = f": {', '.join(pids)}" if pids else ""
+        found = ExecLost(
+            f"The connection to the command was lost{reason}. Output may be missing, and the"
+            f" command may still be running{processes}.",
+            advice="`%ps` shows the processes of the container.",
+        )
+    found.__cause__ = error
+    return found
+
+
+async def _fate(backend: Backend, container_id: str) -> str:
+    """Return what ended all processes of the container, in words; "" where they may go on."""
+    try:
+        async with asyncio.timeout(_LOOK_TIMEOUT):
+            container = await backend.container_inspect(container_id)
+    except ContainerNotFound:
+        return "The container was removed"
+    except (EngineError, TimeoutError):
+        return ""
+    return "" if container.running else "The container stopped"

@@ -20,6 +20,7 @@ from dexec_kernel.cells.output.log_folder import remove_stale_logs
 from dexec_kernel.cells.source.cell import Cell, parse_cell
 from dexec_kernel.cells.standby.pool import Standbys
 from dexec_kernel.cells.standby.preparation import Preparation
+from dexec_kernel.cells.why import unexpected
 from dexec_kernel.cells.workspace import Memory
 from dexec_kernel.display.fault import CellFault, fault_of, interrupted, of_error
 from dexec_kernel.display.mode import Mode
@@ -124,6 +125,8 @@ class Service:
                 # The next cell looks for the engine anew; it may come up elsewhere.
                 await self._forget_engine()
             fault = of_error(error)
+        except Exception as error:  # noqa: BLE001 -- a cell always gets its reply
+            fault = of_error(unexpected(error))
         finally:
             self._is_executing = False
             self._preparation.after_cell()

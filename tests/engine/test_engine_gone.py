@@ -48,7 +48,8 @@ async def test_engine_that_crashes_under_a_cell_and_comes_back(engine, own_clien
     await asyncio.to_thread(crash, engine)
     outcome = await task
     assert isinstance(outcome, Failed)
-    assert isinstance(outcome.error, EngineUnavailable)
+    assert isinstance(outcome.error, ExecLost)
+    assert "may still be running" in outcome.error.message
     assert cell.stdout == "begun\n"
     snapshot = cell.run.snapshot()
     assert (snapshot.state, snapshot.exit_code) == (State.LOST, None)

@@ -8,9 +8,11 @@ import dataclasses
 import pytest
 
 from dexec_kernel.cells import execution as execution_module
-from dexec_kernel.cells.outcome import Exited, Failed, Interrupted, State
+from dexec_kernel.cells.outcome import Exited, Interrupted, State
+from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.workspace import Memory
 from dexec_kernel.errors import (
+    CellNotRun,
     ContainerNotFound,
     ContainerNotRunning,
     ContainerPaused,
@@ -50,7 +52,10 @@ async def test_stream_that_breaks_loses_nothing_of_what_came(fault, driver):
         memory.shells[CONTAINER.id] = Shell.NONE
     steps = [*([greeting] if driver else []), out("some"), err("thing"), fault]
     cell = Cell(FakeBackend(Script(steps, look=UNREACHABLE)), memory=memory)
-    assert await cell.outcome() == Failed(fault)
+    outcome = await cell.outcome()
+    assert isinstance(outcome.error, ExecLost)
+    assert outcome.error.__cause__ is fault
+    assert "may still be running: PID 17 in the container" in outcome.error.message or not driver
     assert (cell.stdout, cell.stderr) == ("some", "thing")
     snapshot = cell.run.snapshot()
     assert (snapshot.state, snapshot.exit_code) == (State.LOST, None)
@@ -66,7 +71,9 @@ async def test_beginning_of_a_mark_is_printed_when_nothing_follows():
 @pytest.mark.parametrize("fault", [ExecLost("lost"), UNREACHABLE])
 async def test_exit_code_that_cannot_be_known_is_none(fault):
     cell = Cell(FakeBackend(Script([greeting, out("x")], fault)))
-    assert await cell.outcome() == Failed(fault)
+    outcome = await cell.outcome()
+    assert isinstance(outcome.error, ExecLost)
+    assert fault.message in outcome.error.message
     assert cell.run.snapshot().exit_code is None
     assert cell.stdout == "x"
 
@@ -74,6 +81,75 @@ async def test_exit_code_that_cannot_be_known_is_none(fault):
 async def test_exit_code_null_of_an_exited_exec_is_not_zero():
     outcome = await Cell(FakeBackend(Script(end=exited(None)))).outcome()
     assert isinstance(outcome.error, ExecLost)
+
+
+# --- the truth at the end of a stream -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("container", "said"),
+    [
+        (CONTAINER, "may still be running: PID 99 on the engine's host, PID 17 in the container"),
+        (UNREACHABLE, "may still be running"),
+        (dataclasses.replace(CONTAINER, running=False), "container stopped while the command"),
+        (ContainerNotFound("c", status=404), "container was removed while the command"),
+    ],
+)
+async def test_stream_that_is_cut_between_two_frames_is_no_end(container, said):
+    """Inspect says that the exec runs on: nothing of the rest will come."""
+    backend = FakeBackend(Script([greeting, out("x")], exited(0), runs_on=RUNNING))
+    backend.container = container
+    cell = Cell(backend)
+    outcome = await cell.outcome()
+    assert isinstance(outcome.error, ExecLost)
+    assert said in outcome.error.message
+    assert cell.stdout == "x"
+    assert cell.run.snapshot().state is State.LOST
+    assert len(backend.configs) == 1
+
+
+async def test_shell_that_has_handed_over_has_ended_whatever_the_engine_calls_it():
+    steps = [greeting, lambda mark: err(f"{mark}folder /{mark}")]
+    cell = Cell(FakeBackend(Script(steps, exited(3), runs_on=RUNNING)))
+    assert await cell.outcome() == Exited(3, "")
+
+
+async def test_126_without_a_hand_over_may_be_the_engines_for_a_broken_stream():
+    cell = Cell(FakeBackend(Script([greeting, out("x")], exited(126))))
+    outcome = await cell.outcome()
+    assert isinstance(outcome.error, ExecLost)
+    command = Cell(
+        FakeBackend(Script([greeting], exited(126))), options=CellOptions(command=("x",))
+    )
+    assert await command.outcome() == Exited(126, "not executable")
+
+
+@pytest.mark.parametrize("code", [0, 3])
+async def test_shell_that_does_not_say_that_it_runs_has_not_run_the_cell(code):
+    """An image with SHELLOPTS=noexec, which reads everything and runs nothing."""
+    backend = FakeBackend(Script([err("warning\n")], exited(code)))
+    cell = Cell(backend)
+    outcome = await cell.outcome()
+    assert isinstance(outcome.error, CellNotRun)
+    assert f"exit code {code}" in outcome.error.message
+    assert cell.stderr == "warning\n"
+    assert cell.run.snapshot().exit_code == code
+    assert len(backend.configs) == 1
+
+
+async def test_words_of_a_driver_that_make_no_sense_are_dropped():
+    steps = [
+        lambda mark: err(f"{mark}background 0 1{mark}"),
+        lambda mark: err(f"{mark}start {'9' * 5000} /{mark}"),
+        lambda mark: err(f"{mark}start 17 /again{mark}"),
+        lambda mark: err(f"{mark}background x{mark}"),
+        lambda mark: err(f"{mark}cell /{mark}"),
+        lambda mark: err(f"{mark}go{mark}"),
+        out("x"),
+    ]
+    cell = Cell(FakeBackend(Script(steps)))
+    assert await cell.outcome() == Exited(0, "")
+    assert cell.stdout == "x"
 
 
 @pytest.mark.parametrize("fault", [GONE, UNREACHABLE, EngineApiError("no", status=403)])
@@ -161,8 +237,8 @@ async def test_interrupt_of_a_cell_that_begins_in_its_second_shell():
     backend = FakeBackend(missing("bash"), Script([0.05, greeting, FOREVER]), listing, nobody)
     cell = Cell(backend)
     running = asyncio.create_task(cell.outcome())
-    await asyncio.sleep(0.03)
-    assert len(backend.attached) == 2
+    async with asyncio.timeout(60):
+        await backend.until_attached(2)
     cell.run.interrupt()
     assert await running == Interrupted("SIGINT", "")
     assert backend.configs[2].cmd[-2:] == ["INT", "17"]

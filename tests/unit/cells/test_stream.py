@@ -102,6 +102,13 @@ def test_what_a_stream_kept_to_its_end_is_there_to_be_judged():
     assert stream.release() == []
 
 
+def test_a_stream_that_is_forgotten_keeps_nothing_more():
+    stream = CellStream()
+    stream.forget()
+    stream.take(out("the end of our own words"))
+    assert stream.kept == b""
+
+
 def test_a_flood_before_the_first_word_takes_no_more_than_its_bound():
     stream = CellStream()
     for _ in range(100):

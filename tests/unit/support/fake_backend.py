@@ -62,7 +62,10 @@ NOT_FOUND_127 = exited(127, pid=None)
 
 @dataclass
 class Script:
-    """One exec. ``end`` is what waiting for it gives, ``looks`` what each inspect before gives."""
+    """One exec. ``end`` is what waiting for it gives, ``look`` what each inspect before gives.
+
+    ``runs_on`` is what inspect gives to the end of the stream and after it.
+    """
 
     steps: Sequence[Step] = (greeting,)
     end: ExecInspect | Exception = field(default_factory=lambda: exited(0))
@@ -70,6 +73,9 @@ class Script:
     create: Exception | None = None
     attach: Exception | None = None
     upgraded: bool = True
+    runs_on: ExecInspect | None = None
+    write: Exception | None = None
+    close_write: Exception | None = None
 
 
 def missing(name: str) -> Script:
@@ -99,6 +105,7 @@ class FakeAttached:
         self.sent = b""
         self.ended = False
         self.closed = False
+        self._is_over = False
 
     @property
     def _events(self) -> tuple[asyncio.Event, asyncio.Event]:
@@ -122,17 +129,24 @@ class FakeAttached:
                     raise error
                 case make:
                     return [make(self._mark)]
+        self._is_over = True
         return []
 
     async def write(self, data: bytes) -> None:
-        self.sent += data
         self._was_sent.set()
+        if self._script.write is not None:
+            raise self._script.write
+        self.sent += data
 
     async def close_write(self) -> None:
+        if self._script.close_write is not None:
+            raise self._script.close_write
         self.ended = True
 
     async def inspect(self) -> ExecInspect:
-        return self._known(_given(self._script.look))
+        script = self._script
+        is_over = self._is_over and script.runs_on is None
+        return self._known(_given(script.end if is_over else script.runs_on or script.look))
 
     async def wait(self) -> ExecInspect:
         return self._known(_given(self._script.end))
@@ -188,6 +202,11 @@ class FakeBackend:
         attached = FakeAttached(script, config, exec_id)
         self.attached.append(attached)
         return attached
+
+    async def until_attached(self, count: int) -> None:
+        """Wait until as many execs were started."""
+        while len(self.attached) < count:  # noqa: ASYNC110 -- the fake has no event
+            await asyncio.sleep(0)
 
     async def container_oom_since(self, container: str, since: float) -> bool:
         return _given(self.oom)

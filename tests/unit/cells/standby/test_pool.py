@@ -7,11 +7,11 @@ import dataclasses
 
 import pytest
 
-from dexec_kernel.cells.outcome import Exited, Failed
+from dexec_kernel.cells.outcome import Exited
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.standby.pool import Standbys
 from dexec_kernel.cells.workspace import Memory
-from dexec_kernel.errors import EngineUnavailable, StreamCutOff
+from dexec_kernel.errors import CellNotRun, EngineUnavailable, ExecLost, StreamCutOff
 from dexec_kernel.shell.state import ShellState
 from tests.unit.support.fake_backend import (
     CONTAINER,
@@ -207,8 +207,28 @@ async def test_where_the_connection_is_lost_the_cell_is_not_run_again(pool):
     fault = EngineUnavailable("gone")
     backend = FakeBackend(Script([greeting, Until.SENT, fault]))
     await pool.prepare(backend)
-    assert await pool.cell(backend).outcome() == Failed(fault)
+    outcome = await pool.cell(backend).outcome()
+    assert isinstance(outcome.error, ExecLost)
+    assert outcome.error.__cause__ is fault
     assert len(backend.configs) == 1
+
+
+@pytest.mark.parametrize("code", [0, 1])
+async def test_where_it_may_have_run_the_cell_it_is_not_run_again(pool, code):
+    backend = FakeBackend(Script([greeting, Until.SENT], exited(code)))
+    await pool.prepare(backend)
+    outcome = await pool.cell(backend).outcome()
+    assert isinstance(outcome.error, CellNotRun)
+    assert len(backend.configs) == 1
+
+
+async def test_a_cell_that_could_not_be_sent_is_run_by_another(pool):
+    broken = Script([greeting, Until.SENT, EngineUnavailable("gone")], write=EngineUnavailable("x"))
+    backend = FakeBackend(broken, Script([greeting, out("cold\n")]))
+    await pool.prepare(backend)
+    cell = pool.cell(backend)
+    assert await cell.outcome() == Exited(0, "")
+    assert cell.stdout == "cold\n"
 
 
 @pytest.mark.parametrize("change", [{"started_at": "later"}, {"id": "d" * 64}])
