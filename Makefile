@@ -9,6 +9,8 @@ DEMO := $(VENV)/.demo
 ALL := $(VENV)/.all
 BENCH := $(VENV)/.bench
 NEED := PYTHON="$(PYTHON)" devtools/system.sh need
+# The tests that lack such a package are skipped, and say so.
+WANT := devtools/system.sh want
 # The installation is an editable one, yet the kernelspec and Jupyter's configuration are copied into it.
 INSTALLED := pyproject.toml $(wildcard kernelspec/* jupyter-config/*/*)
 SHELL_SCRIPTS := .ci/run $(wildcard devtools/*.sh)
@@ -67,6 +69,7 @@ types: $(ALL) ## check types: mypy
 	"$(BIN)/python" -m mypy
 
 unit: $(ALL) ## test without an engine
+	@$(WANT) unit
 	$(PYTEST) -n 2 tests/unit
 
 engine: $(ALL) ## test with real engines

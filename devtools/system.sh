@@ -2,14 +2,16 @@
 # Ensures that the system has the packages which this repository's tools run.
 #
 #   devtools/system.sh need GROUP...
+#   devtools/system.sh want GROUP...
 #
 # python   venv for $PYTHON (default: python3)
+# unit     the shells that the unit tests run cells with
 # engine   a Docker engine, and what demo and tests need beside it
 # test     engine, and Podman, openssl, shellcheck
 # browser  Chromium and fonts
 #
-# Root on Debian or Ubuntu: installs what is missing. Anyone else: is told what to install (exit
-# code 1). Installs nothing, and is quick, when everything is there.
+# Root on Debian or Ubuntu: the script installs what is missing. Anyone else is told what to install.
+# Then `need` fails and `want` does not. Nothing is installed when everything is there.
 set -eu
 
 PYTHON=${PYTHON:-python3}
@@ -21,7 +23,7 @@ has() {
     PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1
 }
 
-want() { # COMMAND PACKAGE: the package, unless the command is there
+program() { # COMMAND PACKAGE: the package, unless the command is there
     has "$1" || missing="$missing $2"
 }
 
@@ -36,31 +38,39 @@ from devtools.engine import find_running
 sys.exit(find_running() is None)')
 }
 
-need() {
+look_for() {
     case $1 in
     python)
         # Debian's Python comes without it.
         "$PYTHON" -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
         ;;
+    unit)
+        program bash bash
+        program busybox busybox-static
+        program dash dash
+        program mksh mksh
+        program yash yash
+        program zsh zsh
+        ;;
     engine)
         has dockerd || engine_answers || missing="$missing docker.io"
-        want busybox busybox-static
+        program busybox busybox-static
         # The engine runs it for `top`; devtools run umount.
-        want ps procps
-        want umount mount
+        program ps procps
+        program umount mount
         ;;
     test)
-        need engine
+        look_for engine
         # The tests start an engine of their own, whatever runs already.
-        want dockerd docker.io
-        want runc runc
-        want podman podman
-        want conmon conmon
-        want openssl openssl
-        want shellcheck shellcheck
+        program dockerd docker.io
+        program runc runc
+        program podman podman
+        program conmon conmon
+        program openssl openssl
+        program shellcheck shellcheck
         ;;
     browser)
-        want chromium chromium
+        program chromium chromium
         if [ "$(uname)" = Linux ]; then
             holds /usr/share/fonts '*.ttf' ||
                 missing="$missing fonts-dejavu-core fonts-liberation"
@@ -89,17 +99,22 @@ install() {
     } </dev/null >"$log" 2>&1; then
         cat "$log" >&2
         echo "could not install:$missing" >&2
-        exit 1
+        exit "$failed"
     fi
 }
 
-if [ "${1:-}" != need ] || [ $# -lt 2 ]; then
-    echo "usage: $0 need python|engine|test|browser..." >&2
+case ${1:-} in
+need) failed=1 ;;
+want) failed=0 ;;
+*) set -- ;;
+esac
+if [ $# -lt 2 ]; then
+    echo "usage: $0 need|want python|unit|engine|test|browser..." >&2
     exit 2
 fi
 shift
 for group in "$@"; do
-    need "$group"
+    look_for "$group"
 done
 [ -n "$missing" ] || exit 0
 # Each once.
@@ -110,5 +125,5 @@ if [ "$(id -u)" -eq 0 ] && [ -e /etc/debian_version ] && has apt-get; then
 else
     echo "These packages are missing (names as in Debian):$missing" >&2
     echo "As root on Debian or Ubuntu: apt-get install --no-install-recommends$missing" >&2
-    exit 1
+    exit "$failed"
 fi
