@@ -70,7 +70,8 @@ types: $(ALL) ## check types: mypy
 
 unit: $(ALL) ## test without an engine
 	@$(WANT) unit
-	$(PYTEST) -n 2 tests/unit
+	$(PYTEST) -n 2 --cov --cov-report= tests/unit
+	@"$(BIN)/python" -m devtools.coverage
 
 engine: $(ALL) ## test with real engines
 	@$(NEED) test
@@ -103,5 +104,5 @@ docs: $(ALL) ## write the reference from the code, and build the site into build
 
 clean: ## end engines left by killed runs; remove .venv, caches and builds
 	"$(PYTHON)" -c 'from devtools.engine import reap; reap()'
-	rm -rf "$(VENV)" build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf "$(VENV)" build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -prune -exec rm -rf {} +
