@@ -35,11 +35,12 @@ class _Member(tarfile.TarInfo):
             tarfile.complete = True  # type: ignore[attr-defined] # ours
             raise
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str | None, errors: str) -> Self:
-        member = super().frombuf(buf, encoding, errors)  # type: ignore[arg-type] # as tarfile does
-        if member.type in _EXTENSIONS and member.size > _MAX_EXTENSION:
-            raise UnsafeArchive(f"The archive has a header of {member.size:,} bytes.")
+    def _proc_member(self, tarfile: tarfile.TarFile) -> Self | None:
+        # tarfile's own hook for subclasses: every header passes here before its data are read.
+        # Newer Pythons do not call the public frombuf for all of them.
+        if self.type in _EXTENSIONS and self.size > _MAX_EXTENSION:
+            raise UnsafeArchive(f"The archive has a header of {self.size:,} bytes.")
+        member: Self | None = super()._proc_member(tarfile)  # type: ignore[misc] # not in typeshed
         return member
 
 

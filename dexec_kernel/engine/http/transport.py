@@ -82,6 +82,8 @@ def tls_context(config: TlsConfig) -> ssl.SSLContext:
     """Make a client's TLS context. Raises :class:`ConfigurationError` for unusable files."""
     try:
         context = ssl.create_default_context(cafile=config.ca)
+        # Python before 3.11.4 takes a stream that was cut off for one that has ended.
+        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
         if not config.verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
