@@ -28,7 +28,7 @@ THIS_MAKE := $(MAKE)
 # An interrupted `python -m venv` starts again.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help venv demo lab test lint types unit engine kernel browser bench screenshots docs clean
+.PHONY: help venv demo lab test lint types unit engine kernel browser matrix bench screenshots docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -85,6 +85,11 @@ browser: $(ALL) ## test in JupyterLab, in a browser
 	@$(NEED) test browser
 	$(PYTEST) tests/browser
 
+matrix: $(ALL) ## run unit tests and a notebook with each Python there is, and with the lowest versions
+	@$(WANT) unit
+	@$(NEED) engine
+	"$(BIN)/python" -m devtools.matrix $(ONLY)
+
 # A peer that cannot be had is missing in the table, and that is all.
 $(BENCH): pyproject.toml $(ALL)
 	-"$(BIN)/python" -m pip install --quiet -e '.[bench]'
@@ -104,5 +109,5 @@ docs: $(ALL) ## write the reference from the code, and build the site into build
 
 clean: ## end engines left by killed runs; remove .venv, caches and builds
 	"$(PYTHON)" -c 'from devtools.engine import reap; reap()'
-	rm -rf "$(VENV)" build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf "$(VENV)" .venv-* build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -prune -exec rm -rf {} +
