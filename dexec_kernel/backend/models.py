@@ -21,6 +21,11 @@ MAX_ARGUMENT_SIZE = 131_071
 #: By these labels a container says how cells run in it, where a cell does not.
 USER_LABEL, WORKDIR_LABEL, SHELL_LABEL = "dexec.user", "dexec.workdir", "dexec.shell"
 
+# Go's os.FileMode, which has its own bits above the nine of Unix.
+_DIRECTORY, _SYMLINK = 1 << 31, 1 << 27
+_OTHER = (1 << 26) | (1 << 25) | (1 << 24) | (1 << 21) | (1 << 19)
+_PERMISSIONS = 0o777
+
 
 class Stream(IntEnum):
     """Which stream a frame belongs to; the number is the one on the wire."""
@@ -268,6 +273,11 @@ class ContainerInspect:
     exec_count: int = 0
 
     @property
+    def closes_stdin(self) -> bool:
+        """Whether its process gets end of file when the first client attached to it leaves."""
+        return self.open_stdin and self.stdin_once and not self.tty
+
+    @property
     def exec_defaults(self) -> ExecDefaults:
         """What the container's labels say of those who work in it."""
         return ExecDefaults(
@@ -340,3 +350,38 @@ class ContainerTop:
         if any(len(row) != len(titles) for row in rows):
             raise ProtocolError("The engine's list of processes has rows that fit no title.")
         return cls(titles, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class PathStat:
+    """What the engine knows of a path in a container (Go's ``container.PathStat``).
+
+    ``size`` is in bytes, ``mode`` is Go's ``os.FileMode``, ``mtime`` is the engine's string, and
+    ``link_target`` is where a symbolic link leads in the end, as an absolute path in the container.
+    """
+
+    name: str
+    size: int
+    mode: int
+    mtime: str
+    link_target: str
+
+    @property
+    def is_dir(self) -> bool:
+        """Whether it is a folder; a symbolic link to one is none."""
+        return bool(self.mode & _DIRECTORY)
+
+    @property
+    def is_symlink(self) -> bool:
+        """Whether it is a symbolic link."""
+        return bool(self.mode & _SYMLINK)
+
+    @property
+    def is_special(self) -> bool:
+        """Whether it is a device, a named pipe, a socket or the like."""
+        return bool(self.mode & _OTHER)
+
+    @property
+    def permissions(self) -> int:
+        """The nine permission bits of Unix."""
+        return self.mode & _PERMISSIONS

@@ -1,13 +1,15 @@
-"""What a cell needs of an engine. ``engine.client.EngineClient`` has it; another engine may too.
+"""What a kernel needs of an engine: ``engine.client.EngineClient`` has all of it.
 
-Keep it small: another engine implements these and nothing else. There is no verb for signals,
+Each protocol is what one part of the kernel needs. Cells need :class:`Backend`; another engine may
+have that alone. There is no verb for signals,
 since no engine has one: they go through a second exec (``cells.signals``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Protocol, Self
 
 from dexec_kernel.backend.models import (
     ConsoleSize,
@@ -16,8 +18,33 @@ from dexec_kernel.backend.models import (
     ExecConfig,
     ExecInspect,
     Frame,
+    PathStat,
 )
 from dexec_kernel.errors import CommandNotStarted
+
+
+class FrameReader(Protocol):
+    """What is read: frames, at least one at a time, an empty list at the end."""
+
+    async def read(self) -> list[Frame]:
+        """Return the next frames."""
+        ...
+
+
+class FrameStream(FrameReader, Protocol):
+    """A stream of the engine's, which its reader closes."""
+
+    def close(self) -> None:
+        """Close the connection, for a waiting reader too. May be called twice."""
+        ...
+
+
+class FrameChannel(FrameStream, Protocol):
+    """A stream of the engine's that is written to as well."""
+
+    async def write(self, data: bytes) -> None:
+        """Send to the process's stdin."""
+        ...
 
 
 class Exec(Protocol):
@@ -142,3 +169,95 @@ class Containers(Protocol):
 
 class Engine(Backend, Containers, Protocol):
     """What a kernel needs: containers, and execs in one of them."""
+
+
+class Logs(Protocol):
+    """What a container's main process has printed."""
+
+    async def container_logs(
+        self,
+        container: str,
+        *,
+        tty: bool = False,
+        follow: bool = False,
+        tail: int | None = None,
+        since: int = 0,
+    ) -> FrameStream:
+        """Read a container's log. The caller closes it.
+
+        ``tty`` is what the container was created with. ``tail`` is a number of lines, None for
+        all; ``since`` is in seconds since the epoch. Raises :class:`ContainerNotFound`, and
+        :class:`EngineApiError` for a log that the engine cannot read.
+        """
+        ...
+
+
+class MainStreams(Protocol):
+    """The streams of a container's main process."""
+
+    async def attaching_ends_stdin(self, container: ContainerInspect) -> bool:
+        """Tell whether the process loses its stdin to a connection that has no use for that."""
+        ...
+
+    async def container_attach_ws(self, container: str, *, stdin: bool = False) -> FrameChannel:
+        """Join the main process: what it prints from now on comes back. The caller closes it.
+
+        With ``stdin`` it also gets what is written. Raises :class:`ContainerNotFound`,
+        :class:`ContainerPaused`, and :class:`EngineApiError` for an engine without it.
+        """
+        ...
+
+
+class Archive(Protocol):
+    """A tar archive that the engine sends: what ``stat`` describes, as the bytes of an iterator."""
+
+    @property
+    def stat(self) -> PathStat:
+        """What the engine says of the path."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Iterate over the bytes. Raises :class:`StreamCutOff`, :class:`EngineUnavailable`."""
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class Files(Protocol):
+    """The files of containers, which need not run. They travel as tar archives, streamed.
+
+    Paths are POSIX paths from the container's root. Besides what is named at each verb, all raise
+    :class:`ContainerNotFound`, :class:`PathForbidden`, :class:`EngineApiError` for what else the
+    engine refuses, and :class:`EngineUnavailable`.
+    """
+
+    async def container_stat_path(self, container: str, path: str) -> PathStat:
+        """Look at a path; a symbolic link is not followed. Raises :class:`PathNotFound`."""
+        ...
+
+    async def copy_from_container(self, container: str, path: str) -> Archive:
+        """Begin to read a file or a folder as a tar archive. Raises :class:`PathNotFound`."""
+        ...
+
+    async def copy_to_container(
+        self,
+        container: str,
+        path: str,
+        content: AsyncIterator[bytes],
+        *,
+        allow_overwrite_dir_with_file: bool = False,
+        copy_uid_gid: bool = False,
+    ) -> None:
+        """Extract a tar archive into an existing folder.
+
+        With ``copy_uid_gid`` everything belongs to the user that the container is configured
+        with. Raises :class:`PathNotFound` and :class:`FileSystemReadOnly`.
+        """
+        ...

@@ -75,6 +75,11 @@ class EngineCalls:
         self._kept = KeptCalls(endpoint, connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="dexec-engine")
 
+    @property
+    def url(self) -> str:
+        """Where the engine is, as DOCKER_HOST has it."""
+        return self.endpoint.url
+
     async def aclose(self) -> None:
         """Close what the client holds open. Calls that still wait for the engine fail."""
         self._closed = True

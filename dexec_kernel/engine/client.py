@@ -17,11 +17,12 @@ from typing import Self
 from dexec_kernel.engine.calls import NEWEST_API, OLDEST_API, version_tuple
 from dexec_kernel.engine.endpoint import find_endpoint
 from dexec_kernel.engine.execs import ExecCalls
+from dexec_kernel.engine.files import FileCalls
 
 __all__ = ["NEWEST_API", "OLDEST_API", "EngineClient", "version_tuple"]
 
 
-class EngineClient(ExecCalls):
+class EngineClient(ExecCalls, FileCalls):
     """A client of one engine. Close it with :meth:`aclose`, or use it as a context manager.
 
     ``api_version`` pins the version (DOCKER_API_VERSION does in :meth:`from_environment`);

@@ -19,6 +19,8 @@ from dexec_kernel.errors import ContainerNotRunning, EngineApiError
 #: Podman runs the image's own ps, if there is one, unless the columns are named.
 _PODMAN_PS = "user,hpid,pid,ppid,pcpu,etime,tty,time,args"
 
+_ATTACH_WITHOUT_STDIN_SINCE = "1.42"
+
 
 class ContainerCalls(EngineCalls):
     """List and look at containers, their processes, logs and events, and attach to them."""
@@ -103,6 +105,13 @@ class ContainerCalls(EngineCalls):
         # Podman answers with the first line, which may be long in coming.
         await self._begin(connection, request, "container logs", bounded=not follow)
         return connection
+
+    async def attaching_ends_stdin(self, container: ContainerInspect) -> bool:
+        """Tell whether the process loses its stdin to a connection that has no use for that.
+
+        Before API 1.42 the engine takes every WebSocket for one with stdin.
+        """
+        return container.closes_stdin and not await self._knows(_ATTACH_WITHOUT_STDIN_SINCE)
 
     async def container_attach_ws(
         self, container: str, *, stdin: bool = False

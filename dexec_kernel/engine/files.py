@@ -11,12 +11,14 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Any, Self
-from urllib.parse import quote, urlencode
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
 
+from dexec_kernel.backend.models import PathStat
 from dexec_kernel.engine import answers
-from dexec_kernel.engine.client import EngineClient
+from dexec_kernel.engine.calls import path_segment
+from dexec_kernel.engine.containers import ContainerCalls
 from dexec_kernel.engine.http.closing import Closing
 from dexec_kernel.engine.http.exchange import Exchange
 from dexec_kernel.errors import (
@@ -30,66 +32,6 @@ from dexec_kernel.errors import (
 
 _STAT_HEADER = "x-docker-container-path-stat"
 _FIRST_ERROR_STATUS = 300
-
-# Go's os.FileMode, which has its own bits above the nine of Unix.
-_DIRECTORY, _SYMLINK = 1 << 31, 1 << 27
-_OTHER = (1 << 26) | (1 << 25) | (1 << 24) | (1 << 21) | (1 << 19)
-_PERMISSIONS = 0o777
-
-
-@dataclass(frozen=True, slots=True)
-class PathStat:
-    """What the engine knows of a path in a container (Go's ``container.PathStat``).
-
-    ``size`` is in bytes, ``mode`` is Go's ``os.FileMode``, ``mtime`` is the engine's string, and
-    ``link_target`` is where a symbolic link leads in the end, as an absolute path in the container.
-    """
-
-    name: str
-    size: int
-    mode: int
-    mtime: str
-    link_target: str
-
-    @property
-    def is_dir(self) -> bool:
-        """Whether it is a folder; a symbolic link to one is none."""
-        return bool(self.mode & _DIRECTORY)
-
-    @property
-    def is_symlink(self) -> bool:
-        """Whether it is a symbolic link."""
-        return bool(self.mode & _SYMLINK)
-
-    @property
-    def is_special(self) -> bool:
-        """Whether it is a device, a named pipe, a socket or the like."""
-        return bool(self.mode & _OTHER)
-
-    @property
-    def permissions(self) -> int:
-        """The nine permission bits of Unix."""
-        return self.mode & _PERMISSIONS
-
-    @classmethod
-    def from_header(cls, header: str) -> Self:
-        """Read ``X-Docker-Container-Path-Stat``. Raises :class:`ProtocolError`."""
-        try:
-            # Podman writes the URL-safe alphabet.
-            standard = header.replace("-", "+").replace("_", "/")
-            stat: Any = json.loads(base64.b64decode(standard, validate=True))
-            mode = int(stat["mode"])
-            return cls(
-                name=str(stat["name"]),
-                size=int(stat["size"]),
-                mode=mode,
-                mtime=str(stat.get("mtime") or ""),
-                link_target=str(stat.get("linkTarget") or "") if mode & _SYMLINK else "",
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ProtocolError(
-                f"What the engine says of the path cannot be read: {header[:200]!r}."
-            ) from error
 
 
 class ArchiveStream(Closing):
@@ -111,16 +53,8 @@ class ArchiveStream(Closing):
         self._exchange.close()
 
 
-class ArchiveApi:
-    """The files of an engine's containers.
-
-    Besides what is named at each verb, all raise :class:`ContainerNotFound`,
-    :class:`PathForbidden`, :class:`EngineApiError` for what else the engine refuses, and
-    :class:`EngineUnavailable`. Paths are POSIX paths from the container's root.
-    """
-
-    def __init__(self, client: EngineClient) -> None:
-        self._client = client
+class FileCalls(ContainerCalls):
+    """The files of an engine's containers: see :class:`backend.protocol.Files`."""
 
     async def container_stat_path(self, container: str, path: str) -> PathStat:
         """Look at a path; a symbolic link is not followed (Go's ``ContainerStatPath``).
@@ -172,21 +106,20 @@ class ArchiveApi:
                 raise await self._error_of(exchange, container, path)
 
     async def _open(self, method: str, container: str, path: str, **options: str) -> Exchange:
-        if not container:
-            raise ConfigurationError("The name of the container is empty.")
+        name = path_segment(container, "container")
         if not path or "\0" in path:
             raise ConfigurationError(f"{path!r} is no path in a container.")
         query = urlencode({"path": path, **options}, errors="surrogateescape")
-        version = await self._client.api_version()
-        target = f"/v{version}/containers/{quote(container, safe='')}/archive?{query}"
-        return await Exchange.open(self._client.endpoint, method, target)
+        version = await self.api_version()
+        target = f"/v{version}/containers/{name}/archive?{query}"
+        return await Exchange.open(self.endpoint, method, target)
 
     async def _stat_of(self, exchange: Exchange, container: str, path: str) -> PathStat:
         if exchange.status >= _FIRST_ERROR_STATUS:
             raise await self._error_of(exchange, container, path)
         if (header := exchange.headers.get(_STAT_HEADER)) is None:
             raise ProtocolError(f"The engine says nothing of the path {path}.")
-        return PathStat.from_header(header)
+        return path_stat(header)
 
     async def _error_of(self, exchange: Exchange, container: str, path: str) -> EngineError:
         """Return what an error answer means. That of a HEAD has no words in it."""
@@ -194,7 +127,7 @@ class ArchiveApi:
         lowered = message.lower()
         if status == answers.NOT_FOUND:
             # Either of the two is not there; whether it is the container, it tells itself.
-            await self._client.container_inspect(container)
+            await self.container_inspect(container)
             return path_not_found(container, path, status)
         if "not a directory" in lowered or (status >= answers.SERVER_ERROR and not message):
             # The latter is how Docker answers a HEAD of a path that goes through a file.
@@ -220,3 +153,25 @@ def path_not_found(container: str, path: str, status: int, *, because: str = "")
     return PathNotFound(
         f"There is no {path} in the container {container!r}{reason}.", status=status
     )
+
+
+def path_stat(header: str) -> PathStat:
+    """Read ``X-Docker-Container-Path-Stat``. Raises :class:`ProtocolError`."""
+    try:
+        # Podman writes the URL-safe alphabet.
+        standard = header.replace("-", "+").replace("_", "/")
+        stat: Any = json.loads(base64.b64decode(standard, validate=True))
+        mode = int(stat["mode"])
+        found = PathStat(
+            name=str(stat["name"]),
+            size=int(stat["size"]),
+            mode=mode,
+            mtime=str(stat.get("mtime") or ""),
+            link_target="",
+        )
+        link_target = str(stat.get("linkTarget") or "")
+        return replace(found, link_target=link_target) if found.is_symlink else found
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ProtocolError(
+            f"What the engine says of the path cannot be read: {header[:200]!r}."
+        ) from error

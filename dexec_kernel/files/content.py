@@ -7,8 +7,8 @@ import tarfile
 import time
 from dataclasses import dataclass, replace
 
+from dexec_kernel.backend.protocol import Files
 from dexec_kernel.errors import PathNotFound
-from dexec_kernel.files.backend import ContainerFiles
 from dexec_kernel.files.bridge import Reader, Writer, in_thread
 from dexec_kernel.files.copy import require_folder, send
 from dexec_kernel.files.errors import CopyError
@@ -48,7 +48,7 @@ class FileContent:
         return len(self.data) == self.size
 
 
-async def read_file(files: ContainerFiles, container: str, path: str, *, limit: int) -> FileContent:
+async def read_file(files: Files, container: str, path: str, *, limit: int) -> FileContent:
     """Read the first ``limit`` bytes of a file. The rest is not transferred.
 
     Raises :class:`CopyError` for what is no file, and what the engine says.
@@ -69,7 +69,7 @@ async def read_file(files: ContainerFiles, container: str, path: str, *, limit: 
 
 
 async def write_file(
-    files: ContainerFiles,
+    files: Files,
     container: str,
     path: str,
     data: bytes,

@@ -7,9 +7,9 @@ import os
 import stat
 from collections.abc import Callable
 
-from dexec_kernel.engine.files import PathStat
+from dexec_kernel.backend.models import PathStat
+from dexec_kernel.backend.protocol import Files
 from dexec_kernel.errors import PathNotFound
-from dexec_kernel.files.backend import ContainerFiles
 from dexec_kernel.files.bridge import Reader, Writer, in_thread
 from dexec_kernel.files.errors import CopyError
 from dexec_kernel.files.extract import extract
@@ -32,7 +32,7 @@ Progress = Callable[[Report], None]
 
 
 async def copy_out(
-    files: ContainerFiles,
+    files: Files,
     container: str,
     path: str,
     target: str,
@@ -69,7 +69,7 @@ async def copy_out(
 
 
 async def copy_in(
-    files: ContainerFiles,
+    files: Files,
     path: str,
     container: str,
     target: str,
@@ -107,7 +107,7 @@ async def copy_in(
 
 
 async def send(
-    files: ContainerFiles,
+    files: Files,
     container: str,
     landing: Landing,
     writer: Writer,
@@ -129,7 +129,7 @@ async def send(
             packing.exception()  # Where there is one, the sending has raised it already.
 
 
-async def require_folder(files: ContainerFiles, container: str, path: str) -> PathStat:
+async def require_folder(files: Files, container: str, path: str) -> PathStat:
     """Return what is known of a folder in a container, symbolic links followed.
 
     Raises :class:`CopyError` where it is missing, or none.
@@ -185,7 +185,7 @@ def _local_source(path: str, *, follow_link: bool) -> tuple[Source, str]:
     return Source(base_name(path), stat.S_ISDIR(mode), wants_content(path)), real
 
 
-async def _container_target(files: ContainerFiles, container: str, path: str) -> Target:
+async def _container_target(files: Files, container: str, path: str) -> Target:
     followed = await follow(files, container, path)
     path, found = followed.path, followed.found
     if isinstance(found, PathNotFound):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dexec_kernel.engine.files import PathStat
+from dexec_kernel.backend.models import PathStat
+from dexec_kernel.backend.protocol import Files
 from dexec_kernel.errors import PathNotFound
-from dexec_kernel.files.backend import ContainerFiles
 from dexec_kernel.files.paths import normal_path
 
 
@@ -24,7 +24,7 @@ class Followed:
         return self.found
 
 
-async def follow(files: ContainerFiles, container: str, path: str) -> Followed:
+async def follow(files: Files, container: str, path: str) -> Followed:
     """Look at a path; a symbolic link stands for what it leads to.
 
     The engine resolves a link to its end, so that one step is enough. Raises what the engine says,

@@ -5,15 +5,15 @@ The engine's own option for that (``copyUIDGID``) does not understand ``USER 12:
 
 from __future__ import annotations
 
+from dexec_kernel.backend.protocol import Files
 from dexec_kernel.errors import PathNotFound
-from dexec_kernel.files.backend import ContainerFiles
 from dexec_kernel.files.content import read_file
 from dexec_kernel.files.errors import CopyError
 
 _LIMIT = 1024 * 1024
 
 
-async def owner_of(files: ContainerFiles, container: str, user: str) -> tuple[int, int]:
+async def owner_of(files: Files, container: str, user: str) -> tuple[int, int]:
     """Return uid and gid of ``user``, as in ``USER name|uid[:group|gid]``; 0 for what is unknown.
 
     Looks into the container's ``/etc/passwd`` and ``/etc/group``. Raises what the engine says.
@@ -37,7 +37,7 @@ async def owner_of(files: ContainerFiles, container: str, user: str) -> tuple[in
     return uid, gid
 
 
-async def _entries(files: ContainerFiles, container: str, path: str) -> list[list[str]]:
+async def _entries(files: Files, container: str, path: str) -> list[list[str]]:
     try:
         content = await read_file(files, container, path, limit=_LIMIT)
     except (PathNotFound, CopyError):

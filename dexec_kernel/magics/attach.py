@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from argparse import Namespace
+from contextlib import closing
 
 from dexec_kernel.backend.models import ContainerInspect
+from dexec_kernel.backend.protocol import Containers, MainStreams
 from dexec_kernel.backend.targets import find_container, require_running
 from dexec_kernel.cells.source.parser import MagicParser
-from dexec_kernel.engine.client import EngineClient, version_tuple
-from dexec_kernel.engine.connection import HijackedConnection
-from dexec_kernel.engine.websocket import WebSocketConnection
 from dexec_kernel.errors import ConfigurationError, ContainerNotFound
 from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.registry import Magic
@@ -19,7 +18,6 @@ from dexec_kernel.magics.streaming import LIMIT, Ending, print_and_ask, print_st
 #: In seconds: an answer to a line is over after such a silence, and is not awaited for longer.
 QUIET, MOMENT = 1.0, 10.0
 _SETTLE = 1.0
-_STDIN_LEFT_ALONE_SINCE = (1, 42)
 
 
 async def _attach(context: MagicContext, arguments: Namespace) -> None:
@@ -33,33 +31,17 @@ async def _attach(context: MagicContext, arguments: Namespace) -> None:
     line: str | None = arguments.send
     if line is not None:
         _require_stdin(container)
-    takes_lines = container.open_stdin and not _closes_stdin(container)
-    ask = context.ask if takes_lines else None
-    connection: WebSocketConnection | HijackedConnection
-    if await _would_lose_stdin(client, container):
+    if await client.attaching_ends_stdin(container):
         context.write(
             f"%attach shows the log of {container.name} as it grows: to be attached to and left"
             " would end its stdin (StdinOnce).\n",
             "stderr",
         )
-        connection = await client.container_logs(container.id, follow=True, tail=0)
+        log = await client.container_logs(container.id, follow=True, tail=0)
+        with closing(log):
+            ending = await print_stream(log, context)
     else:
-        connection = await client.container_attach_ws(
-            container.id, stdin=line is not None or ask is not None
-        )
-    try:
-        if line is None and ask is None:
-            ending = await print_stream(connection, context)
-        elif line is None and ask is not None:
-            label = f"a line for {container.name}: "
-            ending = await print_and_ask(
-                connection, context, ask, label=label, line_end=_enter(container)
-            )
-        else:
-            await connection.write(f"{line}{_enter(container)}".encode())
-            ending = await print_stream(connection, context, quiet=QUIET, at_most=MOMENT)
-    finally:
-        connection.close()
+        ending = await _join(context, client, container, line)
     if ending is Ending.FULL:
         context.write(
             f"\n%attach stops here, after {LIMIT // 1024 // 1024} MiB; the process goes on.\n",
@@ -75,7 +57,25 @@ async def _attach(context: MagicContext, arguments: Namespace) -> None:
         context.write(f"\n{what} of {container.name} has ended.\n", "stderr")
 
 
-async def _has_ended(client: EngineClient, container: ContainerInspect) -> bool:
+async def _join(
+    context: MagicContext, streams: MainStreams, container: ContainerInspect, line: str | None
+) -> Ending:
+    """Show what the process prints; send it ``line``, or the lines that the user gives."""
+    takes_lines = container.open_stdin and not container.closes_stdin
+    ask = context.ask if takes_lines else None
+    has_stdin = line is not None or ask is not None
+    channel = await streams.container_attach_ws(container.id, stdin=has_stdin)
+    with closing(channel):
+        if line is not None:
+            await channel.write(f"{line}{_enter(container)}".encode())
+            return await print_stream(channel, context, quiet=QUIET, at_most=MOMENT)
+        if ask is None:
+            return await print_stream(channel, context)
+        label = f"a line for {container.name}: "
+        return await print_and_ask(channel, context, ask, label=label, line_end=_enter(container))
+
+
+async def _has_ended(client: Containers, container: ContainerInspect) -> bool:
     """Return whether the process is gone, of which the engine learns a little after its stream.
 
     Raises :class:`EngineUnavailable` where it was the engine that went.
@@ -100,7 +100,7 @@ def _require_stdin(container: ContainerInspect) -> None:
             " without `docker run -i`.",
             advice="%attach without --send shows what it prints.",
         )
-    if _closes_stdin(container):
+    if container.closes_stdin:
         raise ConfigurationError(
             f"Nothing was sent to {container.name!r}: its main process would get end of file when"
             " %attach leaves (StdinOnce), and might end of it.",
@@ -109,19 +109,6 @@ def _require_stdin(container: ContainerInspect) -> None:
                 " container's stdin stays open."
             ),
         )
-
-
-def _closes_stdin(container: ContainerInspect) -> bool:
-    return container.open_stdin and container.stdin_once and not container.tty
-
-
-async def _would_lose_stdin(client: EngineClient, container: ContainerInspect) -> bool:
-    """Return whether the engine ends the process's stdin with a connection that had no use for it.
-
-    Before API 1.42 it takes every WebSocket for one with stdin, whatever it was asked for.
-    """
-    old = version_tuple(await client.api_version()) < _STDIN_LEFT_ALONE_SINCE
-    return old and _closes_stdin(container)
 
 
 def _enter(container: ContainerInspect) -> str:

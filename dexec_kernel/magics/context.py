@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Protocol
 
-from dexec_kernel.backend.models import ContainerInspect
+from dexec_kernel.backend.models import ContainerInspect, ContainerTop, Ping
+from dexec_kernel.backend.protocol import Engine, Files, Logs, MainStreams
 from dexec_kernel.backend.targets import find_container
 from dexec_kernel.cells.input.stdin import Ask
 from dexec_kernel.cells.outcome import Snapshot
 from dexec_kernel.cells.workspace import Memory
 from dexec_kernel.display.cell import Publish
 from dexec_kernel.display.style import PRE
-from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.shell.commands import Shell
 
 
@@ -24,6 +24,27 @@ class MagicSettings(Protocol):
 
     container: str
     timeout: float
+
+
+class MagicEngine(Engine, Files, Logs, MainStreams, Protocol):
+    """What magics ask of an engine."""
+
+    @property
+    def url(self) -> str:
+        """Where the engine is."""
+        ...
+
+    async def ping(self) -> Ping:
+        """Ask who is there."""
+        ...
+
+    async def api_version(self) -> str:
+        """Return the API version that is spoken."""
+        ...
+
+    async def container_top(self, container: str) -> ContainerTop:
+        """List a container's processes."""
+        ...
 
 
 @dataclass
@@ -37,7 +58,7 @@ class MagicContext:
     """
 
     settings: MagicSettings
-    engine: Callable[[], Awaitable[EngineClient]]
+    engine: Callable[[], Awaitable[MagicEngine]]
     publish: Publish
     shells: Mapping[str, Shell] = field(default_factory=dict)
     last: Snapshot | None = None
@@ -47,7 +68,7 @@ class MagicContext:
     ask: Ask | None = None
     show_status: Callable[[Mapping[str, str]], Awaitable[None]] | None = None
 
-    async def client(self) -> EngineClient:
+    async def client(self) -> MagicEngine:
         """Return the engine's client. Raises :class:`EngineUnavailable`."""
         return await self.engine()
 

@@ -8,12 +8,12 @@ import uuid
 from argparse import Namespace
 
 from dexec_kernel.backend.models import ContainerInspect
+from dexec_kernel.backend.protocol import Files
 from dexec_kernel.backend.targets import find_container
 from dexec_kernel.cells.source.parser import MagicParser
 from dexec_kernel.display.file import READ_LIMIT, show_file
 from dexec_kernel.display.progress import progress_data, summary_data
 from dexec_kernel.display.text import one_line
-from dexec_kernel.engine.files import ArchiveApi
 from dexec_kernel.files.content import read_file, write_file
 from dexec_kernel.files.copy import copy_in, copy_out
 from dexec_kernel.files.errors import CopyError
@@ -138,13 +138,13 @@ def _in_container(text: str, magic: str) -> Location:
 
 async def _container_of(
     context: MagicContext, location: Location
-) -> tuple[ArchiveApi, ContainerInspect]:
+) -> tuple[Files, ContainerInspect]:
     client = await context.client()
     if location.container:
         container = await find_container(client, location.container)
     else:
         container = await context.container()
-    return ArchiveApi(client), container
+    return client, container
 
 
 def _cp_parser() -> MagicParser:

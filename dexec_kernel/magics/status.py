@@ -18,7 +18,7 @@ async def _status(context: MagicContext, _arguments: Namespace) -> None:
     engine = ping.server or ("Podman" if ping.is_podman else "unknown")
     current = await find_current(context)
     parts = [
-        f"engine {engine} at {client.endpoint.url}",
+        f"engine {engine} at {client.url}",
         f"API {await client.api_version()}",
         f"container {current.words}",
     ]

@@ -10,9 +10,9 @@ import json
 import math
 from contextlib import suppress
 from enum import Enum
-from typing import Protocol
 
 from dexec_kernel.backend.models import Frame
+from dexec_kernel.backend.protocol import FrameChannel, FrameReader
 from dexec_kernel.cells.input.prompt import Prompt, asks_for_secret
 from dexec_kernel.cells.input.stdin import END_OF_FILE, Ask, Question
 from dexec_kernel.cells.output.text import Coalescer, Piece
@@ -23,14 +23,6 @@ from dexec_kernel.magics.context import MagicContext
 LIMIT = 2 * 1024 * 1024
 #: In seconds: what answers a line is printed and its prompt known after such a silence, or so long.
 _QUIET, _AT_MOST = 0.2, 1.0
-
-
-class FrameReader(Protocol):
-    """What is read: frames, at least one at a time, an empty list at the end."""
-
-    async def read(self) -> list[Frame]:
-        """Return the next frames."""
-        ...
 
 
 class Ending(Enum):
@@ -97,16 +89,8 @@ def _size(piece: Piece) -> int:
     return len(json.dumps(piece.text, ensure_ascii=False).encode())
 
 
-class Connection(FrameReader, Protocol):
-    """What is read and written."""
-
-    async def write(self, data: bytes) -> None:
-        """Send to the process's stdin."""
-        ...
-
-
 async def print_and_ask(
-    connection: Connection, context: MagicContext, ask: Ask, *, label: str, line_end: str
+    connection: FrameChannel, context: MagicContext, ask: Ask, *, label: str, line_end: str
 ) -> Ending:
     """Print as :func:`print_stream` does, and send each line that the user gives.
 
@@ -125,7 +109,7 @@ async def print_and_ask(
 
 
 async def _ask_and_send(
-    heard: _Overheard, connection: Connection, ask: Ask, label: str, line_end: str
+    heard: _Overheard, connection: FrameChannel, ask: Ask, label: str, line_end: str
 ) -> None:
     while True:
         prompt = heard.prompt.text

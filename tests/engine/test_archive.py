@@ -12,7 +12,6 @@ from devtools import containers, images
 from devtools.podman import PrivatePodman
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import find_endpoint
-from dexec_kernel.engine.files import ArchiveApi
 from dexec_kernel.errors import (
     ContainerNotFound,
     DexecError,
@@ -49,7 +48,7 @@ def box(engine):
 @pytest.fixture
 async def api(engine):
     async with EngineClient(find_endpoint({"DOCKER_HOST": engine})) as client:
-        yield ArchiveApi(client)
+        yield client
 
 
 def sh(engine, box, script):

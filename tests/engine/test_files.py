@@ -15,7 +15,6 @@ from devtools import containers, images
 from devtools.podman import PrivatePodman
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import find_endpoint
-from dexec_kernel.engine.files import ArchiveApi
 from dexec_kernel.errors import ContainerNotFound, FileSystemReadOnly, PathNotFound
 from dexec_kernel.files.content import read_file, write_file
 from dexec_kernel.files.copy import copy_in, copy_out
@@ -49,7 +48,7 @@ def box(run_container, host):
 @pytest.fixture
 async def api(host):
     async with EngineClient(find_endpoint({"DOCKER_HOST": host})) as client:
-        yield ArchiveApi(client)
+        yield client
 
 
 def tree(folder):
@@ -177,8 +176,7 @@ async def round_trip(host, tmp_path):
     (here / os.fsdecode(b"not-\xff-unicode")).write_bytes(b"x")
     container = containers.run_container(host, images.BUSYBOX, "round-trip")
     try:
-        async with EngineClient(find_endpoint({"DOCKER_HOST": host})) as client:
-            api = ArchiveApi(client)
+        async with EngineClient(find_endpoint({"DOCKER_HOST": host})) as api:
             sent = await copy_in(api, str(here), "round-trip", "/there")
             got = await copy_out(api, "round-trip", "/there", str(tmp_path / "back"))
             with pytest.raises(CopyError, match="There is no folder /no"):

@@ -8,7 +8,6 @@ import json
 
 import pytest
 
-from dexec_kernel.engine.files import ArchiveApi
 from dexec_kernel.engine.http import exchange
 from dexec_kernel.errors import (
     ConfigurationError,
@@ -50,7 +49,7 @@ async def engine(tmp_path):
 @pytest.fixture
 async def api(engine):
     async with engine.client() as client:
-        yield ArchiveApi(client)
+        yield client
 
 
 async def test_names_and_paths_are_quoted(engine, api):
