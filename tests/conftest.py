@@ -9,6 +9,10 @@ import pytest
 
 from devtools import containers, images
 from devtools.engine import PrivateEngine
+from tests import surroundings
+
+# Before anything is imported that reads them.
+surroundings.reset()
 
 _numbers = itertools.count(1)
 

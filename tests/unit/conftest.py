@@ -2,16 +2,56 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from dexec_kernel.cells.outcome import Snapshot, State
 from dexec_kernel.engine.client import EngineClient
+from tests.unit.support.clock import JumpingLoop, counting_threads
 from tests.unit.support.fake_engine import FakeEngine
+
+# No example fails by how long it takes; a failure says how to repeat it.
+settings.register_profile(
+    "dexec",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("dexec")
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run the tests that are coroutines in a loop whose time jumps."""
+    return {"jumping": JumpingLoop}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _threads_are_counted() -> Iterator[None]:
+    with counting_threads():
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep everything out of the developer's own folders."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        patch.delenv("XDG_CACHE_HOME", raising=False)
+        yield
+
+
+@pytest.fixture
+async def real_time() -> None:
+    """Let the time pass as it does, where the loop waits for processes that it did not start."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, JumpingLoop)
+    loop.has_children = True
 
 
 @pytest.fixture

@@ -119,7 +119,8 @@ class FakeAttached:
                     return [frame]
                 case float() as seconds:
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._was_closed.wait(), min(seconds, 3600))
+                        async with asyncio.timeout(None if seconds == FOREVER else seconds):
+                            await self._was_closed.wait()
                 case Until.SENT:
                     waits = [asyncio.ensure_future(e.wait()) for e in self._events]
                     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import Endpoint
+from tests.unit.support.clock import JumpingLoop
 
 Handler = Callable[["Request", asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 PING_HEADERS = {"Api-Version": "1.41", "Ostype": "linux", "Server": "Docker/20.10 (linux)"}
@@ -72,6 +73,10 @@ class FakeEngine:
         return EngineClient(self.endpoint, **options)
 
     async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, JumpingLoop):
+            # Those who speak to it do so in this loop, or in threads that are counted.
+            loop.peers_are_here = True
         self._server = await asyncio.start_unix_server(self._accept, self._path)
         return self
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
+import threading
 import time
 
 import pytest
@@ -134,33 +135,28 @@ async def test_no_limit_or_no_folder_no_log(parent, folder, limit):
 
 async def test_a_slow_disk_makes_the_reader_wait_and_not_the_event_loop(folder, monkeypatch):
     written = []
+    may_write = threading.Semaphore(0)
 
     def slow(_file, data):
-        time.sleep(0.02)
+        may_write.acquire()
         written.append(len(data))
 
     monkeypatch.setattr(log_module, "_write_all", slow)
     log = CellLog(folder, 1024 * MIB)
     log.keep()
-    offered, gaps, last = 0, [], time.monotonic()
-
-    async def tick():
-        nonlocal last
-        while True:
-            await asyncio.sleep(0.001)
-            gaps.append(time.monotonic() - last)
-            last = time.monotonic()
-
-    ticking = asyncio.create_task(tick())
-    for _ in range(40):
+    for _ in range(12):
         log.write(b"x" * MIB)
-        offered += MIB
-        await log.drain()
-        assert offered - sum(written) <= 12 * MIB
+    draining = asyncio.create_task(log.drain())
+    for _ in range(5):
+        await asyncio.sleep(0)
+        assert not draining.done()
+    assert written == []
+    may_write.release(4)
+    await draining
+    assert written == [MIB] * 4
+    may_write.release(8)
     await log.close()
-    ticking.cancel()
-    assert sum(written) == offered
-    assert max(gaps) < 0.1
+    assert sum(written) == 12 * MIB
 
 
 async def test_cells_have_files_of_their_own(folder):
