@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import stat
 import threading
-import time
 
 import pytest
 
