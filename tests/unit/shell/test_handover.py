@@ -20,6 +20,18 @@ SMALL, LARGE = "v'1\n\n é€\n", "é'\n\\ \"$x" * 6_000
 
 
 @pytest.fixture
+def release(tmp_path):
+    """The file whose coming ends what ``hold`` holds."""
+    return tmp_path / "release"
+
+
+@pytest.fixture
+def hold(release):
+    """A command that keeps the cell's output open until the cell's shell has noticed it."""
+    return f"while [ ! -e '{release}' ]; do sleep .02; done"
+
+
+@pytest.fixture
 def prompt(shell, tmp_path):
     return Prompt(shell, tmp_path)
 
@@ -38,11 +50,12 @@ def quoted(value: str) -> str:
 @pytest.mark.parametrize(
     ("writer", "value"), [(LINES, LARGE), (BLOCKS, SMALL)], ids=["lines, large", "blocks, small"]
 )
-def test_a_flood_neither_damages_the_state_nor_loses_a_byte(prompt, writer, value):
+def test_a_flood_neither_damages_the_state_nor_loses_a_byte(prompt, hold, release, writer, value):
     prompt("before=1")
-    # It holds the output a little longer: until the shell looks, on a busy machine too.
-    writing = f"({writer}; sleep .3) >&2 &"
-    result = prompt(f"set -f; cd /; umask 027; A={quoted(value)}; export A\n{writing}\nx=2")
+    writing = f"({writer}; {hold}) >&2 &"
+    result = prompt(
+        f"set -f; cd /; umask 027; A={quoted(value)}; export A\n{writing}\nx=2", release=release
+    )
     assert prompt.note == ""
     assert "parts" in result.handover
     expected = "".join(f"noise {n}\n" for n in range(20_000)) if writer is LINES else None
@@ -55,12 +68,12 @@ def test_a_flood_neither_damages_the_state_nor_loses_a_byte(prompt, writer, valu
 
 @each_shell
 @pytest.mark.parametrize("options", ["set -e", "set -u", "set -eux", "set +e"])
-def test_options_and_names_are_those_of_the_cell(prompt, options):
+def test_options_and_names_are_those_of_the_cell(prompt, hold, release, options):
     prompt("true")
     plain = prompt(f"{options}; true")
     expected = prompt.session.state(CONTAINER)
     prompt("set +eux")
-    shared = prompt(f"{options}; sleep .2 & true")
+    shared = prompt(f"{options}; {hold} & true", release=release)
     found = prompt.session.state(CONTAINER)
     assert prompt.note == ""
     assert ("parts" in plain.handover, "parts" in shared.handover) == (False, True)
@@ -70,8 +83,9 @@ def test_options_and_names_are_those_of_the_cell(prompt, options):
 
 
 @pytest.mark.parametrize("shell", ["bash"])
-def test_functions_of_bash_go_over_in_parts(prompt):
-    prompt("f() { cat <<EOF\na\n\nb\nEOF\n}; arr=(1 'two\nlines'); shopt -s nullglob\nsleep .2 &")
+def test_functions_of_bash_go_over_in_parts(prompt, hold, release):
+    source = "f() { cat <<EOF\na\n\nb\nEOF\n}; arr=(1 'two\nlines'); shopt -s nullglob"
+    prompt(f"{source}\n{hold} &", release=release)
     assert prompt.note == ""
     assert prompt('f; echo "${arr[1]}"; shopt -q nullglob && echo on').stdout == (
         "a\n\nb\ntwo\nlines\non\n"
@@ -79,10 +93,11 @@ def test_functions_of_bash_go_over_in_parts(prompt):
 
 
 @each_shell
-def test_a_state_that_is_too_large_is_not_even_sent(prompt):
+def test_a_state_that_is_too_large_is_not_even_sent(prompt, hold, release):
     prompt("x=1")
     result = prompt(
-        f"x=2; big=$(head -c {MAX_STATE_SIZE * 5 // 2} /dev/zero | tr '\\000' y)\nsleep .2 &"
+        f"x=2; big=$(head -c {MAX_STATE_SIZE * 5 // 2} /dev/zero | tr '\\000' y)\n{hold} &",
+        release=release,
     )
     assert "too large" in prompt.note
     assert len(result.handover) < 4

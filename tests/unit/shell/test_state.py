@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dexec_kernel.cells.workspace import Session
 from dexec_kernel.shell.commands import driver_stdin
 from dexec_kernel.shell.state import MAX_STATE_SIZE
-from tests.unit.support.local_shells import MARK, Result, each_shell, environment, run_cell
+from tests.unit.support.local_shells import (
+    MARK,
+    Result,
+    each_shell,
+    environment,
+    run_cell,
+    run_shared_cell,
+)
 
 CONTAINER = "c"
 
@@ -22,18 +31,22 @@ class Prompt:
         self._variables = variables
         self.note = ""
 
-    def __call__(self, source: str, *, stdin: bytes = b"") -> Result:
+    def __call__(self, source: str, *, stdin: bytes = b"", release: Path | None = None) -> Result:
+        """Run a cell. What it leaves in the background may wait for ``release``."""
         state = self.session.state(CONTAINER)
         env = {**environment(state, hand_over=True), **self._variables}
         if state is not None:
             env["DEXEC_FOLDER"] = state.folder
-        result = run_cell(
-            self.shell,
-            source,
-            cwd=self._cwd,
-            env=env,
-            input=driver_stdin(source, MARK) + stdin,
-        )
+        given = {
+            "cwd": self._cwd,
+            "env": env,
+            "input": driver_stdin(source, MARK) + stdin,
+        }
+        if release is None:
+            result = run_cell(self.shell, source, **given)
+        else:
+            release.unlink(missing_ok=True)
+            result = run_shared_cell(self.shell, source, release, **given)
         names = ("PATH", "HOME", *self._variables)
         self.note = self.session.take_over(CONTAINER, result.handover, env_names=names)
         return result

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from dexec_kernel.cells.workspace import Session
@@ -87,3 +89,53 @@ def test_a_shell_without_a_state_can_have_any_and_none_can_forget_one():
 def test_a_large_state_is_not_sent_with_a_cell():
     before = after("bash", "A=1")
     assert update_between(before, after("bash", "A=$(printf %040000d 1)", before)) is None
+
+
+# --- a shell that waits, and is given the update --------------------------------------------------
+
+
+@each_shell
+def test_the_session_is_there_and_can_have_gone_on(wait, shell, tmp_path):
+    before = after(shell, f"A=1; cd '{tmp_path}'; alias say='echo old'")
+    waiting = wait(shell, before)
+    folder = tmp_path / "it's here"
+    folder.mkdir()
+    change = f'A=2; B="3  \'\n4"; cd "{folder}"; alias say=\'echo new\'; set -f'
+    update = update_between(before, after(shell, change, before))
+    assert update
+    waiting.run('echo $A "$B"; pwd; say it; echo *', update)
+    assert waiting.stdout == f"2 3  '\n4\n{folder}\nnew it\n*\n"
+    assert waiting.said["cell"] == str(folder)
+
+
+@each_shell
+def test_it_waits_in_a_folder_that_is_made_anew(wait, shell, tmp_path):
+    folder = tmp_path / "work"
+    folder.mkdir()
+    waiting = wait(shell, after(shell, f"cd '{folder}'"))
+    shutil.rmtree(folder)
+    folder.mkdir()
+    (folder / "new").touch()
+    waiting.run("echo *; pwd")
+    assert waiting.stdout == f"new\n{folder}\n"
+
+
+@each_shell
+def test_where_the_folder_is_gone_it_is_where_it_began(wait, shell, tmp_path):
+    folder = tmp_path / "work"
+    folder.mkdir()
+    waiting = wait(shell, after(shell, f"cd '{folder}'"))
+    folder.rmdir()
+    waiting.run("pwd")
+    assert waiting.stdout == f"{tmp_path}\n"
+    assert waiting.said["cell"] == str(tmp_path)
+
+
+@each_shell
+def test_cd_goes_back_to_where_the_session_was(wait, shell, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    waiting = wait(shell, after(shell, f"cd '{first}'; cd '{second}'"))
+    waiting.run("cd - >/dev/null; pwd")
+    assert waiting.stdout == f"{first}\n"

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO, Any, TypeVar
 
 import pytest
 
@@ -20,7 +23,10 @@ from dexec_kernel.shell.commands import (
 from dexec_kernel.shell.marks import MarkScanner, Message
 from dexec_kernel.shell.state import ShellState
 
+T = TypeVar("T")
 MARK = "dexec:0123456789abcdef:"
+#: In seconds: when a program is taken for one that hangs.
+GUARD = 240
 PROGRAMS = {"bash": ["bash"], "dash": ["dash"], "busybox": ["busybox", "sh"]}
 
 
@@ -33,8 +39,18 @@ def program(shell: str) -> list[str]:
     name, *rest = PROGRAMS[shell]
     path = shutil.which(name)
     if path is None:
-        pytest.skip(f"this machine has no {name}: apt-get install {name}")
+        package = "busybox-static" if name == "busybox" else name
+        pytest.skip(f"this machine has no {name}: apt-get install {package}")
     return [path, *rest]
+
+
+def until(look: Callable[[], T]) -> T:
+    """Look again and again at what another process changes; return the first that is true."""
+    given_up = time.monotonic() + GUARD
+    while not (found := look()):
+        assert time.monotonic() < given_up, found
+        time.sleep(0.005)
+    return found
 
 
 def driver(shell: str, parts: Sequence[str] = ()) -> list[str]:
@@ -71,12 +87,48 @@ def run_cell(shell: str, source: str, *, cwd: Path | None = None, **options: obj
     """Run a cell as the kernel does, or with what ``options`` say to ``subprocess.run``."""
     given = {
         "input": driver_stdin(source, MARK),
-        "timeout": 20,
+        "timeout": GUARD,
         "env": environment(),
         **options,
     }
     done = subprocess.run(driver(shell), capture_output=True, check=False, cwd=cwd, **given)
     return Result(done)
+
+
+def run_shared_cell(shell: str, source: str, release: Path, **options: Any) -> Result:
+    """Run a cell that leaves a process with its output; touch ``release`` once the shell has said.
+
+    ``options`` are those of ``subprocess.Popen``, and ``input``.
+    """
+    given = options.pop("input", driver_stdin(source, MARK))
+    told = f"{MARK}background ".encode()
+    pieces = [b""]
+    with (
+        ThreadPoolExecutor(2) as others,
+        subprocess.Popen(
+            driver(shell),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **{"env": environment(), **options},
+        ) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        others.submit(_send, process.stdin, given)
+        stdout = others.submit(process.stdout.read)
+        while piece := os.read(process.stderr.fileno(), 65536):
+            if told in pieces[-1][-len(told) :] + piece:
+                release.touch()
+            pieces.append(piece)
+        code = process.wait(GUARD)
+        return Result(subprocess.CompletedProcess([], code, stdout.result(), b"".join(pieces)))
+
+
+def _send(stdin: IO[bytes], data: bytes) -> None:
+    with stdin:
+        stdin.write(data)
 
 
 def run_arguments(shell: str, parts: Sequence[str]) -> Result:
@@ -88,7 +140,7 @@ def run_arguments(shell: str, parts: Sequence[str]) -> Result:
             capture_output=True,
             check=False,
             stdin=subprocess.DEVNULL,
-            timeout=20,
+            timeout=GUARD,
             env=environment(),
         )
     )

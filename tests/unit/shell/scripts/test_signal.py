@@ -7,13 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.unit.support.local_shells import each_shell, signals
+from tests.unit.support.local_shells import GUARD, each_shell, signals, until
 
 Start = Callable[..., subprocess.Popen[bytes]]
 
@@ -48,16 +47,20 @@ def members(leader: int) -> set[int]:
 
 
 def wait_for(leader: int, count: int) -> set[int]:
-    deadline = time.monotonic() + 5
-    while len(found := members(leader)) != count:
-        assert time.monotonic() < deadline, found
-        time.sleep(0.005)
+    found: set[int] = set()
+
+    def look() -> bool:
+        found.clear()
+        found.update(members(leader))
+        return len(found) == count
+
+    until(look)
     return found
 
 
 def send(shell: str, signal: str, leader: int, *known: str) -> set[int]:
     command = [*signals(shell, signal, leader), *known]
-    done = subprocess.run(command, capture_output=True, check=True, timeout=10, text=True)
+    done = subprocess.run(command, capture_output=True, check=True, timeout=GUARD, text=True)
     *pids, last = done.stdout.splitlines()
     assert last == "."
     assert done.stderr == ""
@@ -67,7 +70,7 @@ def send(shell: str, signal: str, leader: int, *known: str) -> set[int]:
 @each_shell
 def test_list_is_the_group_and_the_session(shell, start):
     # With job control each job is a group of its own, in the session of all.
-    process = start("set -m; sleep 60 & sleep 61 & wait")
+    process = start("set -m; sleep 600 & sleep 601 & wait")
     alive = wait_for(process.pid, 3)
     assert send(shell, "0", process.pid) == alive
     assert members(process.pid) == alive
@@ -75,16 +78,16 @@ def test_list_is_the_group_and_the_session(shell, start):
 
 @each_shell
 def test_signal_reaches_the_group(shell, start):
-    process = start("sleep 60 & sleep 61")
+    process = start("sleep 600 & sleep 601")
     wait_for(process.pid, 3)
     send(shell, "TERM", process.pid)
-    assert process.wait(5) == -15
+    assert process.wait(GUARD) == -15
     wait_for(process.pid, 0)
 
 
 @each_shell
 def test_signal_reaches_those_who_left_the_group(shell, start):
-    process = start("set -m; sleep 60 & sleep 61 & wait")
+    process = start("set -m; sleep 600 & sleep 601 & wait")
     wait_for(process.pid, 3)
     send(shell, "KILL", process.pid)
     wait_for(process.pid, 0)
@@ -93,10 +96,12 @@ def test_signal_reaches_those_who_left_the_group(shell, start):
 @each_shell
 def test_interrupt_ends_a_shell_loop(shell, start):
     # Of an ordinary shell: bash would forget a SIGINT that comes between two commands.
-    process = start("exec dash -c 'while :; do sleep 0.01; done'")
-    time.sleep(0.05)
+    process = start("exec dash -c 'echo; while :; do sleep 0.01; done'", stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    with process.stdout as stdout:
+        stdout.readline()
     send(shell, "INT", process.pid)
-    process.wait(5)
+    process.wait(GUARD)
     wait_for(process.pid, 0)
 
 
@@ -117,14 +122,14 @@ def test_nobody_is_not_an_error(shell):
 def test_names_that_look_like_fields(shell, start, tmp_path, name):
     program = tmp_path / name
     shutil.copy(shutil.which("sleep"), program)
-    process = start(f"'{program}' 60 & wait")
+    process = start(f"'{program}' 600 & wait")
     alive = wait_for(process.pid, 2)
     assert send(shell, "0", process.pid) == alive
 
 
 @each_shell
 def test_strangers_are_left_alone(shell, start):
-    mine, other = start("sleep 60 & wait"), start("sleep 60 & wait")
+    mine, other = start("sleep 600 & wait"), start("sleep 600 & wait")
     wait_for(mine.pid, 2)
     others = wait_for(other.pid, 2)
     assert not send(shell, "0", mine.pid) & others
@@ -135,8 +140,8 @@ def test_strangers_are_left_alone(shell, start):
 
 @each_shell
 def test_a_session_of_a_descendant_is_found_and_remembered(shell, start):
-    code = "import os, time; os.setsid(); print(os.getpid(), flush=True); time.sleep(60)"
-    process = start(f"{sys.executable} -c '{code}' >&2 & sleep 61; wait", stderr=subprocess.PIPE)
+    code = "import os, time; os.setsid(); print(os.getpid(), flush=True); time.sleep(600)"
+    process = start(f"{sys.executable} -c '{code}' >&2 & sleep 601; wait", stderr=subprocess.PIPE)
     assert process.stderr is not None
     with process.stderr as stderr:
         child = int(stderr.readline())
@@ -148,9 +153,7 @@ def test_a_session_of_a_descendant_is_found_and_remembered(shell, start):
         assert send(shell, "0", process.pid) == set()
         assert send(shell, "0", process.pid, f"{child}:1") == set()
         assert send(shell, "KILL", process.pid, f"{child}:{start_time}") == {child}
-        deadline = time.monotonic() + 5
-        while send(shell, "0", process.pid, f"{child}:{start_time}"):
-            assert time.monotonic() < deadline
+        until(lambda: not send(shell, "0", process.pid, f"{child}:{start_time}"))
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, 9)

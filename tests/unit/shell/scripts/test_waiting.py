@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
-import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from dexec_kernel.shell.commands import script_text
-from tests.unit.support.local_shells import each_shell, program
+from tests.unit.support.local_shells import each_shell, program, until
 
 MARK = "mark"
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -45,12 +46,21 @@ def look(shell: str, leader: int) -> str:
     return done.stdout.removeprefix(MARK).removesuffix(MARK)
 
 
-def waiter(shell: str, leader: int) -> str:
-    """Return who waits, given a moment to get there."""
-    deadline = time.monotonic() + 5
-    while not (found := look(shell, leader)) and time.monotonic() < deadline:
-        time.sleep(0.02)
+def names_below(leader: int) -> set[str]:
+    """Return the names of a process and its children."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            pid_and_name, _, rest = path.read_text().rpartition(") ")
+            pid, _, name = pid_and_name.partition(" (")
+            if leader in {int(pid), int(rest.split()[1])}:
+                found.add(name)
     return found
+
+
+def waiter(shell: str, leader: int) -> str:
+    """Return who waits, once somebody does."""
+    return until(lambda: look(shell, leader))
 
 
 @each_shell
@@ -62,7 +72,7 @@ def test_a_shell_that_reads(shell, reader, start):
 
 @each_shell
 @pytest.mark.parametrize(
-    "command", ["cat", "(cat)", "read -t 9 a", "sleep 9 | cat & cat <&0", "head -n 1"]
+    "command", ["cat", "(cat)", "read -t 900 a", "sleep 900 | cat & cat <&0", "head -n 1"]
 )
 def test_a_program_that_reads(shell, command, start):
     process = start("bash", "-c", f"{command}; exit 7")
@@ -71,14 +81,20 @@ def test_a_program_that_reads(shell, command, start):
 
 @each_shell
 @pytest.mark.parametrize(
-    "command",
-    ["sleep 9", "sleep 9 | cat", "while :; do :; done", "cat </dev/zero", "setsid cat"],
+    ("command", "runs"),
+    [
+        ("sleep 900", {"sleep"}),
+        ("sleep 900 | cat", {"sleep", "cat"}),
+        ("while :; do :; done", {"bash"}),
+        ("cat </dev/zero", {"cat"}),
+        ("setsid cat", {"cat"}),
+    ],
 )
-def test_a_program_that_does_not(shell, command, start):
+def test_a_program_that_does_not(shell, command, runs, start):
     process = start("bash", "-c", f"{command} >/dev/null; exit 7")
-    for _ in range(10):
+    until(lambda: runs <= names_below(process.pid))
+    for _ in range(3):
         assert look(shell, process.pid) == ""
-        time.sleep(0.02)
 
 
 @each_shell
