@@ -1,4 +1,4 @@
-"""What goes to the engine and what comes back, as frozen dataclasses.
+"""What goes to an engine and what comes back, as frozen dataclasses.
 
 Source: Docker Engine API 1.24 to 1.51, "Exec" and "Containers". Times are the engine's strings.
 """
@@ -8,11 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
-from typing import Any
 
-from dexec_kernel.errors import ConfigurationError, ProtocolError
-
-Json = Mapping[str, Any]
+from dexec_kernel.errors import ConfigurationError
 
 #: The kernel (MAX_ARG_STRLEN) takes no argument or environment entry above this, in bytes; the
 #: engine's create accepts any and the command then fails with a misleading message.
@@ -121,28 +118,6 @@ class ExecConfig:
             if not name or "=" in name:
                 raise ConfigurationError(f"{name!r} is no name for an environment variable.")
 
-    def to_json(self, *, console_size: bool) -> dict[str, Any]:
-        """Return the body of exec create, ``ConsoleSize`` only when the engine knows it."""
-        body: dict[str, Any] = {
-            "Cmd": list(self.cmd),
-            "AttachStdin": self.attach_stdin,
-            "AttachStdout": self.attach_stdout,
-            "AttachStderr": self.attach_stderr,
-            "Tty": self.tty,
-            "Privileged": self.privileged,
-        }
-        if self.env:
-            body["Env"] = [f"{name}={value}" for name, value in self.env.items()]
-        if self.working_dir:
-            body["WorkingDir"] = self.working_dir
-        if self.user:
-            body["User"] = self.user
-        if self.detach_keys:
-            body["DetachKeys"] = self.detach_keys
-        if self.console_size is not None and self.tty and console_size:
-            body["ConsoleSize"] = [self.console_size.rows, self.console_size.columns]
-        return body
-
 
 class ExecState(Enum):
     """Where an exec is in its life."""
@@ -171,31 +146,6 @@ class ExecInspect:
         """True when the engine tried to start the command and could not: no process ever was."""
         return self.state is ExecState.EXITED and self.pid is None and self.exit_code in {126, 127}
 
-    @classmethod
-    def from_json(cls, body: Json) -> ExecInspect:
-        """Read the engine's answer. Raises :class:`ProtocolError` where it makes no sense.
-
-        ``Running`` is read first: Podman says ``ExitCode: 0`` of an exec that still runs, and of
-        one that was not started, which it alone calls not removable.
-        """
-        try:
-            running = bool(body["Running"])
-            exit_code = body["ExitCode"]
-            pid = int(body.get("Pid") or 0) or None
-            was_started = pid is not None or bool(exit_code) or body.get("CanRemove", True)
-            state = ExecState.RUNNING if running else ExecState.EXITED
-            if not running and (exit_code is None or not was_started):
-                state = ExecState.NOT_STARTED
-            return cls(
-                exec_id=str(body["ID"]),
-                container_id=str(body["ContainerID"]),
-                state=state,
-                pid=pid,
-                exit_code=int(exit_code) if state is ExecState.EXITED else None,
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ProtocolError(f"The engine's exec inspect cannot be read: {error!r}.") from error
-
 
 @dataclass(frozen=True, slots=True)
 class Ping:
@@ -217,33 +167,6 @@ class ContainerSummary:
     state: str
     status: str
     labels: Mapping[str, str]
-
-    @classmethod
-    def list_from_json(cls, body: Any) -> list[ContainerSummary]:
-        """Read the engine's answer, a list. Raises :class:`ProtocolError`."""
-        if not isinstance(body, list):
-            raise ProtocolError(f"The engine's container list is none: {str(body)[:200]!r}.")
-        return [cls.from_json(item) for item in body]
-
-    @classmethod
-    def from_json(cls, body: Json) -> ContainerSummary:
-        """Read one entry of the engine's list. Raises :class:`ProtocolError`."""
-        try:
-            names = [str(name).lstrip("/") for name in body.get("Names") or ()]
-            # A linked container has names with a slash in them besides its own.
-            name = next((name for name in names if "/" not in name), str(body["Id"])[:12])
-            return cls(
-                id=str(body["Id"]),
-                name=name,
-                image=str(body.get("Image") or ""),
-                state=str(body.get("State") or "").lower(),
-                status=str(body.get("Status") or ""),
-                labels=dict(body.get("Labels") or {}),
-            )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ProtocolError(
-                f"The engine's container list cannot be read: {error!r}."
-            ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,33 +222,6 @@ class ContainerInspect:
             working_dir=defaults.working_dir or self.working_dir,
         )
 
-    @classmethod
-    def from_json(cls, body: Json) -> ContainerInspect:
-        """Read the engine's answer. Raises :class:`ProtocolError`."""
-        try:
-            config, state = body["Config"], body["State"]
-            return cls(
-                id=str(body["Id"]),
-                name=str(body["Name"]).lstrip("/"),
-                image=str(config.get("Image") or body.get("Image") or ""),
-                running=bool(state["Running"]),
-                paused=bool(state.get("Paused")),
-                oom_killed=bool(state.get("OOMKilled")),
-                user=str(config.get("User") or ""),
-                working_dir=str(config.get("WorkingDir") or ""),
-                labels=dict(config.get("Labels") or {}),
-                env_names=tuple(str(entry).partition("=")[0] for entry in config.get("Env") or ()),
-                tty=bool(config.get("Tty")),
-                open_stdin=bool(config.get("OpenStdin")),
-                stdin_once=bool(config.get("StdinOnce")),
-                started_at=str(state.get("StartedAt") or ""),
-                exec_count=len(body.get("ExecIDs") or ()),
-            )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ProtocolError(
-                f"The engine's container inspect cannot be read: {error!r}."
-            ) from error
-
 
 @dataclass(frozen=True, slots=True)
 class ContainerTop:
@@ -336,20 +232,6 @@ class ContainerTop:
 
     titles: tuple[str, ...]
     processes: tuple[tuple[str, ...], ...]
-
-    @classmethod
-    def from_json(cls, body: Json) -> ContainerTop:
-        """Read the engine's answer. Raises :class:`ProtocolError`."""
-        try:
-            titles = tuple(str(title) for title in body["Titles"])
-            rows = tuple(tuple(map(str, row)) for row in body["Processes"] or ())
-        except (KeyError, TypeError) as error:
-            raise ProtocolError(
-                f"The engine's list of processes cannot be read: {error!r}."
-            ) from error
-        if any(len(row) != len(titles) for row in rows):
-            raise ProtocolError("The engine's list of processes has rows that fit no title.")
-        return cls(titles, rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ NUMBER_LABEL = "com.docker.compose.container-number"
 #: ``True`` for a container of ``docker compose run``, which is the service's and not the service.
 ONEOFF_LABEL = "com.docker.compose.oneoff"
 
+#: A label may have any length; Python refuses to read thousands of digits.
+_MAX_DIGITS = 9
+
 HOW_TO_CHOOSE = (
     "Choose one with `%container NAME`, or with DEXEC_CONTAINER before the kernel starts."
 )
@@ -92,7 +95,7 @@ async def _compose_container(engine: Containers, name: str) -> str:
 
 def service_order(container: ContainerSummary) -> tuple[bool, bool, int]:
     """Return by what a service's containers are ordered: the first is meant by its name."""
-    number = container.labels.get(NUMBER_LABEL, "")
+    number = container.labels.get(NUMBER_LABEL, "")[:_MAX_DIGITS]
     return (
         container.state != "running",
         is_oneoff(container),

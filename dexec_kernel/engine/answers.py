@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dexec_kernel.engine import codec
 from dexec_kernel.engine.endpoint import Endpoint
 from dexec_kernel.errors import (
     ApiVersionError,
@@ -22,7 +23,6 @@ from dexec_kernel.errors import (
     EngineError,
     EngineUnavailable,
     ExecNotFound,
-    ProtocolError,
 )
 
 #: Said of an exec's container; "exec session … is not running" is said of the exec itself.
@@ -43,10 +43,7 @@ class Answer:
 
     def json(self) -> Any:
         """Return the body as JSON. Raises :class:`ProtocolError`."""
-        try:
-            return json.loads(self.body)
-        except ValueError as error:
-            raise ProtocolError(f"The engine's answer is not JSON: {self.body[:200]!r}.") from error
+        return codec.parse(self.body)
 
     def raise_for_error(self, *, container: str = "", exec_id: str = "") -> None:
         """Raise what an error status means: see :func:`error_of`."""

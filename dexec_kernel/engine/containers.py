@@ -9,7 +9,7 @@ from functools import partial
 from urllib.parse import urlencode
 
 from dexec_kernel.backend.models import ContainerInspect, ContainerSummary, ContainerTop
-from dexec_kernel.engine import answers
+from dexec_kernel.engine import answers, codec
 from dexec_kernel.engine.calls import EngineCalls, path_segment
 from dexec_kernel.engine.connection import HijackedConnection
 from dexec_kernel.engine.events import LIFE, EventStream, Filters, open_events
@@ -37,7 +37,7 @@ class ContainerCalls(EngineCalls):
         """
         params: dict[str, str | int] = {"all": int(all), "filters": json.dumps(filters or {})}
         answer = await self._call("GET", "/containers/json", params=params)
-        return ContainerSummary.list_from_json(answer.json())
+        return codec.container_list(answer.json())
 
     async def container_inspect(self, container: str) -> ContainerInspect:
         """Look at one container, by name or id (Go's ``ContainerInspect``).
@@ -46,7 +46,7 @@ class ContainerCalls(EngineCalls):
         """
         path = f"/containers/{path_segment(container, 'container')}/json"
         answer = await self._quick_call("GET", path, container=container)
-        return ContainerInspect.from_json(answer.json())
+        return codec.container_inspect(answer.json())
 
     async def container_top(self, container: str) -> ContainerTop:
         """List a container's processes (Go's ``ContainerTop``).
@@ -63,7 +63,7 @@ class ContainerCalls(EngineCalls):
             raise answers.top_refused(error) from error
         if not answer.body:  # Podman's answer for a container that is stopped.
             raise ContainerNotRunning.of(container)
-        return ContainerTop.from_json(answer.json())
+        return codec.container_top(answer.json())
 
     async def container_restart(self, container: str, *, stop_timeout: int | None = None) -> None:
         """Stop a container and start it again (Go's ``ContainerRestart``).

@@ -7,16 +7,19 @@ same, with some names of its own for what happened (``died``, ``remove``).
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
+from dexec_kernel.engine import codec
 from dexec_kernel.engine.answers import error_of
 from dexec_kernel.engine.endpoint import Endpoint
 from dexec_kernel.engine.http.closing import Closing
 from dexec_kernel.engine.http.exchange import Exchange
 from dexec_kernel.errors import ProtocolError
+
+_log = logging.getLogger(__name__)
 
 Filters = Mapping[str, Sequence[str]]
 
@@ -39,18 +42,9 @@ class ContainerEvent:
     container_id: str
     name: str
 
-    @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> ContainerEvent:
-        """Read one event. Raises :class:`ProtocolError`."""
-        try:
-            actor = body["Actor"]
-            return cls(
-                action=str(body["Action"]).partition(":")[0],
-                container_id=str(actor["ID"]),
-                name=str((actor.get("Attributes") or {}).get("name") or ""),
-            )
-        except (AttributeError, KeyError, TypeError) as error:
-            raise ProtocolError(f"The engine's event cannot be read: {error!r}.") from error
+
+#: An event whose text makes no sense.
+UNREADABLE = ContainerEvent("unreadable", "", "")
 
 
 class EventDecoder:
@@ -60,7 +54,11 @@ class EventDecoder:
         self._pending = bytearray()
 
     def receive_data(self, data: bytes) -> list[ContainerEvent]:
-        """Return the events that ``data`` completes. Raises :class:`ProtocolError`."""
+        """Return the events that ``data`` completes.
+
+        One that cannot be read is ``UNREADABLE``: something has happened, to some container. Raises
+        :class:`ProtocolError` for what has no end.
+        """
         self._pending += data
         if b"\n" not in data:
             if len(self._pending) > _LONGEST:
@@ -68,11 +66,16 @@ class EventDecoder:
             return []
         *lines, rest = bytes(self._pending).split(b"\n")
         self._pending = bytearray(rest)
-        try:
-            found = [json.loads(line) for line in lines if line.strip()]
-        except ValueError as error:
-            raise ProtocolError(f"The engine's event is not JSON: {error}.") from error
-        return [ContainerEvent.from_json(body) for body in found]
+        return [_read(line) for line in lines if line.strip()]
+
+
+def _read(line: bytes) -> ContainerEvent:
+    try:
+        action, container_id, name = codec.event(codec.parse(line, "event"))
+    except ProtocolError as error:
+        _log.warning("An event of the engine cannot be read: %s", error)
+        return UNREADABLE
+    return ContainerEvent(action, container_id, name)
 
 
 class EventStream(Closing):

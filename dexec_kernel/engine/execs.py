@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from dexec_kernel.backend.models import ConsoleSize, ExecConfig, ExecInspect, ExecState
-from dexec_kernel.engine import answers, reports
+from dexec_kernel.engine import answers, codec, reports
 from dexec_kernel.engine.calls import path_segment
 from dexec_kernel.engine.connection import HijackedConnection
 from dexec_kernel.engine.containers import ContainerCalls
@@ -22,7 +22,6 @@ from dexec_kernel.errors import (
     EngineError,
     ExecLost,
     ExecNotFound,
-    ProtocolError,
 )
 
 _ENV_SINCE, _WORKING_DIR_SINCE, _CONSOLE_SIZE_SINCE = "1.25", "1.35", "1.42"
@@ -49,17 +48,12 @@ class ExecCalls(ContainerCalls):
             await self._require(_ENV_SINCE, "an exec's environment variables")
         if config.working_dir:
             await self._require(_WORKING_DIR_SINCE, "an exec's working directory")
-        body = config.to_json(console_size=await self._knows(_CONSOLE_SIZE_SINCE))
+        body = codec.exec_config(config, console_size=await self._knows(_CONSOLE_SIZE_SINCE))
         try:
             answer = await self._quick_call("POST", path, body=body, container=container)
         except EngineApiError as error:
             raise await self._explain(error, container) from error
-        try:
-            return str(answer.json()["Id"])
-        except (KeyError, TypeError) as error:
-            raise ProtocolError(
-                f"The engine's answer names no exec: {answer.body[:200]!r}."
-            ) from error
+        return codec.exec_id(answer.json())
 
     async def container_exec_start(self, exec_id: str, *, tty: bool = False) -> None:
         """Start an exec detached: nothing of its output comes back (Go's ``ContainerExecStart``).
@@ -114,7 +108,7 @@ class ExecCalls(ContainerCalls):
     async def container_exec_inspect(self, exec_id: str) -> ExecInspect:
         """Look at an exec (Go's ``ContainerExecInspect``). Raises :class:`ExecNotFound`."""
         path = f"/exec/{path_segment(exec_id, 'exec')}/json"
-        return ExecInspect.from_json((await self._quick_call("GET", path, exec_id=exec_id)).json())
+        return codec.exec_inspect((await self._quick_call("GET", path, exec_id=exec_id)).json())
 
     async def container_exec_resize(self, exec_id: str, size: ConsoleSize) -> None:
         """Set the size of a running exec's Tty (Go's ``ContainerExecResize``).

@@ -7,16 +7,20 @@ waiting for an engine that hangs.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing
 from typing import Any
 
 from dexec_kernel.backend.models import ContainerSummary
+from dexec_kernel.engine import codec
 from dexec_kernel.engine.calls import CONNECT_TIMEOUT, OLDEST_API, common_version
 from dexec_kernel.engine.endpoint import find_endpoint
 from dexec_kernel.engine.events import STARTS, EventStream, open_events
 from dexec_kernel.engine.http.calls import KeptCalls
-from dexec_kernel.errors import DexecError, EngineApiError, EngineUnavailable
+from dexec_kernel.errors import DexecError, EngineApiError, EngineError, EngineUnavailable
+
+_log = logging.getLogger(__name__)
 
 #: What to do with the running containers: all of them, in the engine's order.
 OnContainers = Callable[[list[ContainerSummary]], Awaitable[None]]
@@ -26,7 +30,7 @@ OnContainers = Callable[[list[ContainerSummary]], Awaitable[None]]
 _GATHER, _GATHER_ENDS = 0.1, 1.0
 #: In seconds: at least this between two lists, however much happens.
 _BREATH = 0.4
-#: In seconds: the list is asked for anew even without an event, which also shows an engine that
+#: In seconds: the list is asked for again even without an event, which also shows an engine that
 #: hangs; more often where a proxy refuses the events.
 _REFRESH, _REFRESH_WITHOUT_EVENTS = 60.0, 10.0
 #: In seconds: for a whole answer.
@@ -61,6 +65,9 @@ class EngineWatch:
                 await self._follow()
             except DexecError as error:
                 self._on_lost(error)
+            except Exception as error:  # noqa: BLE001 -- it serves for days: nothing may end it
+                _log.exception("The watch of the engine begins again.")
+                self._on_lost(EngineError(f"The containers could not be taken in: {error!r}."))
             await asyncio.sleep(self._pause)
             self._pause = min(self._pause * 2, _LONGEST_PAUSE)
 
@@ -117,7 +124,7 @@ class EngineWatch:
 
 def running(body: Any) -> list[ContainerSummary]:
     """Read the engine's list, without what takes no exec. Raises :class:`ProtocolError`."""
-    found = ContainerSummary.list_from_json(body)
+    found = codec.container_list(body)
     return [container for container in found if container.state == "running"]
 
 

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from dexec_kernel.engine.events import ContainerEvent, EventDecoder
+from dexec_kernel.engine.events import UNREADABLE, ContainerEvent, EventDecoder
 from dexec_kernel.engine.watch import EngineWatch
 from dexec_kernel.errors import EngineApiError, ProtocolError
 from tests.unit.support.fake_engine import FakeEngine, answer
@@ -33,10 +33,13 @@ def test_events_are_decoded_however_they_are_cut():
         assert found == expected
 
 
-@pytest.mark.parametrize("data", [b"{\n", b"[]\n", b'{"Action": "die"}\n', b"1\n"])
-def test_what_is_no_event_is_a_protocol_error(data):
-    with pytest.raises(ProtocolError):
-        EventDecoder().receive_data(data)
+@pytest.mark.parametrize(
+    "data",
+    [b"{", b"[]", b'{"Action": "die"}', b"1", b"9" * 5_000, b"[" * 5_000, b"\xff", b'{"Actor": 3}'],
+)
+def test_what_cannot_be_read_is_an_event_all_the_same(data):
+    found = EventDecoder().receive_data(data + b"\n" + line("die"))
+    assert found == [UNREADABLE, ContainerEvent("die", "web-id", "web")]
 
 
 def test_an_event_without_end_is_a_protocol_error():

@@ -1,0 +1,243 @@
+"""The engine's JSON, read into the values of ``backend.models``, and written from them.
+
+What an engine sends is not trusted: labels are a container's own, and a proxy may send anything.
+A number is at most 64 bits, nesting is bounded, text is made to be encodable, and what has the
+wrong type raises :class:`ProtocolError`. Source: Docker Engine API 1.24 to 1.51.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from dexec_kernel.backend.models import (
+    ContainerInspect,
+    ContainerSummary,
+    ContainerTop,
+    ExecConfig,
+    ExecInspect,
+    ExecState,
+)
+from dexec_kernel.errors import ProtocolError
+
+_log = logging.getLogger(__name__)
+
+#: How many lists and objects may be inside each other.
+MAX_DEPTH = 100
+_MAX_NUMBER = 2**63
+#: In characters: what an error shows of an answer.
+_SHOWN = 200
+_string = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_bracket = re.compile(rb"[\[\]{}]")
+
+
+def parse(body: bytes, what: str = "answer") -> Any:
+    """Return JSON as Python has it. Raises :class:`ProtocolError`; ``what`` is named in it."""
+    try:
+        _check_depth(body)
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"The engine's {what} is not JSON: {body[:_SHOWN]!r}.") from error
+
+
+def exec_inspect(body: Any) -> ExecInspect:
+    """Read exec inspect. Raises :class:`ProtocolError`.
+
+    ``Running`` is read first: Podman says ``ExitCode: 0`` of an exec that still runs, and of
+    one that was not started, which it alone calls not removable.
+    """
+    with _reading("exec inspect"):
+        running, exit_code = bool(body["Running"]), _number_or_none(body["ExitCode"])
+        pid = _number_or_none(body.get("Pid")) or None
+        was_started = pid is not None or bool(exit_code) or body.get("CanRemove", True)
+        state = ExecState.RUNNING if running else ExecState.EXITED
+        if not running and (exit_code is None or not was_started):
+            state = ExecState.NOT_STARTED
+        return ExecInspect(
+            exec_id=_name(body["ID"]),
+            container_id=_name(body["ContainerID"]),
+            state=state,
+            pid=pid,
+            exit_code=exit_code if state is ExecState.EXITED else None,
+        )
+
+
+def exec_id(body: Any) -> str:
+    """Read exec create's answer. Raises :class:`ProtocolError`."""
+    with _reading("answer to exec create"):
+        return _name(body["Id"])
+
+
+def container_summary(body: Any) -> ContainerSummary:
+    """Read one entry of the list of containers. Raises :class:`ProtocolError`."""
+    with _reading("container list"):
+        container = _name(body["Id"])
+        names = [_name(name).lstrip("/") for name in _list(body.get("Names"))]
+        # A linked container has names with a slash in them besides its own.
+        name = next((name for name in names if name and "/" not in name), container[:12])
+        return ContainerSummary(
+            id=container,
+            name=name,
+            image=_text(body.get("Image")),
+            state=_text(body.get("State")).lower(),
+            status=_text(body.get("Status")),
+            labels=_labels(body.get("Labels")),
+        )
+
+
+def container_list(body: Any) -> list[ContainerSummary]:
+    """Read the list of containers. One that cannot be read is left out, and logged.
+
+    Raises :class:`ProtocolError` for what is no list.
+    """
+    if not isinstance(body, list):
+        raise ProtocolError(f"The engine's container list is none: {str(body)[:_SHOWN]!r}.")
+    return list(_readable(body, container_summary))
+
+
+def container_inspect(body: Any) -> ContainerInspect:
+    """Read container inspect. Raises :class:`ProtocolError`."""
+    with _reading("container inspect"):
+        config, state = body["Config"], body["State"]
+        return ContainerInspect(
+            id=_name(body["Id"]),
+            name=_name(body["Name"]).lstrip("/"),
+            image=_text(config.get("Image")) or _text(body.get("Image")),
+            running=bool(state["Running"]),
+            paused=bool(state.get("Paused")),
+            oom_killed=bool(state.get("OOMKilled")),
+            user=_text(config.get("User")),
+            working_dir=_text(config.get("WorkingDir")),
+            labels=_labels(config.get("Labels")),
+            env_names=tuple(_text(entry).partition("=")[0] for entry in _list(config.get("Env"))),
+            tty=bool(config.get("Tty")),
+            open_stdin=bool(config.get("OpenStdin")),
+            stdin_once=bool(config.get("StdinOnce")),
+            started_at=_text(state.get("StartedAt")),
+            exec_count=len(_list(body.get("ExecIDs"))),
+        )
+
+
+def container_top(body: Any) -> ContainerTop:
+    """Read the list of a container's processes. Raises :class:`ProtocolError`."""
+    with _reading("list of processes"):
+        titles = tuple(map(_text, body["Titles"]))
+        rows = tuple(tuple(map(_text, _list(row))) for row in _list(body["Processes"]))
+        if any(len(row) != len(titles) for row in rows):
+            raise ValueError("a row is not as long as the titles")
+        return ContainerTop(titles, rows)
+
+
+def event(body: Any) -> tuple[str, str, str]:
+    """Read an event: what happened, to which container by its id, and its name.
+
+    Raises :class:`ProtocolError`.
+    """
+    with _reading("event"):
+        actor = body["Actor"]
+        attributes = actor.get("Attributes") or {}
+        action = _name(body["Action"]).partition(":")[0]
+        return action, _name(actor["ID"]), _text(attributes.get("name"))
+
+
+def exec_config(config: ExecConfig, *, console_size: bool) -> dict[str, Any]:
+    """Return the body of exec create, ``ConsoleSize`` only when the engine knows it."""
+    body: dict[str, Any] = {
+        "Cmd": list(config.cmd),
+        "AttachStdin": config.attach_stdin,
+        "AttachStdout": config.attach_stdout,
+        "AttachStderr": config.attach_stderr,
+        "Tty": config.tty,
+        "Privileged": config.privileged,
+    }
+    if config.env:
+        body["Env"] = [f"{name}={value}" for name, value in config.env.items()]
+    if config.working_dir:
+        body["WorkingDir"] = config.working_dir
+    if config.user:
+        body["User"] = config.user
+    if config.detach_keys:
+        body["DetachKeys"] = config.detach_keys
+    if config.console_size is not None and config.tty and console_size:
+        body["ConsoleSize"] = [config.console_size.rows, config.console_size.columns]
+    return body
+
+
+# --- what is read ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        reason = f"{type(error).__name__}: {str(error)[:_SHOWN]}"
+        raise ProtocolError(f"The engine's {what} cannot be read: {reason}.") from error
+
+
+def _readable(
+    items: Sequence[Any], read: Callable[[Any], ContainerSummary]
+) -> Iterator[ContainerSummary]:
+    for item in items:
+        try:
+            yield read(item)
+        except ProtocolError as error:
+            _log.warning("A container was left out of the engine's list: %s", error)
+
+
+def _check_depth(body: bytes) -> None:
+    """Raise ValueError for JSON that is nested too deeply: parsers of the kernel's own recurse."""
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return
+    depth = 0
+    for bracket in _bracket.findall(_string.sub(b"", body)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_DEPTH:
+            raise ValueError("nested too deeply")
+
+
+def _text(value: Any) -> str:
+    """Return text that can be encoded, "" for None. Raises TypeError for what is none."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} where text belongs")
+    if not value.isascii():
+        return value.encode("utf-8", "replace").decode()  # A lone surrogate becomes "?".
+    return value
+
+
+def _name(value: Any) -> str:
+    """Return text that is not empty."""
+    if not (text := _text(value)):
+        raise ValueError("a name or id is empty")
+    return text
+
+
+def _number_or_none(value: Any) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or abs(value) >= _MAX_NUMBER:
+        raise TypeError("no number of 64 bits")
+    return int(value)
+
+
+def _list(value: Any) -> Sequence[Any]:
+    """Return a list, an empty one for None."""
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise TypeError(f"{type(value).__name__} where a list belongs")
+    return value
+
+
+def _labels(value: Any) -> dict[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{type(value).__name__} where labels belong")
+    return {_text(name): _text(text) for name, text in value.items()}
