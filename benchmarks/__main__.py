@@ -39,7 +39,7 @@ _WHERE = "where"
 
 
 def main() -> None:
-    """Measure against an engine of our own. A goal that is missed is said, and is no failure."""
+    """Measure with a private engine. A missed goal is reported and is not a failure."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = ", ".join([*_SUBJECTS, _WHERE])
     parser.add_argument("--only", metavar="A,B", help=f"some of: {names}")

@@ -1,4 +1,4 @@
-"""A bare kernel: ipykernel's base class, and a cell that does nothing. What no kernel can beat."""
+"""A bare kernel: ipykernel's base class with an empty cell. The lower bound for every kernel."""
 
 from __future__ import annotations
 

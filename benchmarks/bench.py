@@ -1,4 +1,4 @@
-"""What all measurements share: an engine of our own, containers, kernels, and how many samples."""
+"""The common part of all measurements: a private engine, containers, kernels, sample sizes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ READY = 0.2
 
 @dataclass(frozen=True)
 class Bench:
-    """Where to measure, and how much.
+    """The place and the amount of the measurements.
 
-    ``samples`` are for what takes milliseconds; ``quick`` is a smoke run.
+    ``samples`` is for measurements of milliseconds; ``quick`` is a smoke run.
     """
 
     host: str
@@ -35,17 +35,17 @@ class Bench:
 
     @property
     def few(self) -> int:
-        """Samples of what takes about a second."""
+        """The number of samples for measurements of about a second."""
         return 1 if self.quick else max(3, self.samples // 3)
 
     @property
     def fewest(self) -> int:
-        """Samples of what takes several seconds, or hardly varies."""
+        """The number of samples for measurements of several seconds, or with little variation."""
         return 1 if self.quick else max(3, self.samples // 6)
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a kernel is started with: no settings of whoever measures, and files of its own."""
+        """The environment of a kernel: none of the user's settings, and private files."""
         ours = ("DEXEC_", "DOCKER_", "JUPYTER_", "IPYTHON", "PYTHON")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         return kept | {

@@ -1,4 +1,4 @@
-"""What frames and text cost by themselves, beside a copy of the same bytes."""
+"""The cost of decoding frames and text, next to a copy of the same bytes."""
 
 from __future__ import annotations
 

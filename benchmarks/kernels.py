@@ -31,7 +31,7 @@ _OWN_SPECS = {
     ],
 }
 _START_TIMEOUT = 60.0
-#: In seconds: longer than any kernel takes to start; who has died by then is given up.
+#: In seconds: longer than the start of any kernel. A kernel that has died by then is given up.
 _LOOK = 8.0
 _CELL_TIMEOUT = 300.0
 #: In milliseconds: ZeroMQ tries a port that nothing listens on yet again after 100, which would be
@@ -54,7 +54,7 @@ def write_specs(folder: Path) -> None:
 
 @dataclass
 class Result:
-    """What came back for a cell. Durations are in seconds since the request was sent."""
+    """The answers to a cell. Durations are in seconds since the request was sent."""
 
     duration: float = 0.0
     first_output: float | None = None
@@ -147,7 +147,7 @@ class Kernel:
                 return result
 
     def memory(self, kind: str = "Rss") -> float:
-        """Return the process's resident bytes: ``Rss``, or ``Pss`` with what is shared shared out.
+        """Return the process's resident bytes: ``Rss``, or ``Pss`` with its part of shared memory.
 
         Source: proc(5), smaps_rollup.
         """
@@ -155,7 +155,7 @@ class Kernel:
         return next(float(line.split()[1]) * 1024 for line in lines if line.startswith(f"{kind}:"))
 
     def close(self) -> None:
-        """End the kernel at once. What its container holds for it ends by itself."""
+        """Kill the kernel. Its execs in the container end without help."""
         self._client.stop_channels()
         if self._manager.has_kernel:
             self._manager.shutdown_kernel(now=True)

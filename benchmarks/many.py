@@ -76,7 +76,7 @@ def _errors(errors: int, cells: int) -> Row:
 def _in_turn(kernels: list[Kernel]) -> tuple[list[float], int]:
     results = []
     for kernel in kernels:
-        # The one before makes its next exec ready: that is no load of many kernels.
+        # The kernel before is starting its next exec, which would count as load.
         time.sleep(READY)
         results.append(kernel.run(_ECHO))
     return [r.duration for r in results], sum(r.status != "ok" for r in results)

@@ -16,7 +16,7 @@ MIB = 1024**2
 
 
 class Unit(StrEnum):
-    """What samples are counted in, and how that is written."""
+    """The unit of samples, and its format."""
 
     SECONDS = "s"
     RATE = "B/s"
@@ -48,7 +48,7 @@ class Samples:
 
     @property
     def quartiles(self) -> tuple[float, float]:
-        """What a quarter, and three quarters, of the values do not exceed."""
+        """The first and the third quartile."""
         if len(self.values) == 1:
             return self.values[0], self.values[0]
         low, _, high = statistics.quantiles(self.values, n=4, method="inclusive")
@@ -73,7 +73,7 @@ class Samples:
 
 
 class Bound(StrEnum):
-    """What a goal sets a limit to."""
+    """The quantity that a goal limits."""
 
     RATIO_AT_MOST = "ratio at most"
     RATIO_AT_LEAST = "ratio at least"
@@ -112,10 +112,10 @@ class Goal:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: a subject beside a peer, measured in the same run.
+    """One line of the table: a subject and a peer, measured in the same run.
 
-    ``peer`` is None where there is none, or it could not be measured: ``note`` says why. With
-    ``is_lower_bound`` the peer was stopped, and would have taken longer.
+    ``peer`` is None if there is no peer or it could not be measured: ``note`` says why. With
+    ``is_lower_bound`` the peer was stopped and would have taken longer.
     """
 
     what: str
@@ -133,7 +133,7 @@ class Row:
 
     @property
     def is_reached(self) -> bool | None:
-        """Whether the goal is reached; None where there is none, or nothing to compare with."""
+        """Whether the goal is reached; None without a goal or a peer."""
         if self.goal is None:
             return None
         return self.goal.is_met(self.ours.median, self.peer.median if self.peer else None)

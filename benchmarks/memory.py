@@ -10,7 +10,7 @@ from benchmarks.measure import MIB, Bound, Goal, Row, Samples, Subject, Unit, in
 
 _CELLS = {DEXEC: "echo hi", BASE: ""}
 _MANY = 1000
-#: In seconds: for what a kernel does behind a cell.
+#: In seconds: for the kernel's work after a cell.
 _SETTLE = 1.0
 _PEER = "a bare ipykernel base kernel"
 

@@ -1,4 +1,4 @@
-"""How fast output goes through: what is bounded, and what is delivered whole."""
+"""The throughput of output: bounded, and delivered in full."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FILE, _FILE_SIZE = "/tmp/lines", 62_500_000
 _LINE = "a line of output as programs print them, neither short nor long"
 _SEQ, _SEQ_SIZE = "seq 1 2000000", 14_888_896
 _SEQ_GOAL = 0.01
-#: In seconds: bash_kernel is given up after this, whatever that proves.
+#: In seconds: bash_kernel is stopped after this, even if that proves nothing.
 _LONGEST = 240.0
 
 

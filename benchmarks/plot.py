@@ -31,9 +31,9 @@ class _Bar:
 
 
 def svg(panels: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """Return the plot; ``panels`` holds rows as JSON (``Row.to_json``) by what they measure.
+    """Return the plot; ``panels`` holds rows as JSON (``Row.to_json``) by their subject.
 
-    The bars of one panel have a scale of their own, which begins at 0.
+    Each panel has its own scale, which begins at 0.
     """
     parts: list[str] = []
     y = 0

@@ -65,7 +65,7 @@ class RawEngine:
         return str(answer["Id"])
 
     def _start(self, exec_id: str) -> socket.socket:
-        """Return the socket behind the head of the answer, nothing of the stream read."""
+        """Return the socket after the head of the answer, before any byte of the stream."""
         body = json.dumps({"Detach": False, "Tty": False})
         request = _REQUEST.format(
             method="POST", path=f"/exec/{exec_id}/start", more=_UPGRADE, size=len(body), body=body

@@ -1,4 +1,4 @@
-"""What was measured, as JSON, as Markdown in the documentation, and as a plot beside it."""
+"""The results as JSON, as Markdown in the documentation, and as a plot."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from devtools import api
 _DOCS = Path(__file__).resolve().parent.parent / "docs"
 _JSON, _PAGE, _PLOT = "benchmarks.json", "benchmarks.md", "images/benchmarks.svg"
 _PACKAGES = ("dexec-kernel", "ipykernel", "jupyter_client", "pyzmq", "tornado", "bash_kernel")
-#: What the plot shows: the rest is in the table.
+#: The subjects in the plot; the others are only in the table.
 _PLOTTED = ("cells", "output", "start", "memory")
 
 
@@ -73,7 +73,7 @@ def merged(new: dict[str, Any], folder: Path = _DOCS) -> dict[str, Any]:
     old = json.loads(path.read_text(encoding="utf-8"))
     if old["machine"] != new["machine"]:
         raise ReportError(
-            f"{_JSON} was measured on something else: {old['machine']}. Measure everything anew."
+            f"{_JSON} was measured on another machine: {old['machine']}. Measure everything again."
         )
     subjects = {**old["subjects"], **new["subjects"]}
     return {**new, "subjects": subjects, "where": new["where"] or old["where"]}

@@ -1,4 +1,4 @@
-"""What the session adds to a cell: its state restored, and handed over at the end."""
+"""The cost of the session in a cell: restoring its state, and handing it over."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A tap between a kernel and its engine: passes everything on, and notes what passed when.
 
-What a kernel asks of the engine is seen from outside, with nothing put into the kernel.
+The kernel's requests are observed from outside; nothing is changed in the kernel.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ class Event:
 
 @dataclass
 class _Link:
-    """What is known of one connection."""
+    """The observations of one connection."""
 
     request: str = ""
     exec_id: str = ""
     asked: Event | None = None
-    #: What has come of the head that makes it a stream.
+    #: The received part of the head that turns it into a stream.
     head: bytes = b""
     is_stream: bool = False
 
 
 @dataclass
 class Tap:
-    """Listens on the unix socket ``path`` for whom ``target`` is meant; a context manager."""
+    """Listens on the unix socket ``path`` and connects to ``target``; a context manager."""
 
     path: Path
     target: str
@@ -142,7 +142,7 @@ class Tap:
             self._note(link, f"{link.request} answered")
             link.request = ""
         if link.head or data.startswith(_HIJACKED):
-            # The engine may send it in pieces, and output right behind it.
+            # The engine may send it in pieces, with output directly after it.
             link.head += data
             end = link.head.find(_END_OF_HEAD)
             link.is_stream = end >= 0

@@ -20,7 +20,7 @@ from benchmarks.tap import Event, Tap
 
 _ECHO = "echo hi"
 _WARM_UP = 3
-#: A step that fewer of the cells have is none.
+#: The least share of cells that must have a step for it to be listed.
 _OFTEN = 0.5
 _MESSAGES = {
     "busy": "the kernel sends busy: request received",
@@ -59,7 +59,7 @@ def breakdown(bench: Bench) -> str:
         _steps(bench, standby="0"),
         "\n### Imports of a kernel's start (`-X importtime`)\n",
         _imports(bench),
-        "\n### Busy Python, one cell after the other (py-spy, who holds the GIL)\n",
+        "\n### Busy Python, one cell after the other (py-spy, holder of the GIL)\n",
         _profile(bench),
     ]
     return "\n".join(parts)

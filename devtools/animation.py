@@ -145,7 +145,7 @@ def _open_launcher(lab: Lab) -> Locator:
         lab.open_launcher()
         if card.count():
             break
-        # The server looks for containers as it starts; its page shows those that it knew by then.
+        # The page shows the containers that the server had found when it was loaded.
         lab.page.wait_for_timeout(1000)
     lab.command("statusbar:toggle")
     for side in ("left", "right"):

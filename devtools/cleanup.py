@@ -23,7 +23,7 @@ def clear(directory: Path) -> None:
     groups = _cgroups(directory)
     _thaw(groups)
     # Podman's monitors start a clean-up when their container ends: hence more than one round.
-    # What a killed shim leaves hangs below PID 1 and is remembered from the round before.
+    # The children of a killed shim become children of PID 1; the round before remembers them.
     left: list[processes.Process] = []
     for _ in range(_ROUNDS):
         left = processes.end([*left, *processes.of_engine(directory)], signal.SIGKILL, 2)
@@ -43,7 +43,7 @@ def _is_daemon(process: processes.Process) -> bool:
 
 def _unmount_below(directory: Path) -> None:
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-    # The directory's own name is free of what mountinfo escapes; what is below needs decoding.
+    # Nothing in the directory's own name is escaped by mountinfo; the paths below need decoding.
     points = [line.split()[4].encode().decode("unicode_escape") for line in mounts]
     below = [point for point in points if point.startswith(f"{directory}/")]
     for point in reversed(below):  # the latest first, as they are stacked

@@ -15,7 +15,7 @@ _FRAME_HEAD = 8
 
 @dataclass(frozen=True)
 class ExecResult:
-    """What a command in a container printed, and its exit code."""
+    """The output of a command in a container, and its exit code."""
 
     exit_code: int
     stdout: str
@@ -111,7 +111,7 @@ def unpause(host: str, container: str) -> None:
 
 
 def remove_container(host: str, container: str) -> None:
-    """Kill and remove a container with its volumes; one that is gone is fine.
+    """Kill and remove a container with its volumes, unless it is gone already.
 
     Raises api.ApiError.
     """

@@ -1,4 +1,4 @@
-"""Docker engines: one that runs already, or a private dockerd that we start and stop."""
+"""Docker engines: a running one, or a private dockerd that we start and stop."""
 
 import os
 import socket

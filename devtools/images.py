@@ -30,7 +30,7 @@ _RECIPES = {
 
 
 def ensure_image(host: str, name: str) -> str:
-    """Make the image when the engine has none of that name; return the name.
+    """Make the image unless the engine has it already; return its name.
 
     `name` is BUSYBOX, DEBIAN or NOSHELL (KeyError otherwise). Raises packages.PackagesError when
     its files cannot be had, and api.ApiError when the engine refuses.
@@ -70,7 +70,7 @@ def import_image(host: str, name: str, archive: Path, changes: tuple[str, ...]) 
 
 
 def remove_image(host: str, name: str) -> None:
-    """Remove an image; one that is not there is fine. Raises api.ApiError."""
+    """Remove an image, unless it is gone already. Raises api.ApiError."""
     try:
         api.call(host, "DELETE", f"/images/{quote(name)}", query={"force": "true"})
     except api.ApiError as error:

@@ -1,7 +1,7 @@
 """JupyterLab in a browser, for the browser tests and the screenshots: a server and a page object.
 
-The notebooks are made on disk and opened as a user opens them; cells are run by key, buttons by
-mouse. JupyterLab's own commands are used for what surrounds that (save, close, theme).
+Notebooks are written to disk and opened as a user opens them. Cells are run by key and buttons by
+mouse; the rest (save, close, theme) is done with JupyterLab's own commands.
 """
 
 import json
@@ -185,7 +185,7 @@ class Cell:
         self.line = root.locator(".dexec-field input")
         # JupyterLab shows a question that is answered for another half second.
         asking = root.locator(".jp-OutputArea-child:not(.jp-OutputArea-stdin-hiding)")
-        #: What a program is answered with, and what it has asked.
+        #: The field for the answer to a program, and the program's question.
         self.input = asking.locator(".jp-Stdin-input")
         self.question = asking.locator(".jp-Stdin-prompt")
         self.stdout = self._output("stdout")
@@ -195,7 +195,7 @@ class Cell:
 
     @property
     def prompt(self) -> str:
-        """What stands in the brackets: the number, ``*`` while it runs, or nothing."""
+        """The text in the brackets: the number, ``*`` while it runs, or nothing."""
         return self.root.locator(".jp-InputPrompt").inner_text().strip("[]: \n")
 
     def bar_text(self) -> str:
@@ -292,7 +292,7 @@ class Lab:
         self.command("docmanager:save")
 
     def records(self, name: str) -> list[dict[str, Any] | None]:
-        """Save the notebook and return the record of each code cell, None where it has none."""
+        """Save the notebook and return the record of each code cell, None without a record."""
         self.save()
         cells = [cell for cell in self.server.read(name).cells if cell.cell_type == "code"]
         found = []

@@ -14,7 +14,7 @@ from dexec_kernel.magics.catalogue import REGISTRY
 from dexec_kernel.picker import filters
 from dexec_kernel.picker.extension import DexecPicker
 
-#: Names of replies that are no classes of ours: the kernel makes them of a cell's outcome.
+#: Names of replies without a class: the kernel derives them from a cell's outcome.
 _REPLIES = {"CommandFailed", "KeyboardInterrupt", "CellTimeout"}
 
 _variable = re.compile(r"\bDEXEC_[A-Z_]+\b")
@@ -24,7 +24,7 @@ _magic = re.compile(r"(?m)(?:^|`)(%{1,2}[a-zA-Z][\w.-]*)")
 _exec_line = re.compile(r"(?m)(?:^|`)%%exec((?: [^`\n]*)?)")
 _link = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
 _option = re.compile(r"(?<!\S)(-[a-z]|--[a-z-]+)\b")
-#: Words in CamelCase that are no errors.
+#: Other words in CamelCase.
 _OTHERS = {
     *("DexecKernel", "DexecPicker", "KernelSpecManager", "EngineClient", "ExecConfig"),
     *("HijackedConnection", "LocalBackend", "StdinOnce", "JupyterLab"),
@@ -35,14 +35,14 @@ def unknown_names(path: Path) -> Iterator[str]:
     """Yield a line for each name in a page that the code does not have."""
     text = path.read_text(encoding="utf-8")
     for word in sorted(set(_variable.findall(text)) - _variables()):
-        yield f"there is no variable {word}"
+        yield f"unknown variable {word}"
     for owner, name in sorted(set(_trait.findall(text)) - _traits()):
-        yield f"there is no setting c.{owner}.{name}"
+        yield f"unknown setting c.{owner}.{name}"
     for word in sorted(set(_error.findall(text)) - set(errors.__all__) - _REPLIES - _OTHERS):
-        yield f"there is no error {word}"
+        yield f"unknown error {word}"
     for word in sorted(set(_magic.findall(text))):
         if not _is_magic(word):
-            yield f"there is no magic {word}"
+            yield f"unknown magic {word}"
     for line in _exec_line.findall(text):
         own = re.split(r"(?<!\S)--(?!\S)", line)[0]
         for word in _option.findall(own):

@@ -19,7 +19,7 @@ class PackagesError(Exception):
 
 
 def dependencies(seeds: Sequence[str]) -> list[str]:
-    """Return the packages and what they need, without what is unwanted here.
+    """Return the packages and their dependencies, without the unwanted ones.
 
     Raises PackagesError where apt is missing or fails.
     """

@@ -68,7 +68,7 @@ class PrivateService(ABC):
 
     @property
     def log(self) -> str:
-        """What the daemon logged so far. Raises RuntimeError when it was not started."""
+        """The daemon's log so far. Raises RuntimeError when it was not started."""
         path = self.directory / "log"
         return path.read_text(errors="replace") if path.exists() else ""
 
@@ -98,7 +98,7 @@ class PrivateService(ABC):
         """
         if self._process is not None:
             raise RuntimeError("this private engine runs already")
-        # A daemon that was killed leaves these behind; a PID file may name a stranger by now.
+        # A killed daemon does not remove these. Its PID may belong to another process by now.
         (self.directory / "pid").unlink(missing_ok=True)
         (self.directory / _SOCKET).unlink(missing_ok=True)
         with (self.directory / "log").open("ab") as log:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PROGRAMS = ("dockerd", "containerd", "docker-", "runc", "podman", "conmon")
-"""How the names of an engine's processes begin; a `tail -f` of its log is none of them."""
+"""The beginnings of the names of an engine's processes; excludes a `tail -f` of its log."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Process:
 
 
 def find(pid: int) -> Process | None:
-    """Return the process with this PID, or None when there is none."""
+    """Return the process with this PID, or None."""
     directory = Path("/proc") / str(pid)
     try:
         # The second field is the name in brackets, and may itself hold blanks and brackets.
@@ -43,8 +43,8 @@ def is_running(process: Process) -> bool:
 def of_engine(directory: Path) -> list[Process]:
     """Return the engine's processes: those that name its directory, and their descendants.
 
-    The descendants are the processes in its containers, which hang below the shims (Docker) or
-    below conmon (Podman). This process itself is never among them.
+    The descendants are the processes in its containers: children of the shims (Docker) or of
+    conmon (Podman). This process itself is never among them.
     """
     numbers = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
     everything = [process for pid in numbers if (process := find(pid)) is not None]
@@ -64,7 +64,7 @@ def of_engine(directory: Path) -> list[Process]:
 
 
 def end(processes: Iterable[Process], number: signal.Signals, timeout: float) -> list[Process]:
-    """Send a signal to these processes, wait for their end, and return those that still run."""
+    """Send a signal to these processes, wait for their end, and return the surviving ones."""
     remaining = [process for process in processes if is_running(process)]
     for process in remaining:
         try:

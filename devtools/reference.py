@@ -1,8 +1,7 @@
-"""Writes the parts of the reference that follow from the code: ``python -m devtools.reference``.
+"""Writes the generated parts of the reference pages: ``python -m devtools.reference``.
 
-A page has them between marks, ``<!-- generated: NAME -->`` and ``<!-- end: NAME -->``. With
-``--check`` nothing is written: the exit code is 1 if a page is out of date, or names something
-that the code does not have.
+They are between ``<!-- generated: NAME -->`` and ``<!-- end: NAME -->``. With ``--check`` nothing
+is written, and the exit code is 1 if a page is out of date or uses a name that the code lacks.
 """
 
 from __future__ import annotations
@@ -123,7 +122,7 @@ def command() -> str:
     return "\n\n".join(parts)
 
 
-#: The page and the name of each part, and what writes it.
+#: The page and the name of each part, and the function that writes it.
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("settings.md", "settings"): settings,
     ("settings.md", "picker"): picker,

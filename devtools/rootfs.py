@@ -36,8 +36,8 @@ _LEFT_OUT = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share
 _LEFT_OUT_ANYWHERE = "/gconv/"
 
 NOSHELL_APPLETS = ("cat", "echo", "env", "false", "id", "ls", "printenv", "seq", "sleep", "true")
-"""The commands of the image without a shell: no name is one's, though `env` would start the one
-that the binary holds (``env sh``), as it knows its applets without their names in the file system.
+"""The commands of the image without a shell. None of these names is a shell's. ``env sh`` would
+still start one: the binary finds its applets without their names in the file system.
 """
 
 
@@ -136,7 +136,7 @@ def debian(path: Path) -> None:
         archive.skeleton("/bin/bash")
         for package in downloads:
             _unpack(package, archive)
-        # What maintainer scripts and the alternatives system would have linked.
+        # The links that maintainer scripts and the alternatives system would have made.
         archive.symlink("usr/bin/sh", "dash")
         archive.symlink("usr/bin/awk", "mawk")
         archive.file("usr/bin/busybox", binary, 0o755)

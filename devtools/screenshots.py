@@ -58,7 +58,7 @@ def _new_lab(chromium: Browser, server: LabServer, height: int) -> Lab:
 
 
 def _launcher(lab: Lab) -> None:
-    # The server looks for containers as it starts; its page shows those that it knew by then.
+    # The page shows the containers that the server had found when it was loaded.
     cards = lab.page.locator(".jp-LauncherCard", has_text="web (")
     for _ in range(5):
         lab.open_launcher()

@@ -1,4 +1,4 @@
-"""What demo and lab share: an engine, containers with names of ours, and their end."""
+"""The common part of demo and lab: an engine, containers with our names, and their removal."""
 
 import itertools
 import os
@@ -20,7 +20,7 @@ _OWNER = f"{LABEL}.owner"
 
 @contextmanager
 def engine() -> Iterator[str]:
-    """Yield the URL of an engine: of one that runs, or of a private one, which ends here.
+    """Yield the URL of an engine: a running one, or a private one, which is stopped here.
 
     Raises CalledProcessError when the engine's packages cannot be installed, and
     EngineStartError when it does not start.
@@ -46,8 +46,8 @@ def engine() -> Iterator[str]:
 def container(host: str, image: str, name: str) -> Iterator[str]:
     """Yield the name of a running container of the image, which is removed here.
 
-    A container of that name that a killed session left is removed; where it is somebody's, the
-    name gets a number. Raises api.ApiError, and what images.ensure_image raises.
+    A container of that name from a killed session is removed first. If the name belongs to somebody
+    else, ours gets a number. Raises api.ApiError, and the errors of images.ensure_image.
     """
     images.ensure_image(host, image)
     with ExitStack() as stack:
@@ -61,7 +61,7 @@ def container(host: str, image: str, name: str) -> Iterator[str]:
 
 
 def _take(host: str, image: str, name: str) -> bool:
-    """Create the container, unless another one that is in use has its name."""
+    """Create the container, unless its name is in use."""
     try:
         taken = containers.inspect(host, name)
     except api.ApiError as error:

@@ -1,4 +1,4 @@
-"""Run the stages of `make test`, each whatever became of those before it, and add up the results.
+"""Run the stages of `make test`, even after a failed one, and add up the results.
 
 Needs the standard library alone, as it starts before anything is installed::
 
@@ -70,7 +70,7 @@ class Result:
 
 
 def read_report(path: Path) -> Counts:
-    """Return the counts of a JUnit report; raises OSError or ParseError where there is none."""
+    """Return the counts of a JUnit report. Raises OSError or ParseError without a valid one."""
     counts = Counts()
     # The report is pytest's own.
     for suite in ET.parse(path).getroot().iter("testsuite"):  # noqa: S314
@@ -83,10 +83,10 @@ def read_report(path: Path) -> Counts:
 
 
 def counts_of(name: str, status: int, report: Path) -> Counts:
-    """Return what a stage counts that ended with this exit code.
+    """Return the counts of a stage that ended with this exit code.
 
-    A stage that failed has at least one failure, whatever its report says, and so has one whose
-    report is missing or holds no test.
+    A failed stage has at least one failure, even if its report has none. A stage with a missing or
+    empty report has one too.
     """
     if name not in _WITH_REPORT:
         return Counts(failed=1) if status else Counts(passed=1)

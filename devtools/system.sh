@@ -1,5 +1,5 @@
 #!/bin/sh
-# Ensures that the system has the packages which this repository's tools run.
+# Ensures that the system has the packages that this repository's tools need.
 #
 #   devtools/system.sh need GROUP...
 #   devtools/system.sh want GROUP...

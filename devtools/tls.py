@@ -1,4 +1,4 @@
-"""Certificates for an engine behind TLS, made by the openssl command."""
+"""Certificates for an engine with TLS, made by the openssl command."""
 
 import ssl
 import subprocess
@@ -33,7 +33,7 @@ def make_certificates(directory: Path) -> TlsFiles:
     """Make a CA and certificates for a server on 127.0.0.1 (localhost) and for a client.
 
     The files: ca.pem, ca-key.pem, cert.pem, key.pem, server-cert.pem, server-key.pem. Raises
-    CalledProcessError when openssl fails, and FileNotFoundError when there is none.
+    CalledProcessError when openssl fails, and FileNotFoundError when it is not installed.
     """
     directory.mkdir(parents=True, exist_ok=True)
     authority = ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"]

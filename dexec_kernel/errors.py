@@ -1,7 +1,7 @@
 """Every error that dexec-kernel raises, under one root.
 
-An error says what happened (``message``) and, where there is something to do about it, what that
-is (``advice``). The class names are public: the kernel replies with them as ``ename``.
+An error has a ``message``, and ``advice`` if there is a remedy. The class names are public: the
+kernel replies with them as ``ename``.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class DexecError(Exception):
 
     @property
     def name(self) -> str:
-        """The public name of the error, as it stands in a Jupyter reply."""
+        """The public name of the error: the ``ename`` of a Jupyter reply."""
         return type(self).__name__
 
     def __str__(self) -> str:
@@ -61,7 +61,7 @@ class ConfigurationError(DexecError):
 
 
 class NotChosenError(DexecError):
-    """It is not clear which container is meant; ``candidates`` names those that would do."""
+    """No container is chosen, and there is not exactly one to take. ``candidates`` names them."""
 
     def __init__(self, message: str, *, candidates: tuple[str, ...], advice: str = "") -> None:
         super().__init__(message, advice=advice)
@@ -69,7 +69,7 @@ class NotChosenError(DexecError):
 
 
 class CellSyntaxError(DexecError):
-    """The cell cannot be read: a magic has words that it does not take, or no shell takes it."""
+    """The cell cannot be parsed: a magic has invalid arguments, or no shell accepts the text."""
 
 
 class UnknownMagic(CellSyntaxError):
@@ -95,15 +95,15 @@ class SignalError(DexecError):
 
 
 class EngineError(DexecError):
-    """The root of what can go wrong between us and the engine."""
+    """The root of all faults between the kernel and the engine."""
 
 
 class EngineUnavailable(EngineError):
-    """No engine answers: none was found, or the connection to it was refused or lost."""
+    """No engine answers: no engine was found, or its connection was refused or lost."""
 
 
 class ApiVersionError(EngineError):
-    """The engine's API is too old, or too new, for what was asked of it."""
+    """The engine's API version is too old or too new for a request."""
 
 
 class ProtocolError(EngineError):
@@ -127,7 +127,7 @@ class EngineApiError(EngineError):
 
 
 class ContainerNotFound(EngineApiError):
-    """There is no container of that name or id."""
+    """No container has that name or id."""
 
     @classmethod
     def of(cls, container: str) -> Self:
@@ -171,7 +171,7 @@ class ExecNotFound(EngineApiError):
 
 
 class PathNotFound(EngineApiError):
-    """There is no such file or folder in the container."""
+    """The file or folder does not exist in the container."""
 
 
 class PathForbidden(EngineApiError):
@@ -205,7 +205,7 @@ class CommandNotStarted(EngineError):
 
 
 class ExecLost(EngineError):
-    """The exec ended, or its stream did, and how it ended cannot be known any more."""
+    """The exec or its stream ended, and its exit code can no longer be known."""
 
 
 class CellNotRun(EngineError):

@@ -1,1 +1,1 @@
-"""What a cell needs of an engine, and the values that pass between them. No I/O."""
+"""The contract between a cell and an engine: protocols and models. No I/O."""

@@ -55,7 +55,7 @@ class ConsoleSize:
 
 @dataclass(frozen=True, slots=True)
 class ExecDefaults:
-    """What an exec in a container gets where it says nothing; empty for the container's own."""
+    """The user and folder of an exec that names none; empty for the container's own."""
 
     user: str = ""
     working_dir: str = ""
@@ -63,7 +63,7 @@ class ExecDefaults:
 
 @dataclass(frozen=True, slots=True)
 class ExecConfig:
-    """What to execute, and how: the body of exec create (Go's ``container.ExecOptions``).
+    """A command and its options: the body of exec create (Go's ``container.ExecOptions``).
 
     ``cmd`` is the command and its arguments, each at most 131,071 bytes. ``user`` is
     ``name|uid[:group|gid]`` and empty for the container's own. ``console_size`` is for a Tty and
@@ -92,7 +92,7 @@ class ExecConfig:
         )
 
     def check(self) -> None:
-        """Raise :class:`ConfigurationError` for what no engine can execute."""
+        """Raise :class:`ConfigurationError` for a config that no engine can execute."""
         if isinstance(self.cmd, str) or not self.cmd or not self.cmd[0]:
             raise ConfigurationError(
                 "An exec needs a command: a list of words, the first not empty."
@@ -104,7 +104,7 @@ class ExecConfig:
                 size = len(entry.encode())
             except UnicodeEncodeError as error:
                 raise ConfigurationError(
-                    f"An argument or environment entry is no Unicode text: {error.reason}."
+                    f"An argument or environment entry is not Unicode text: {error.reason}."
                 ) from None  # The cause would show it.
             if size > MAX_ARGUMENT_SIZE:
                 raise ConfigurationError(
@@ -116,7 +116,7 @@ class ExecConfig:
                 raise ConfigurationError("An argument or environment entry has a NUL byte in it.")
         for name in self.env:
             if not name or "=" in name:
-                raise ConfigurationError(f"{name!r} is no name for an environment variable.")
+                raise ConfigurationError(f"{name!r} cannot be the name of an environment variable.")
 
 
 class ExecState(Enum):
@@ -129,10 +129,10 @@ class ExecState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ExecInspect:
-    """What the engine knows of an exec (Go's ``container.ExecInspect``).
+    """An exec's state (Go's ``container.ExecInspect``).
 
-    ``pid`` is the process's id on the engine's host, None where the engine gives none.
-    ``exit_code`` is None until the exec has exited, and where the engine does not know it.
+    ``pid`` is the process's id on the engine's host, or None if the engine reports none.
+    ``exit_code`` is None until the exec has exited, and if the engine does not know it.
     """
 
     exec_id: str
@@ -149,7 +149,7 @@ class ExecInspect:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Who answers: the newest API version that the engine speaks, and which engine it is."""
+    """The engine's answer to a ping: its newest API version, and its kind."""
 
     api_version: str
     os_type: str
@@ -171,12 +171,12 @@ class ContainerSummary:
 
 @dataclass(frozen=True, slots=True)
 class ContainerInspect:
-    """What the engine knows of one container.
+    """A container's state and configuration (Go's ``container.InspectResponse``).
 
-    ``user`` and ``working_dir`` are those of its configuration, empty where it has none; with a
-    ``tty`` its streams are one, without frames. Its process has a stdin with ``open_stdin``, which
-    ``stdin_once`` closes when the first client that was attached to it leaves. ``started_at`` tells
-    one run of the container from the next; ``exec_count`` are the execs that run in it.
+    ``user`` and ``working_dir`` come from its configuration and may be empty. With a ``tty`` it has
+    one stream, without frames. With ``open_stdin`` its main process has a stdin; ``stdin_once``
+    closes it when the first attached client leaves. ``started_at`` differs for each run of the
+    container; ``exec_count`` is the number of running execs.
     """
 
     id: str
@@ -202,7 +202,7 @@ class ContainerInspect:
 
     @property
     def exec_defaults(self) -> ExecDefaults:
-        """What the container's labels say of those who work in it."""
+        """The user and folder that the container's labels name."""
         return ExecDefaults(
             user=self.labels.get(USER_LABEL, "").strip(),
             working_dir=self.labels.get(WORKDIR_LABEL, "").strip(),
@@ -210,7 +210,7 @@ class ContainerInspect:
 
     @property
     def wanted_shell(self) -> str:
-        """What the container's labels name as the shell of cells: bash, sh, none, or a path."""
+        """The shell of cells that the container's labels name: bash, sh, none, or a path."""
         return self.labels.get(SHELL_LABEL, "").strip()
 
     def with_label_defaults(self) -> ContainerInspect:

@@ -12,7 +12,7 @@ from dexec_kernel.errors import (
     NotChosenError,
 )
 
-#: ``compose:PROJECT/SERVICE`` names a service, whatever its container is called at the moment.
+#: ``compose:PROJECT/SERVICE`` names a service, independent of its container's current name.
 COMPOSE_PREFIX = "compose:"
 #: Docker Compose's labels; Podman's two compose tools set the same.
 PROJECT_LABEL = "com.docker.compose.project"
@@ -61,7 +61,7 @@ async def _find(engine: Containers, name: str) -> ContainerInspect:
 
 
 def require_running(container: ContainerInspect) -> None:
-    """Raise :class:`ContainerNotRunning` or :class:`ContainerPaused` for one that takes no exec."""
+    """Raise :class:`ContainerNotRunning` or :class:`ContainerPaused`, unless it is running."""
     if container.paused:
         raise ContainerPaused.of(container.name)
     if not container.running:
@@ -79,7 +79,7 @@ async def _compose_container(engine: Containers, name: str) -> str:
     project, _, service = name.removeprefix(COMPOSE_PREFIX).partition("/")
     if not project or not service:
         raise ConfigurationError(
-            f"{name!r} is no Compose service.", advice="One is named compose:PROJECT/SERVICE."
+            f"{name!r} is not a Compose service.", advice="Write compose:PROJECT/SERVICE."
         )
     labels = [f"{PROJECT_LABEL}={project}", f"{SERVICE_LABEL}={service}"]
     found = await engine.container_list(all=True, filters={"label": labels})

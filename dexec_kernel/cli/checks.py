@@ -31,10 +31,10 @@ _INTERRUPT_GRACE = 2.0
 
 
 class Patient:
-    """What is examined: an engine, a container, a cell. Close it with :meth:`aclose`.
+    """The checks of an engine, a container and a cell, in order. Close it with :meth:`aclose`.
 
-    ``container`` is None where the environment decides. Every check returns a :class:`Finding`
-    or raises the :class:`DexecError` that is one, and may rely on those before it.
+    ``container`` is None if the environment decides. Each check returns a :class:`Finding` or
+    raises a :class:`DexecError`, which becomes one. A check may rely on the checks before it.
     """
 
     _endpoint: Endpoint
@@ -141,7 +141,7 @@ class Patient:
             return Finding("container", Verdict.FAILED, f"{error.message[:-1]} ({source})", fix)
         found = self._container
         also = f" ({name})" if name not in {"", found.name} else ""
-        why = f"from {source}" if name else "the only one that runs"
+        why = f"from {source}" if name else "the only running one"
         return Finding("container", Verdict.OK, f"{found.name}{also}, {why}; image {found.image}")
 
     async def _how_to_start(self) -> str:
@@ -216,13 +216,13 @@ class Patient:
 
     async def _look_at_stdin(self) -> Finding:
         if self._memory.shells.get(self._container.id) is Shell.NONE:
-            return Finding("stdin", Verdict.SKIPPED, "not checked: there is no shell to read it")
+            return Finding("stdin", Verdict.SKIPPED, "not checked: the image has no shell")
         if not self._memory.stdin_passes:
             return Finding(
                 "stdin",
                 Verdict.WARNING,
                 "something between here and the engine passes no stdin on: it answers exec start"
-                " without an upgrade. Cells still work, up to 1.5 MB",
+                " without an upgrade. Cells up to 900,000 bytes still work",
                 "Let the proxy pass `Connection: Upgrade`, or name the engine itself in"
                 " DOCKER_HOST.",
             )

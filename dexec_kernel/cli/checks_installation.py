@@ -25,7 +25,7 @@ def check_python() -> Finding:
 
 
 def check_packages() -> Finding:
-    """Check that what this package needs is there, and new enough."""
+    """Check that all dependencies are installed and new enough."""
     found, wrong, missing = [], [], []
     for name, needed in requirements(metadata.requires(_DISTRIBUTION) or []):
         try:

@@ -1,7 +1,7 @@
-"""The command line: what is asked for, and how it ends.
+"""The command line: options in, exit code out.
 
-Only the command that runs is imported, with what it needs: ``--version`` and ``--help`` answer at
-once.
+Only the chosen subcommand and its dependencies are imported, so that ``--version`` and ``--help``
+answer at once.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ OK, FAILED, INTERRUPTED = 0, 1, 130
 _DESCRIPTION = """\
 Jupyter cells as execs in a container that is already running.
 
-Running containers are in JupyterLab's launcher as soon as this package is installed, and beside
-them the kernel "Container (dexec)", which is bound to none. These commands find containers, write
-kernels for them to disk, and say what is wrong when something is."""
+As soon as this package is installed, JupyterLab's launcher shows running containers, and the kernel
+"Container (dexec)", which is not bound to a container. These commands list containers, write their
+kernels to disk, and find faults."""
 
 _EXAMPLES = """\
 examples:
-  dexec-kernel list                        which containers there are
+  dexec-kernel list                        list the containers
   dexec-kernel install --container web     a kernel of its own for the container web
   dexec-kernel sync                        one for each container that runs
   dexec-kernel doctor --container web      does everything work, from here into the container?
@@ -54,25 +54,25 @@ examples:
   jupyter kernelspec remove dexec-web      take it away again"""
 
 _SYNC = """\
-Write a kernelspec for each container that cells can run in, and remove those that an earlier sync
-has written for containers that do not run any more. Others are never touched.
+Write a kernelspec for each running container, and remove kernelspecs that an earlier sync has
+written for containers that no longer run. Other kernelspecs are never touched.
 
-JupyterLab shows running containers by itself. This is for programs that know no Jupyter server, as
-nbconvert and papermill; the names are the same. Where it is written is as for install."""
+JupyterLab shows running containers without this. It is for programs that use no Jupyter server,
+such as nbconvert and papermill. The names and the folders are the same as for install."""
 
 _SYNC_EXAMPLES = """\
 examples:
   dexec-kernel sync
   dexec-kernel sync --label com.example.team=data --exclude '*-test'
-  dexec-kernel sync --dry-run              only say what would be done
+  dexec-kernel sync --dry-run              only show the changes
 
-Without options for it, what is written is decided by DEXEC_PICKER_LABELS, DEXEC_PICKER_INCLUDE,
-DEXEC_PICKER_EXCLUDE (separated by commas) and DEXEC_PICKER_ONLY_LABELLED, as in JupyterLab."""
+Without filter options, DEXEC_PICKER_LABELS, DEXEC_PICKER_INCLUDE, DEXEC_PICKER_EXCLUDE (separated
+by commas) and DEXEC_PICKER_ONLY_LABELLED choose the containers, as in JupyterLab."""
 
 _DOCTOR = """\
-Check everything that a cell needs, from the installation to a cell that really runs. Each line
-says what was found; below what is wrong stands what mends it. The exit code is 0 when nothing
-is broken, warnings or not."""
+Check everything that a cell needs, from the installation to a cell that really runs. Each line is a
+finding; the remedy for a fault is below it. The exit code is 0 if nothing is broken; warnings do
+not change it."""
 
 
 def main() -> NoReturn:
@@ -99,7 +99,7 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Who reads has had enough (`| head`). What is still buffered goes nowhere.
+        # The reader has closed the pipe (`| head`). Discard the rest of the buffer.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     return status
@@ -151,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument(
         "--container",
         metavar="NAME",
-        help="try this one; else DEXEC_CONTAINER, else the only one that runs",
+        help="the container to try; default: DEXEC_CONTAINER, else the only running one",
     )
     _add_json(doctor)
     return parser
@@ -250,7 +250,7 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
 def _described(
     make: Callable[..., argparse.ArgumentParser], description: str, epilog: str = "", **options: str
 ) -> argparse.ArgumentParser:
-    """Make a parser whose texts are printed as they stand, and whose options are not guessed."""
+    """Make a parser that prints its texts unchanged and accepts no abbreviated options."""
     return make(
         description=description,
         epilog=epilog,

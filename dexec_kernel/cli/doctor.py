@@ -57,7 +57,7 @@ async def _findings(container: str | None) -> AsyncGenerator[Finding, None]:
 
 
 async def _bounded(name: str, examination: Awaitable[Finding]) -> Finding:
-    """Make one check; an error is what it found."""
+    """Make one check. An error becomes its finding."""
     try:
         async with asyncio.timeout(PATIENCE):
             return await examination

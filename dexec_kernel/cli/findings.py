@@ -1,4 +1,4 @@
-"""What ``dexec-kernel doctor`` finds, and how it is shown."""
+"""The findings of ``dexec-kernel doctor``, and how they are printed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _INDENT = " " * 14
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check's outcome. ``fix`` is what mends it, a command where there is one.
+    """One check's outcome. ``fix`` is the remedy, a command if there is one.
 
     ``last`` is true when the checks after it cannot be made, though nothing is broken.
     """
@@ -64,14 +64,14 @@ class Finding:
 
 
 def show(finding: Finding) -> None:
-    """Print a finding; what mends it stands on lines of its own, to be copied."""
+    """Print a finding. The remedy is on separate lines, to be copied."""
     symbol, message = _SYMBOLS[finding.status], printable(finding.message)
     if sys.stdout.isatty():
         from rich.console import Console  # noqa: PLC0415 -- slow, and a pipe does without
         from rich.table import Table  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
-        # A Text is no markup: [red] in a name stays what it is.
+        # A Text is not parsed as markup: a name may contain [red].
         style = _STYLES[finding.status]
         line = Table.grid(padding=(0, 1))
         line.add_column(width=1)

@@ -70,14 +70,14 @@ def _tell(spec: BoundSpec, installed: Installed) -> None:
 async def _check(container: str) -> list[str]:
     """Ask the engine for the container. Returns warnings.
 
-    Raises :class:`ContainerNotFound`, and what says that the engine could never be asked.
+    Raises :class:`ContainerNotFound`, and :class:`ConfigurationError` if no engine can be named.
     """
     try:
         async with engine_client("looking for the container") as client:
             found = await find_container(client, container)
             tool = await tool_of(client)
     except ContainerNotFound as error:
-        hint = "With --no-check the kernelspec is written all the same."
+        hint = "--no-check writes the kernelspec anyway."
         raise ContainerNotFound(
             error.message, status=error.status, advice=f"{error.advice}\n{hint}".strip()
         ) from error

@@ -31,7 +31,7 @@ def show_containers(options: argparse.Namespace) -> int:
 
 
 async def _containers() -> tuple[list[ContainerSummary], str]:
-    """Return all containers, those that run first and then by name, and the engine's command."""
+    """Return all containers, running ones first, then by name; and the engine's command."""
     async with engine_client("listing the containers") as client:
         containers = await client.container_list(all=True)
         tool = await tool_of(client)
@@ -79,7 +79,7 @@ def _show(containers: Sequence[ContainerSummary]) -> None:
         table.add_column(title.capitalize(), overflow="fold")
     for container, row in zip(containers, rows, strict=True):
         style = "" if container.state == _RUNNING else "dim"
-        # A Text is no markup: [red] in a label stays what it is.
+        # A Text is not parsed as markup: a label may contain [red].
         table.add_row(*(Text(printable(cell)) for cell in row), style=style)
     Console().print(table)
 
@@ -94,7 +94,7 @@ def _advise(containers: Sequence[ContainerSummary], *, shown: int, tool: str) ->
     elif sys.stdout.isatty():
         name = usable[0].name
         if len(usable) == 1:
-            tell("The only one that runs: cells run in it, unless another is chosen.")
+            tell("This is the only running container: cells run in it unless you choose another.")
         else:
             tell("Choose one, for example:")
             tell(f"  in a cell         %container {name}")

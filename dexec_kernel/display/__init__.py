@@ -1,1 +1,1 @@
-"""What people see of a cell: the record, the status bar, and the display that carries both."""
+"""The visible part of a cell: the record, the status bar, and the display that carries both."""

@@ -1,4 +1,4 @@
-"""The status bar of a cell: a function from what is known to HTML and to text. No I/O."""
+"""The status bar of a cell: a function from a snapshot to HTML and to text. No I/O."""
 
 from __future__ import annotations
 

@@ -28,10 +28,10 @@ Publish = Callable[[str, dict[str, Any]], None]
 
 
 class CellDisplay:
-    """Shows one cell. ``publish`` sends a message; ``snapshot`` tells what is known.
+    """Shows one cell. ``publish`` sends a message; ``snapshot`` returns the current state.
 
-    A display that was shown is updated in place, so that a stored notebook holds the last state,
-    as static HTML, whoever has executed it. Output goes through it as well, since it comes below.
+    The display is updated in place, so that a stored notebook has the last state as static HTML,
+    whichever program executed it. Output is sent through it too, to appear below the display.
     """
 
     def __init__(

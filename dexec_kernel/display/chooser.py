@@ -47,7 +47,7 @@ class ContainerList:
         self.update(choice)
 
     def update(self, choice: Choice) -> None:
-        """Show another choice; whoever has the list open is not disturbed by the same one."""
+        """Show another choice. An unchanged choice leaves an open list alone."""
         self._is_ours = True
         try:
             options = tuple(choice.options(images=self._images))
@@ -68,7 +68,7 @@ class ContainerList:
 
 
 class ChoiceRow:
-    """The list alone, with what choosing means."""
+    """The list alone, and the effect of choosing."""
 
     def __init__(self, choice: Choice, on_choose: Callable[[str], None]) -> None:
         self._list = ContainerList(choice, on_choose, images=True)

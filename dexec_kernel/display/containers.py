@@ -24,10 +24,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What is known. ``current`` is the name of the container that cells run in, "" for none.
+    """The containers to choose from. ``current`` is the name of the cells' container, or "".
 
-    ``current_id`` is "" where there is no such container, ``folder`` its working directory.
-    ``trouble`` says in words why cells do not run there: "paused", "not found"; "" where they do.
+    ``current_id`` is "" if that container does not exist; ``folder`` is its working directory.
+    ``trouble`` says why cells cannot run there ("paused", "not found"); "" if they can.
     """
 
     candidates: tuple[Candidate, ...] = ()
@@ -37,9 +37,9 @@ class Choice:
     trouble: str = ""
 
     def options(self, *, images: bool) -> list[tuple[str, str]]:
-        """Return what a list shows: labels, with the names that they stand for, "" for none.
+        """Return the entries of a list: labels with the container names that they mean, or "".
 
-        The current one is always among them, so that a list can show what is.
+        The current container is always among them, so that the list can show it.
         """
         found = [
             (one_line(item.name + (f"  ({item.image})" if images else "")), item.name)
@@ -78,7 +78,7 @@ def choice_data(
     """Return the mime bundle. ``setting`` is how the current container was named, "" if not."""
     head = "No container is chosen."
     if chosen is not None:
-        how = "" if setting else ", the only one that runs"
+        how = "" if setting else ", the only running one"
         also = f", chosen as {setting}" if setting not in {"", chosen.name} else ""
         head = f"Cells run in {chosen.name} (image {chosen.image}{how}{also})."
     if chosen is None and not running:

@@ -1,4 +1,4 @@
-"""What went wrong, as Jupyter's ``error`` message and the error reply have it."""
+"""A cell's fault, in the form of Jupyter's ``error`` message and error reply."""
 
 from __future__ import annotations
 

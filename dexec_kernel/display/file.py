@@ -1,7 +1,7 @@
-"""What ``%show`` shows: a file of a container, as what it is. No I/O.
+"""The displays of ``%show``: a file of a container, by its kind. No I/O.
 
-The file is the container's and is not trusted: HTML stands in a frame without scripts and without
-an origin, SVG is an image, Markdown is made harmless, and all else is escaped.
+The file is not trusted: HTML is in a frame without scripts and without an origin, SVG is an image,
+Markdown is made harmless, and all else is escaped.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from dexec_kernel.display.markdown import harmless_markdown
 from dexec_kernel.display.style import CELL, TABLE
 from dexec_kernel.units import format_size
 
-#: In bytes: what is read of a file; and what of text is shown.
+#: In bytes: the limits for reading a file and for showing text.
 READ_LIMIT, TEXT_LIMIT = 8 * 1024 * 1024, 256 * 1024
-#: What of a table is shown.
+#: The limits for showing a table.
 ROWS, COLUMNS = 200, 50
 
 _HEX_BYTES, _HEX_LINE = 512, 16
@@ -39,7 +39,7 @@ _FRAME = 'style="width:100%;height:480px;border:1px solid #8888;background:#fff"
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A mime bundle, and a remark about what is not in it, "" where that is nothing."""
+    """A mime bundle, and a remark about the parts left out of it, "" if it is complete."""
 
     data: dict[str, Any]
     note: str = ""
@@ -107,7 +107,7 @@ def _json(text: str, _size: int, whole: bool) -> Shown | None:  # noqa: FBT001 -
         value = json.loads(text) if whole and len(text) <= TEXT_LIMIT else None
         pretty = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     except (ValueError, RecursionError):
-        return None  # Shown as the text that it is. NaN is none that a front end could read.
+        return None  # Shown as text. Front ends cannot parse NaN, for example.
     if not isinstance(value, dict | list):
         return None
     return Shown({"text/plain": pretty, "application/json": value})

@@ -1,4 +1,4 @@
-"""The status bar of the whole kernel: a function from what is known to HTML and to text. No I/O."""
+"""The status bar of the whole kernel: a function from its state to HTML and to text. No I/O."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from dexec_kernel.units import format_duration
 
 @dataclass(frozen=True, slots=True)
 class KernelState:
-    """What is known of a kernel at one moment.
+    """The state of a kernel at one moment.
 
-    ``running`` is the cell that runs, ``last`` the one that ran last, each None where there is
-    none. ``folder`` is where the next cell begins. ``standby`` counts the execs that wait ready.
-    ``notice`` is what is to be said besides, such as that the container is being restarted. A bar
-    that ``has_ended`` stays behind, without the list that names the container.
+    ``running`` is the running cell, ``last`` the last finished one, each None if there is no such
+    cell. ``folder`` is the folder of the next cell. ``standby`` counts the execs that are ready.
+    ``notice`` is a further message, such as that the container is being restarted. After the
+    kernel ``has_ended``, the bar remains, without the list of containers.
     """
 
     choice: Choice

@@ -1,9 +1,9 @@
-"""One line that says how something is: a mark, words, and parts with dots between them. No I/O.
+"""A line of status: a mark, words, and parts separated by dots. No I/O.
 
-Readable in light and dark: it takes the colours of the page and adds only a mark, which is said in
-words as well. The styles stand in the tags because a stored notebook has no stylesheet of ours, and
-they are of those that JupyterLab leaves in a notebook that is not trusted. Where even these are
-taken away, plain words with dots between them are left.
+It is readable in light and dark themes: it uses the colours of the page and adds only a mark, whose
+meaning the words repeat. The styles are in the tags, because a stored notebook has no stylesheet of
+ours. JupyterLab keeps these styles in untrusted notebooks. Without any styles, the line is plain
+words separated by dots.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _FAINT = "opacity:.65"
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How it is at a glance: a sign for those who see no colour, a colour, and words."""
+    """The state at a glance: a sign, a colour, and words. The sign helps colour-blind readers."""
 
     sign: str
     colour: str
@@ -44,10 +44,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One item of the line; ``title`` is what a mouse that rests on it is told.
+    """One item of the line; ``title`` is its tooltip.
 
-    Where the line is too short, long parts give way, and end in dots: those with more ``shrink``
-    first. Of a ``is_path``, one click selects what stands behind the first word.
+    If the line is too short, long parts are cut and end in dots, those with more ``shrink`` first.
+    In an ``is_path`` item, one click selects all words after the first.
     """
 
     text: str

@@ -1,7 +1,7 @@
 """Markdown from a container, made harmless.
 
-A front end trusts what a cell shows, and Markdown may hold any HTML. A space of no width takes the
-meaning from what could do something, and leaves how it looks.
+A front end trusts the displays of a cell, and Markdown may contain any HTML. A zero-width space
+disables the active parts without changing their look.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from dexec_kernel.display.text import one_line
 
 @dataclass(frozen=True, slots=True)
 class PanelActions:
-    """What the panel does to its kernel; ``choose`` gets a container's name."""
+    """The actions of the panel on its kernel; ``choose`` gets a container's name."""
 
     choose: Callable[[str], None]
     interrupt: Callable[[], None]
@@ -77,10 +77,10 @@ class Panel:
         asyncio.get_running_loop().call_soon(self._renew_list)
 
     def _renew_list(self) -> None:
-        """Take another list: one that was used in mid-cell might not be heard again.
+        """Replace the list: a list that was used while a cell ran might not respond again.
 
-        ipykernel sends no status then for a front end's message to a widget, and ipywidgets holds
-        a model's next change back until it has one.
+        ipykernel then sends no status for a front end's message to a widget, and ipywidgets holds
+        back the model's next change until a status arrives.
         """
         if self._is_closed:
             return

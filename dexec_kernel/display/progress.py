@@ -1,4 +1,4 @@
-"""What ``%cp`` shows: a bar while it copies, and afterwards one line. No I/O."""
+"""The display of ``%cp``: a bar while it copies, and one line afterwards. No I/O."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BAR = 'style="width:16em;height:8px;vertical-align:middle"'
 
 
 def progress_data(report: Report, title: str, *, seconds: float) -> dict[str, str]:
-    """Return the mime bundle of a copy that goes on; ``title`` is what is copied where."""
+    """Return the mime bundle of a running copy; ``title`` names source and target."""
     expected = report.expected
     text = f"{format_size(report.size)}"
     bar = f"<progress {_BAR}></progress>"

@@ -11,7 +11,7 @@ MIME_TYPE = "application/vnd.dexec.exec+json"
 
 
 def record_of(snapshot: Snapshot) -> dict[str, Any]:
-    """Return the record. What is not known is None; ``started`` is UTC in ISO 8601."""
+    """Return the record. Unknown values are None; ``started`` is UTC in ISO 8601."""
     started = datetime.fromtimestamp(snapshot.started, UTC)
     return {
         "container": snapshot.container,

@@ -1,7 +1,7 @@
 """The styles that displays share. They are in the tags: a stored notebook has no stylesheet.
 
-All of them are of those that JupyterLab leaves in a notebook that is not trusted. A box begins at
-the left where the text of a cell's output does.
+JupyterLab keeps all of them in untrusted notebooks. The left edge of a box is aligned with the text
+of a cell's output.
 """
 
 from __future__ import annotations

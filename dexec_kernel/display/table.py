@@ -1,4 +1,4 @@
-"""Small tables, as text and as HTML. All that stands in them may come from outside."""
+"""Small tables, as text and as HTML. Their content may come from outside and is escaped."""
 
 from __future__ import annotations
 

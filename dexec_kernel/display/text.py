@@ -6,6 +6,6 @@ from __future__ import annotations
 def one_line(text: str) -> str:
     """Return ``text`` without line ends and other control characters, bidirectional ones included.
 
-    What is left neither breaks the line nor changes the order of what stands beside it.
+    The result neither breaks the line nor reorders the text next to it.
     """
     return "".join(char if char.isprintable() else " " for char in text)

@@ -1,6 +1,6 @@
-"""The live bar: the same HTML in an ipywidget, with what acts on the cell beside it.
+"""The live bar: the same HTML in an ipywidget, next to the controls of the cell.
 
-This module imports ipywidgets, which takes its time: import it when a bar goes live.
+This module imports ipywidgets, which is slow: import it when a bar becomes live.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dexec_kernel.display import parts
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """What the buttons of a bar do to its cell."""
+    """The actions of a bar's buttons on its cell."""
 
     interrupt: Callable[[], None]
     kill: Callable[[], None]

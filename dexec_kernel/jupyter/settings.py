@@ -1,4 +1,4 @@
-"""The settings of the kernel: traits with help, each an environment variable ``DEXEC_NAME`` too."""
+"""The settings of the kernel: traits with help, also environment variables ``DEXEC_NAME``."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from dexec_kernel.errors import ConfigurationError
 
 
 class Settings(HasTraits):
-    """What can be set. ``fault`` is the error of the first value that was not valid."""
+    """The settings. ``fault`` is the error of the first invalid value."""
 
     container = Unicode(
         help="The container that cells run in: a name, an id, or compose:PROJECT/SERVICE."
-        " Empty: the only one that runs."
+        " Empty: the only running container."
     ).tag(config=True)
     status_bar = CaselessStrEnum(
         [mode.value for mode in Mode],
@@ -24,29 +24,29 @@ class Settings(HasTraits):
     interrupt_grace = Float(
         2.0,
         min=0.0,
-        help="Seconds that an interrupted cell has to end by SIGINT, then by SIGTERM, before it is"
-        " killed.",
+        help="Seconds between SIGINT and SIGTERM, and between SIGTERM and SIGKILL, when a cell is"
+        " interrupted.",
     ).tag(config=True)
     timeout = Float(
         0.0,
         min=0.0,
-        help="Seconds that a cell may take before it is ended as by an interrupt. 0: no limit.",
+        help="Seconds that a cell may take. It is then interrupted. 0: no limit.",
     ).tag(config=True)
     keep_background = Bool(
         default_value=False,
-        help="Whether background processes of cells go on when the kernel ends. One that prints"
-        " then may be ended by its closed output.",
+        help="Keep the background processes of cells after the kernel ends. A process that prints"
+        " may still end then, because its output is closed.",
     ).tag(config=True)
     standby = Int(
         1,
         min=0,
-        help="How many execs are started ahead, so that the next cell need not wait for a process."
-        " They wait in the container, and end with the kernel. 0: none.",
+        help="The number of execs that are started ahead, so that the next cell does not wait for"
+        " the start of a process. They wait in the container and end with the kernel. 0: none.",
     ).tag(config=True)
     standby_timeout = Float(
         600.0,
         min=0.0,
-        help="Seconds without a cell after which they are ended. 0: never.",
+        help="Seconds without a cell before the standbys are ended. 0: never.",
     ).tag(config=True)
     columns = Int(80, min=1, help="The width of a cell's terminal (%%exec -t).").tag(config=True)
     rows = Int(24, min=1, help="The height of a cell's terminal (%%exec -t).").tag(config=True)
@@ -54,34 +54,34 @@ class Settings(HasTraits):
         OutputLimits().output,
         min=0,
         help="Bytes of a cell's output that reach the notebook: its beginning and its end. Above"
-        " 2 MiB, output is slowed down to what jupyter_server lets pass. 0: all of it, and as fast"
-        " as it comes.",
+        " 2 MiB, output is slowed down to the rate limit of jupyter_server. 0: all output, at full"
+        " speed, for programs that read the kernel directly.",
     ).tag(config=True)
     log_limit = Int(
         OutputLimits().log,
         min=0,
-        help="Bytes of a cell's output that are written to a file when it exceeds output_limit."
-        " 0: no file.",
+        help="Bytes of a cell's output that are written to a log file if the output exceeds"
+        " output_limit. 0: no log file.",
     ).tag(config=True)
     keep_logs = Bool(
-        default_value=False, help="Whether these files stay when the kernel ends."
+        default_value=False, help="Keep the log files of long outputs after the kernel ends."
     ).tag(config=True)
     history_file = Unicode(
-        help="Where the history of cells is kept: a path, or :memory: for none that outlives the"
-        " kernel. Empty: dexec-kernel/history.sqlite in Jupyter's data directory."
+        help="The file with the history of cells, or :memory: to store none. Empty:"
+        " dexec-kernel/history.sqlite in Jupyter's data directory."
     ).tag(config=True)
 
     fault: ConfigurationError | None = None
 
     def set_from_text(self, name: str, text: str, *, source: str) -> None:
-        """Set a setting from text. A value that is not valid becomes the error of every cell.
+        """Set a setting from text. An invalid value becomes the error of every cell.
 
-        A kernel that does not start could not say why: Jupyter shows no more than that it died.
+        A kernel that does not start could not report it: Jupyter shows only that it died.
         """
         try:
             setattr(self, name, self.traits()[name].from_string(text))
         except (TraitError, ValueError) as error:
             self.fault = ConfigurationError(
-                f"{source} is {text!r}, which is no value for the setting {name}.",
+                f"{source} is {text!r}, which is not a value for the setting {name}.",
                 advice=f"{error}\n{self.traits()[name].help}",
             )

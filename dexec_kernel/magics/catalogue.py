@@ -26,7 +26,7 @@ async def _list(context: MagicContext, _arguments: Namespace) -> None:
 _MAGICS = Magic(
     "magics",
     "list all magics",
-    MagicParser("%magics", "List all magics, each with what it takes."),
+    MagicParser("%magics", "List all magics and their arguments."),
     _list,
 )
 

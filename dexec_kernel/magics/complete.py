@@ -20,11 +20,11 @@ _CONTAINER_OPTIONS = frozenset({"-c", "--container"})
 
 
 class Wanted(Enum):
-    """What completes a word of a magic's line besides the ``words`` that are known here."""
+    """The source of completions for a magic's word, besides the known ``words``."""
 
     NOTHING = "nothing"
     CONTAINER = "container"
-    SHELL = "shell"  # the line's rest is a command, as behind %%exec --
+    SHELL = "shell"  # the rest of the line is a command, as after %%exec --
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class MagicWord:
 
 
 def magic_at(text: str, position: int, registry: Registry) -> MagicWord | None:
-    """Return the word of a magic that the cursor stands in; None where the cell's body is."""
+    """Return the magic's word at the cursor; None in the cell's body."""
     begin = _line_of_head(text, position)
     if begin is None:
         return None
@@ -79,7 +79,7 @@ def magic_help(text: str, position: int, registry: Registry) -> str:
 
 
 def _line_of_head(text: str, position: int) -> int | None:
-    """Return where the cursor's line begins, if only magics stand above it, and no ``%%``."""
+    """Return the start of the cursor's line if only line magics are above it, else None."""
     begin = text.rfind("\n", 0, position) + 1
     for line in text[:begin].split("\n"):
         match = _line.fullmatch(line)

@@ -1,4 +1,4 @@
-"""``%container``, ``%containers`` and ``%ps``: where cells run, and what is there."""
+"""``%container``, ``%containers`` and ``%ps``: the container of the cells, and the others."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _container_parser() -> MagicParser:
     parser = MagicParser(
         "%container",
         "Run the cells in another container, from here on. Without a name, show the\n"
-        "current one and those that could be chosen.",
+        "current container and the others.",
     )
     parser.add_argument(
         "name", metavar="NAME", nargs="?", help="a name or id, or compose:PROJECT/SERVICE"

@@ -1,4 +1,4 @@
-"""What a magic may use of the kernel. Knows nothing of Jupyter but the names of its messages."""
+"""The kernel's services for magics. Of Jupyter it uses only the names of messages."""
 
 from __future__ import annotations
 

@@ -151,32 +151,32 @@ def _cp_parser() -> MagicParser:
     parser = MagicParser(
         "%cp",
         "Copy files and folders between the kernel's side and a container, as docker cp does.\n"
-        "A path in the container begins with a colon, :/PATH or NAME:/PATH, and at its root;\n"
-        "the other is relative to the kernel's working folder.",
+        "A path in the container is written :/PATH or NAME:/PATH and starts at its root.\n"
+        "The other path is relative to the kernel's working folder.",
         usage="[-L] [-a] SRC DST",
         epilog="%cp :/var/log/app .        the folder, into the working folder\n"
-        "%cp :/var/log/app/. logs   what is in the folder, into logs\n"
+        "%cp :/var/log/app/. logs   the content of the folder, into logs\n"
         "%cp data.csv web:/srv/     a file, into an existing folder of another container",
     )
     parser.add_argument(
-        "-L", "--follow-link", action="store_true", help="copy what SRC leads to, if it is a link"
+        "-L", "--follow-link", action="store_true", help="copy the target of SRC if SRC is a link"
     )
     parser.add_argument(
         "-a",
         "--archive",
         action="store_true",
-        help="into a container: everything belongs to the container's user",
+        help="into a container: give everything to the container's user",
     )
-    parser.add_argument("source", metavar="SRC", help="what to copy")
-    parser.add_argument("target", metavar="DST", help="where to")
+    parser.add_argument("source", metavar="SRC", help="the file or folder to copy")
+    parser.add_argument("target", metavar="DST", help="its destination")
     return parser
 
 
 def _show_parser() -> MagicParser:
     parser = MagicParser(
         "%show",
-        "Show a file of the container as what it is: an image, a table (CSV, TSV), JSON,\n"
-        "Markdown, HTML (without scripts), text; of anything else the first bytes.",
+        "Show a file of the container by its kind: an image, a table (CSV, TSV), JSON,\n"
+        "Markdown, HTML (without scripts), text; the first bytes of any other file.",
     )
     parser.add_argument("path", metavar=":PATH", help="the file; NAME:PATH for another container's")
     return parser
@@ -185,11 +185,11 @@ def _show_parser() -> MagicParser:
 def _writefile_parser() -> MagicParser:
     parser = MagicParser(
         "%%writefile",
-        "Write the cell, all that is below this line, into a file in the container. A new file\n"
-        "has mode 0644 and belongs to the container's user; an old one keeps both.",
+        "Write the cell, all lines below this one, into a file in the container. A new file\n"
+        "has mode 0644 and belongs to the container's user; an existing file keeps both.",
     )
     parser.add_argument("-a", "--append", action="store_true", help="append to the file")
-    parser.add_argument("path", metavar=":PATH", help="the file; its folder must be there")
+    parser.add_argument("path", metavar=":PATH", help="the file; its folder must exist")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""``%logs``: what the container's own process has printed."""
+"""``%logs``: the output of the container's main process."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _lines(text: str) -> int | str:
     if text == _ALL:
         return text
     if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of lines, nor 'all'")
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of lines nor 'all'")
     return int(text)
 
 
@@ -75,23 +75,23 @@ def _ago(seconds: int) -> int:
 def _parser() -> MagicParser:
     parser = MagicParser(
         "%logs",
-        "Show the log of the current container: what its own process has printed. With -f\n"
+        "Show the log of the current container: the output of its main process. With -f\n"
         "it goes on until you interrupt the cell.",
     )
     add = parser.add_argument
-    add("-f", "--follow", action="store_true", help="go on with what comes")
+    add("-f", "--follow", action="store_true", help="follow the log")
     add(
         "--tail",
         metavar="N",
         type=_lines,
-        help=f"the last N lines, or 'all'; {DEFAULT_TAIL} unless told, or all with --since",
+        help=f"the last N lines, or 'all'; default: {DEFAULT_TAIL}, or all with --since",
     )
     add(
         "--since",
         metavar="S",
         type=_since,
         default=0,
-        help="what came in the last S seconds, or 10m, 1h30m, or since 2026-01-31T12:00",
+        help="only the last S seconds, or 10m, 1h30m, or since 2026-01-31T12:00",
     )
     return parser
 

@@ -1,8 +1,8 @@
-"""A magic: its name, what it takes, what it does; and how a cell's magics are found and run.
+"""A magic: its name, arguments and handler; and finding and running a cell's magics.
 
-A module a subject has its magics in a tuple ``MAGICS``; ``catalogue`` gathers them. A handler gets
-the context and what its parser read. It raises a :class:`DexecError` for what goes wrong and is
-cancelled when the cell is interrupted: what it holds open it closes in ``finally``.
+There is a module for each subject, with its magics in a tuple ``MAGICS``; ``catalogue`` gathers
+them. A handler gets the context and its parsed arguments. It raises :class:`DexecError` for faults
+and is cancelled when the cell is interrupted: it closes its resources in ``finally``.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Call:
 
 
 class Registry:
-    """The magics that there are."""
+    """All magics, by name."""
 
     def __init__(self, magics: Sequence[Magic]) -> None:
         self._magics: Mapping[str, Magic] = {magic.sign: magic for magic in magics}
@@ -78,7 +78,7 @@ class Registry:
     def read(self, line: MagicLine, *, body: str = "") -> Call:
         """Find a magic and read its arguments; nothing is run.
 
-        Raises :class:`UnknownMagic`, and :class:`CellSyntaxError` for words that it does not take.
+        Raises :class:`UnknownMagic`, and :class:`CellSyntaxError` for invalid arguments.
         """
         magic = self._magics.get(line.sign)
         if magic is None:

@@ -25,7 +25,7 @@ async def _env(context: MagicContext, arguments: Namespace) -> None:
         name, equals, value = word.partition("=")
         if not equals or not name.isidentifier() or not name.isascii():
             raise CellSyntaxError(
-                f"%env: {word.partition('=')[0]!r} is no NAME=VALUE.",
+                f"%env: {word.partition('=')[0]!r} is not NAME=VALUE.",
                 advice=_parser_env().usage_line,
             )
         context.memory.session.set_variable(container.id, name, value)
@@ -72,11 +72,11 @@ async def _timeout(context: MagicContext, arguments: Namespace) -> None:
 def _parser_env() -> MagicParser:
     parser = MagicParser(
         "%env",
-        "Without a word: show where the session's environment differs from the container's own.\n"
-        "With NAME=VALUE: set a variable for the cells that follow. Values whose names look like\n"
-        "those of secrets are not shown.",
+        "Without arguments: show the differences between the session's environment and the\n"
+        "container's own. With NAME=VALUE: set a variable for the following cells. Values of\n"
+        "variables whose names look like a secret's are not shown.",
     )
-    parser.add_argument("assignments", metavar="NAME=VALUE", nargs="*", help="what to set")
+    parser.add_argument("assignments", metavar="NAME=VALUE", nargs="*", help="the variable to set")
     return parser
 
 
@@ -99,8 +99,8 @@ MAGICS = (
         "forget folder, variables, functions and options",
         MagicParser(
             "%reset",
-            "Forget what cells have left in this container's session: folder, variables,\n"
-            "functions, aliases, options. Files and processes stay.",
+            "Forget this container's session: folder, variables, functions, aliases, options.\n"
+            "Files and processes stay.",
         ),
         _reset,
     ),

@@ -49,10 +49,10 @@ MAGICS = (
         "show the bar of the kernel: container, state, restart",
         MagicParser(
             "%status",
-            "Show a bar for the whole kernel, which stays and follows every cell: the container,\n"
-            "to be changed there; what runs, or how the last cell ended; Interrupt; Restart\n"
-            "container. Where nobody could use it, say in one line which engine, container and\n"
-            "shell cells run in, and how the last one ended.",
+            "Show a bar for the whole kernel that follows every cell: the container, which you\n"
+            "can change there; the running cell, or the end of the last one; Interrupt; Restart\n"
+            "container. In a program without widgets, print one line: engine, container, shell,\n"
+            "and the end of the last cell.",
             epilog="In JupyterLab, Create New View for Output (right click) docks it.",
         ),
         _status,

@@ -94,8 +94,8 @@ async def print_and_ask(
 ) -> Ending:
     """Print as :func:`print_stream` does, and send each line that the user gives.
 
-    One question is open at a time, with the program's own prompt, ``label`` where it has none.
-    END OF FILE ends the questions; nothing is sent for it, and the printing goes on.
+    One question is open at a time, with the program's own prompt, or else ``label``.
+    END OF FILE ends the questions; it sends nothing, and the printing goes on.
     """
     heard = _Overheard(connection)
     asking = asyncio.create_task(_ask_and_send(heard, connection, ask, label, line_end))
@@ -120,7 +120,7 @@ async def _ask_and_send(
         try:
             await connection.write(f"{answer}{line_end}".encode("utf-8", "replace"))
         except EngineUnavailable:
-            return  # Whoever reads learns why.
+            return  # The reader reports the fault.
         await heard.silence()
 
 

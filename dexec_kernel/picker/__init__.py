@@ -1,4 +1,4 @@
-"""Containers as kernelspecs: what Jupyter's kernel picker shows.
+"""Containers as kernelspecs, for Jupyter's kernel picker.
 
 Also the Jupyter server extension ``dexec_kernel.picker``, which keeps them up to date.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
-    """Say what to load. Called by jupyter_server, which alone needs to be installed for it."""
+    """Return the extension to load. Called by jupyter_server, the only package it needs."""
     from dexec_kernel.picker.extension import DexecPicker  # noqa: PLC0415 -- see the docstring
 
     return [{"module": "dexec_kernel.picker.extension", "app": DexecPicker}]

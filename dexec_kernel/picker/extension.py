@@ -1,8 +1,8 @@
-"""The Jupyter server extension: running containers are in the kernel picker, and gone ones not.
+"""The Jupyter server extension: puts the running containers into the kernel picker.
 
-It adds a folder of real kernelspecs to those that the server's kernelspec manager searches, and
-keeps the folder up to date from the engine's events. What a front end asks for is read from that
-folder alone, so that no request waits for the engine.
+It adds a folder of kernelspecs to the folders that the server's kernelspec manager searches, and
+keeps it up to date from the engine's events. Requests of a front end read only that folder, so no
+request waits for the engine.
 Source: jupyter_server, "Server Extensions"; jupyter_client, ``KernelSpecManager.kernel_dirs``.
 """
 
@@ -36,24 +36,27 @@ class DexecPicker(ExtensionApp):
     name = "dexec_kernel"
     description = "Running containers in Jupyter's kernel picker."
 
-    enabled = Bool(default_value=True, help="Whether containers are in the kernel picker.").tag(
+    enabled = Bool(default_value=True, help="Show containers in the kernel picker.").tag(
         config=True
     )
     labels = List(
         Unicode(),
-        help="Labels that a container must have, KEY or KEY=VALUE; DEXEC_PICKER_LABELS.",
+        help="Show only containers with all of these labels, KEY or KEY=VALUE."
+        " Variable: DEXEC_PICKER_LABELS.",
     ).tag(config=True)
     include = List(
         Unicode(),
-        help="Patterns one of which a container's name must fit; DEXEC_PICKER_INCLUDE.",
+        help="Show only containers whose name matches one of these patterns."
+        " Variable: DEXEC_PICKER_INCLUDE.",
     ).tag(config=True)
     exclude = List(
         Unicode(),
-        help="Patterns that a container's name must not fit; DEXEC_PICKER_EXCLUDE.",
+        help="Do not show containers whose name matches one of these patterns."
+        " Variable: DEXEC_PICKER_EXCLUDE.",
     ).tag(config=True)
     only_labelled = Bool(
-        help="Whether only containers with the label dexec.kernel=true are shown;"
-        " DEXEC_PICKER_ONLY_LABELLED."
+        help="Show only containers with the label dexec.kernel=true."
+        " Variable: DEXEC_PICKER_ONLY_LABELLED."
     ).tag(config=True)
 
     def initialize_settings(self) -> None:
@@ -80,7 +83,7 @@ class DexecPicker(ExtensionApp):
             await asyncio.to_thread(folder.close)
 
     def filters(self) -> ContainerFilters:
-        """Return the filters: the settings, and the environment where nothing is set.
+        """Return the filters from the settings, or from the environment for unset ones.
 
         Raises :class:`ConfigurationError`.
         """
@@ -93,7 +96,7 @@ class DexecPicker(ExtensionApp):
         )
 
     def _manager(self) -> Any:
-        """Return the server's kernelspec manager; None for one that searches no folders."""
+        """Return the server's kernelspec manager, or None if it searches no folders."""
         manager = getattr(self.serverapp, "kernel_spec_manager", None)
         return manager if isinstance(getattr(manager, "kernel_dirs", None), list) else None
 
@@ -147,7 +150,7 @@ class DexecPicker(ExtensionApp):
         return {str(model["name"]) for model in models}
 
     def _report(self, fault: str) -> None:
-        """Say once what keeps the containers from being known, and when that is over."""
+        """Log a fault once, and log its end."""
         if fault and not self._reported:
             self.log.info("dexec-kernel: the kernel picker cannot ask for containers. %s", fault)
         elif self._reported and not fault:
@@ -158,5 +161,5 @@ class DexecPicker(ExtensionApp):
 def _make_folder() -> SpecFolder:
     parent = Path(jupyter_runtime_dir()) / "dexec-picker"
     remove_stale_specs(parent)
-    # No front end asks for the smallest, and every file costs time in every request.
+    # No front end asks for the smallest logo, and every file costs time in every request.
     return SpecFolder(parent, [logo for logo in logos() if "32x32" not in logo.name])

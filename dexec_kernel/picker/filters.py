@@ -1,4 +1,4 @@
-"""Which containers the picker shows: by their labels, and by settings."""
+"""Filters of the picker: by the labels of containers, and by settings."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.picker.names import names_of
 
-#: A container is left out with ``false``, and shown by ``only_labelled`` with ``true``.
+#: ``false`` hides a container; ``true`` shows it with ``only_labelled``.
 KERNEL_LABEL = "dexec.kernel"
 
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off", ""})
 
-#: The variables that are read where no setting says otherwise; lists are separated by commas.
+#: The variables for settings that are not set; lists are separated by commas.
 LABELS, INCLUDE, EXCLUDE, ONLY_LABELLED = (
     f"DEXEC_PICKER_{name}" for name in ("LABELS", "INCLUDE", "EXCLUDE", "ONLY_LABELLED")
 )
@@ -23,12 +23,12 @@ LABELS, INCLUDE, EXCLUDE, ONLY_LABELLED = (
 
 @dataclass(frozen=True, slots=True)
 class ContainerFilters:
-    """What a container must be like. Without any, those are shown that do not say no.
+    """Conditions for a container. Without any, all are shown but those labelled ``false``.
 
-    ``labels`` are ``KEY`` or ``KEY=VALUE``, and all of them are wanted. ``include`` and
-    ``exclude`` are patterns for names, with ``*``, ``?`` and ``[abc]``: one of the former must fit
-    where there are any, none of the latter may. A Compose service fits by ``PROJECT/SERVICE`` and
-    by its container's name.
+    ``labels`` are ``KEY`` or ``KEY=VALUE``; a container needs all of them. ``include`` and
+    ``exclude`` are patterns for names, with ``*``, ``?`` and ``[abc]``. A name must match one
+    pattern of ``include``, if there are any, and no pattern of ``exclude``. The names of a Compose
+    service are ``PROJECT/SERVICE`` and its container's name.
     """
 
     labels: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class ContainerFilters:
 def filters_of(environ: Mapping[str, str]) -> ContainerFilters:
     """Return the filters that the environment asks for.
 
-    Raises :class:`ConfigurationError` for a DEXEC_PICKER_ONLY_LABELLED that says neither.
+    Raises :class:`ConfigurationError` if DEXEC_PICKER_ONLY_LABELLED is neither true nor false.
     """
     text = environ.get(ONLY_LABELLED, "")
     only_labelled = _truth(text)

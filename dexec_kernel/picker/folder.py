@@ -1,6 +1,6 @@
 """A folder of kernelspecs that is kept up to date while Jupyter reads it.
 
-A kernelspec appears whole or not at all: it is written aside, and renamed.
+A kernelspec appears as a whole: it is written in another folder and then renamed.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def remove_spec(kernels: Path, aside: Path, name: str) -> None:
 class SpecFolder:
     """The kernelspecs of one Jupyter server, in a folder that only its user may enter.
 
-    May be called from any thread. What a killed server leaves, :func:`remove_stale_specs` removes.
+    It may be used from any thread. :func:`remove_stale_specs` removes a killed server's folder.
     """
 
     def __init__(self, parent: Path, logos: Sequence[Path]) -> None:
@@ -72,11 +72,11 @@ class SpecFolder:
 
     @property
     def kernels(self) -> Path:
-        """Where Jupyter is to look."""
+        """The folder for Jupyter to search."""
         return self._path / "kernels"
 
     def update(self, specs: Iterable[BoundSpec]) -> None:
-        """Make the folder have these kernelspecs and no others; do nothing once it is closed.
+        """Write these kernelspecs and remove all others. Does nothing once it is closed.
 
         Raises :class:`OSError`.
         """
@@ -97,7 +97,7 @@ class SpecFolder:
 
 
 def remove_stale_specs(parent: Path) -> None:
-    """Remove the folders of servers that ended without doing so themselves."""
+    """Remove the folders of servers that were killed."""
     remove_abandoned(parent, _OWNED)
 
 

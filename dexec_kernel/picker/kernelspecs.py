@@ -40,8 +40,8 @@ _TLS_VARIABLES = ("DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH")
 class BoundSpec:
     """A kernelspec for one container. ``name`` is that of its folder, in lower case.
 
-    ``env`` is set for the kernel, whatever Jupyter's own environment says. ``metadata`` stands
-    beside the container's name.
+    ``env`` is set for the kernel and overrides Jupyter's environment. ``metadata`` is stored with
+    the container's name.
     """
 
     container: str
@@ -82,16 +82,16 @@ class BoundSpec:
             },
         }
         if self.env:
-            # Jupyter fills in ${NAME}; a doubled dollar is one that stands for itself.
+            # Jupyter expands ${NAME}; a doubled dollar is a literal one.
             content["env"] = {name: value.replace("$", "$$") for name, value in self.env.items()}
         return content
 
 
 @dataclass(frozen=True, slots=True)
 class FoundSpec:
-    """A kernelspec that Jupyter finds. ``container`` is "" for one that is bound to none.
+    """A kernelspec that Jupyter finds. ``container`` is "" if it is not bound to a container.
 
-    ``made_by`` says what wrote it, "" for ``dexec-kernel install``.
+    ``made_by`` names its writer, "" for ``dexec-kernel install``.
     """
 
     name: str
@@ -108,10 +108,11 @@ class FoundSpec:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """Where a kernelspec was written, and what Jupyter makes of it.
+    """A written kernelspec, and whether Jupyter finds it.
 
-    ``found`` is the folder where Jupyter, as this process would start it, finds a kernel of that
-    name: another folder when one comes before ours, None when it does not look there.
+    ``found`` is the folder where Jupyter, started from this process, finds a kernel of that name.
+    It is another folder if one comes earlier in Jupyter's path, and None if Jupyter does not search
+    there.
     """
 
     path: Path
@@ -158,7 +159,7 @@ def _checked(name: str) -> str:
         raise ConfigurationError(
             f"{name!r} cannot be the name of a kernelspec: it may have ASCII letters, digits,"
             " '.', '-' and '_', and begins with a letter or a digit.",
-            advice=f"For example: --name {suggestion or 'web'}. What the picker shows is"
+            advice=f"For example: --name {suggestion or 'web'}. The name in the picker is"
             " --display-name.",
         )
     return lowered
@@ -183,7 +184,7 @@ def engine_env(environ: Mapping[str, str]) -> dict[str, str]:
     context = environ.get("DOCKER_CONTEXT", "") or current_context_name(config_dir)
     if not context or context == "default":
         return {}
-    # An empty DOCKER_HOST is none, and one that Jupyter has would go before the context.
+    # An empty DOCKER_HOST counts as unset. Jupyter's own would take precedence over the context.
     kept = {"DOCKER_HOST": "", "DOCKER_CONTEXT": context}
     if environ.get("DOCKER_CONFIG"):
         kept["DOCKER_CONFIG"] = str(config_dir.absolute())
@@ -195,10 +196,10 @@ def install(
 ) -> Installed:
     """Write a kernelspec where Jupyter finds it: for the user, or below ``prefix``.
 
-    With neither, the place where Jupyter looks first: the virtual or conda environment that this
-    Python belongs to, else the user's folder. The kernelspec of the same container is written
-    anew; another kernel of that name is replaced only when asked for. Raises
-    :class:`ConfigurationError` when it may not be, or when the folder cannot be written.
+    With neither, it is written where Jupyter looks first: the virtual or conda environment of this
+    Python, else the user's folder. A kernelspec of the same container is overwritten; another
+    kernel of that name is replaced only with ``replace``. Raises :class:`ConfigurationError` if the
+    name is taken, or if the folder cannot be written.
     """
     if not user and not prefix:
         user = not prefer_environment_over_user()
@@ -225,7 +226,7 @@ def install(
                 str(folder), spec.name, user=user, prefix=prefix or None
             )
     except OSError as error:
-        # What copytree raises is a list of (source, destination, reason).
+        # copytree raises an error whose value is a list of (source, destination, reason).
         reason = error.strerror or str(error)
         raise ConfigurationError(
             f"The kernelspec cannot be written to {target}: {reason}.",
@@ -266,7 +267,7 @@ def _refuse_another(target: Path, spec: BoundSpec) -> None:
 
 
 def read_spec(path: Path) -> FoundSpec | None:
-    """Read the kernelspec in a folder; None for one that Jupyter cannot use either."""
+    """Read the kernelspec in a folder. Return None if it is invalid, for Jupyter too."""
     try:
         content = json.loads((path / "kernel.json").read_text(encoding="utf-8"))
         metadata = content.get("metadata") or {}

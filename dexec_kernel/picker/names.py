@@ -1,7 +1,7 @@
-"""What containers are called: by a kernelspec that is bound to them, and on a launcher's card.
+"""The names of containers: in the kernelspec that is bound to them, and on a launcher's card.
 
-JupyterLab's cards have lines of some 15 characters, two of them in older versions, and cut what is
-longer. It sorts by the name that is shown, so that the services of a project stand side by side.
+JupyterLab's cards have lines of about 15 characters (two lines in older versions) and cut longer
+names. It sorts by the shown name, so that the services of a project are next to each other.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{12})[0-9a-f]*")
 
 
 def bound_name(container: ContainerSummary) -> str:
-    """Return the name by which a kernel stays bound to what the container is.
+    """Return the name that a kernel is bound to, which survives recreating the container.
 
-    A Compose service keeps its name when its container is made anew under another one.
+    A Compose service keeps its name even if its new container has another one.
     """
     project, service = (container.labels.get(key, "") for key in (PROJECT_LABEL, SERVICE_LABEL))
     if project and service and "/" not in project and not is_oneoff(container):
@@ -71,9 +71,9 @@ def short_image(image: str) -> str:
 
 
 def told_apart(names: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return what to show for each bound name, given (bound name, display name).
+    """Return the name to show for each bound name, given (bound name, display name).
 
-    Those that would look the same get their whole name behind it.
+    Containers that would look the same get their full name in brackets.
     """
     pairs = dict(names)
     shown = list(pairs.values())
@@ -92,5 +92,5 @@ def _shortened(text: str, longest: int = _LONGEST) -> str:
 
 
 def _printable(text: str) -> str:
-    """Return a label's text on one line, without what cannot be seen."""
+    """Return a label's text on one line, without invisible characters."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())

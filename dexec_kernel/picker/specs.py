@@ -1,4 +1,4 @@
-"""The engine's containers as kernelspecs: one for each that cells can run in, and for a service."""
+"""The engine's containers as kernelspecs: one for each running container or Compose service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dexec_kernel.picker.kernelspecs import KERNEL_NAME, BoundSpec, spec_name
 from dexec_kernel.picker.names import bound_name, display_name, told_apart
 
 _RUNNING = "running"
-#: In seconds: JupyterLab looks every minute for what there is.
+#: In seconds. JupyterLab asks for the kernelspecs every minute.
 _GONE_AFTER = 150.0
 
 
@@ -49,15 +49,15 @@ def container_specs(
 
 
 class KnownSpecs:
-    """Keeps kernelspecs whose containers are gone: for a while, and those that were used for good.
+    """Keeps the kernelspec of a container that is gone: 150 s, or for ever if it was used.
 
-    A front end shows what it saw last, and a click there must not lead nowhere. A notebook that was
-    closed is opened with its kernel again, whose cells say what is missing.
+    An open page shows the kernels of its last request, and a click on one must work. A notebook
+    must reopen with its kernel, whose cells then report the missing container.
     """
 
     def __init__(self) -> None:
         self._used: set[str] = set()
-        #: Each with the time when it was there last.
+        #: Each with the time when its container was last seen.
         self._known: dict[str, tuple[BoundSpec, float]] = {}
 
     def add_to(

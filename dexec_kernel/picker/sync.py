@@ -1,4 +1,4 @@
-"""Kernelspecs on disk for all containers that can be used, for programs without the server."""
+"""Kernelspecs on disk for all running containers, for programs without a Jupyter server."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.picker.folder import remove_spec, write_spec
 from dexec_kernel.picker.kernelspecs import BoundSpec, FoundSpec, logos, read_spec
 
-#: Stands in the metadata of what was written here, and marks what may be removed here.
+#: The metadata of kernelspecs that were written by sync, and may be removed by it.
 MADE_BY_SYNC = {"by": "sync"}
 
 
 @dataclass
 class Synced:
-    """What was done: names of kernelspecs. ``kept`` are others' of the same name, each with why."""
+    """The names of changed kernelspecs. ``kept``: foreign ones of the same name, with a reason."""
 
     folder: Path
     written: list[str] = field(default_factory=list)
@@ -87,7 +87,7 @@ def _write(spec: BoundSpec, kernels: Path, scratch: Path, *, dry_run: bool) -> b
 
 
 def _specs_in(kernels: Path) -> dict[str, FoundSpec | None]:
-    """Return what is in the folder, by name; None for what is no kernelspec of anybody's."""
+    """Return the folder's entries by name; None for an entry that is not a kernelspec."""
     if not kernels.is_dir():
         return {}
     folders = [path for path in kernels.iterdir() if not path.name.startswith(".")]

@@ -139,7 +139,7 @@ def test_an_engine_of_ones_own(examine, monkeypatch):
         assert fix == "docker start lonely"
         containers.start(engine.host, "lonely")
         found = examine()
-        assert found["container"]["message"].startswith("lonely, the only one that runs")
+        assert found["container"]["message"].startswith("lonely, the only running one")
         assert found["cell"]["status"] == "ok"
 
 

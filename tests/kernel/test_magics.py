@@ -78,7 +78,7 @@ def test_the_exec_magic_explains_itself_and_runs_nothing(kernel):
         ("%%logs", "UnknownMagic", ["Did you mean %logs?"]),
         ("%zzzzzz", "UnknownMagic", ["There is no magic %zzzzzz.", "%containers"]),
         ("%logs --tial 3", "CellSyntaxError", ["%logs", "'--tial'", "Did you mean --tail?"]),
-        ("%logs --tail x", "CellSyntaxError", ["%logs", "'x' is no number of lines"]),
+        ("%logs --tail x", "CellSyntaxError", ["%logs", "'x' is neither a number of lines"]),
         ("%logs --since x", "CellSyntaxError", ["%logs", "'x' is neither"]),
         ("%logs web", "CellSyntaxError", ["%logs does not take 'web'"]),
         ("%container a b", "CellSyntaxError", ["%container does not take 'b'"]),

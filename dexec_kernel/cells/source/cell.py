@@ -60,17 +60,17 @@ class Cell:
 
 
 def parse_cell(text: str) -> Cell:
-    """Take a cell apart. Raises :class:`CellSyntaxError`.
+    """Split a cell into magics, options and body. Raises :class:`CellSyntaxError`.
 
-    A body that a shell runs keeps its line numbers: lines of magics are left empty. Magics other
-    than ``%%exec`` and its short forms are not looked at here: whoever runs them knows them.
+    A body for a shell keeps its line numbers: the lines of magics become empty. The arguments of
+    magics other than ``%%exec`` and its short forms are parsed later.
     """
     if "\0" in text:
-        raise CellSyntaxError("A cell cannot contain a NUL character; no shell takes one.")
+        raise CellSyntaxError("A cell cannot contain a NUL character; no shell accepts one.")
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise CellSyntaxError(f"The cell is no Unicode text: {error.reason}.") from error
+        raise CellSyntaxError(f"The cell is not Unicode text: {error.reason}.") from error
     magics: list[MagicLine] = []
     lines = text.split("\n")
     for number, line in enumerate(lines):

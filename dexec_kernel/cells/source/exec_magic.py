@@ -22,8 +22,8 @@ _OPTIONS = (
     " [--no-error]"
 )
 _EXEC_DESCRIPTION = """\
-Run this cell with options, or give it to a command on its stdin. Stands in the
-first line of a cell, below line magics if there are any."""
+Run this cell with options, or pass it to a command's stdin. Must be the first
+line of a cell, or follow its line magics."""
 _EXEC_EPILOG = """\
 %%exec -u student -w /srv     the cell is run by the shell, as student, in /srv
 %%exec -- psql -U postgres    the cell is the input of psql
@@ -36,9 +36,9 @@ def is_exec_magic(name: str) -> bool:
 
 
 def read_exec_magic(name: str, words: Sequence[str]) -> CellOptions:
-    """Read the words behind ``%%exec``, or behind a short form. Raises :class:`CellSyntaxError`.
+    """Read the words after ``%%exec`` or a short form. Raises :class:`CellSyntaxError`.
 
-    Those of a short form are for the program, but for what stands before a ``--``.
+    The words of a short form go to the program. Cell options must be before a ``--``.
     """
     interpreter = interpreter_of(name)
     parser = _parser(name)
@@ -48,9 +48,7 @@ def read_exec_magic(name: str, words: Sequence[str]) -> CellOptions:
             own, rest = [], own
         return _options(parser, own, interpreter.command(name, rest))
     if found_end and not rest:
-        raise CellSyntaxError(
-            "%%exec: there is no command behind the --.", advice=parser.usage_line
-        )
+        raise CellSyntaxError("%%exec: there is no command after the --.", advice=parser.usage_line)
     if rest and not rest[0]:
         raise CellSyntaxError("%%exec: the command is an empty word.", advice=parser.usage_line)
     return _options(parser, own, rest)
@@ -71,14 +69,14 @@ def _parser(name: str) -> MagicParser:
             _EXEC_DESCRIPTION,
             usage=usage,
             epilog=_EXEC_EPILOG,
-            too_much="a command stands behind --",
+            too_much="write a command after --",
         )
     else:
         short_for = " ".join(interpreter.command(name, []))
         parser = MagicParser(
             magic,
-            f"Give this cell to {name}: short for %%exec -- {short_for}\n"
-            f"The words behind it are for {name}; options of the cell stand before a --:\n"
+            f"Pass this cell to {name}: short for %%exec -- {short_for}\n"
+            f"Arguments go to {name}. Put cell options before a --:\n"
             f"  {magic} -u student -- ARG",
             usage=f"[ARG...]   or   {magic} {_OPTIONS} -- [ARG...]",
         )
@@ -89,8 +87,8 @@ def _parser(name: str) -> MagicParser:
 def _add_options(parser: MagicParser) -> None:
     add = parser.add_argument
     add("-c", "--container", metavar="NAME", type=_word, help="run in this container, once")
-    add("-u", "--user", metavar="USER", type=_word, help="a name or id, with :GROUP if wanted")
-    add("-w", "--workdir", metavar="DIR", type=_word, help="the working directory to begin in")
+    add("-u", "--user", metavar="USER", type=_word, help="run it as this user or id, or USER:GROUP")
+    add("-w", "--workdir", metavar="DIR", type=_word, help="start in this folder")
     add(
         *("-e", "--env"),
         metavar="NAME=VALUE",
@@ -100,15 +98,19 @@ def _add_options(parser: MagicParser) -> None:
         help="set a variable; may be repeated",
     )
     add("-t", "--tty", action="store_true", help="give it a terminal")
-    add("-i", "--interactive", action="store_true", help="ask for input at once")
+    add("-i", "--interactive", action="store_true", help="ask for input after a short silence")
     add(
         "--timeout",
         metavar="S",
         type=seconds,
-        help="end it after so many seconds; 'off' for no limit",
+        help="interrupt it after S seconds; 'off' for no limit",
     )
     add("--privileged", action="store_true", help="give it all capabilities")
-    add("--no-error", action="store_true", help="a failing command is no error of the cell")
+    add(
+        "--no-error",
+        action="store_true",
+        help="do not report an exit code other than 0 as an error",
+    )
 
 
 def _options(parser: MagicParser, words: Sequence[str], command: Sequence[str]) -> CellOptions:
@@ -128,7 +130,7 @@ def _options(parser: MagicParser, words: Sequence[str], command: Sequence[str]) 
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], bool, list[str]]:
-    """Return what stands before the first ``--``, whether there is one, and what is behind it."""
+    """Return the words before the first ``--``, whether it exists, and the words after it."""
     if _END not in words:
         return list(words), False, []
     end = list(words).index(_END)
@@ -142,10 +144,10 @@ def _word(text: str) -> str:
 
 
 def _assignment(text: str) -> tuple[str, str]:
-    """Read ``NAME=VALUE``. A value is never part of an error's text.
+    """Read ``NAME=VALUE``. An error's text never contains a value.
 
     ``docker exec -e NAME`` takes the value from the client's environment. A kernel's environment
-    has tokens of Jupyter in it, and a notebook is no place for them.
+    contains tokens of Jupyter, which must not get into a notebook.
     """
     name, equals, value = text.partition("=")
     if not equals:

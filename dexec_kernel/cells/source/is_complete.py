@@ -18,7 +18,7 @@ _SHELLS = frozenset({"bash", "sh", "dash", "ash"})
 
 
 class Status(Enum):
-    """What ``is_complete_reply`` may say."""
+    """The states of an ``is_complete_reply``."""
 
     COMPLETE = "complete"
     INCOMPLETE = "incomplete"
@@ -28,7 +28,7 @@ class Status(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Completeness:
-    """Whether text is complete; ``indent`` is what the next line begins with if it is not."""
+    """Whether text is complete; if not, ``indent`` is the indentation of the next line."""
 
     status: Status
     indent: str = ""

@@ -1,4 +1,4 @@
-"""What a cell's first line, ``%%exec …``, asks for."""
+"""The options in a cell's first line, ``%%exec …``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class CellOptions:
-    """How one cell is executed; empty and None where the cell does not say.
+    """The options of one cell; empty or None if the cell does not set them.
 
-    ``timeout`` is in seconds, 0 for no limit whatever the kernel's setting is. With a ``command``
-    the cell's body is its stdin. Environment values never show in the ``repr``.
+    ``timeout`` is in seconds; 0 overrides the kernel's limit with no limit. With a ``command`` the
+    cell's body is its stdin. Environment values are never in the ``repr``.
     """
 
     container: str = ""

@@ -95,7 +95,7 @@ class MagicParser(argparse.ArgumentParser):
 
 
 def asks_for_help(words: Sequence[str]) -> bool:
-    """Return whether ``-h`` or ``--help`` stands among the words, before a ``--``."""
+    """Return whether ``-h`` or ``--help`` is among the words before a ``--``."""
     own = words[: words.index("--")] if "--" in words else words
     return not _HELP.isdisjoint(own)
 
@@ -125,7 +125,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def seconds(text: str) -> float:
-    """Read a time limit in seconds for a parser; ``off`` is 0, which is none."""
+    """Read a time limit in seconds for a parser; ``off`` is 0, which means no limit."""
     if text == _OFF:
         return 0.0
     try:
@@ -133,5 +133,5 @@ def seconds(text: str) -> float:
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds; 'off' is none")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds; 'off' means none")
     return value

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """How a program is told to read its stdin.
+    """The way to make a program read its script from stdin.
 
-    ``stdin`` is the word for it, "" where none is needed. It stands behind the options and before
-    the script's own arguments. ``valued`` are the options that take the next word, ``complete``
-    those after which stdin is data and no program, as Python's ``-c``; letters for short options,
-    whole words for long ones.
+    ``stdin`` is the word for it, "" if none is needed. It comes after the options and before the
+    script's arguments. ``valued`` are the options that take the next word. After an option in
+    ``complete``, such as Python's ``-c``, stdin is data instead of a script. Short options are
+    letters, long ones whole words.
     """
 
     stdin: str = ""
@@ -46,7 +46,7 @@ class Interpreter:
         return self._letter(word, self.valued) == len(word) - 1
 
     def _letter(self, word: str, wanted: str) -> int | None:
-        """Return where one of the ``wanted`` letters stands in a cluster such as ``-xc``."""
+        """Return the position of the first ``wanted`` letter in a cluster such as ``-xc``."""
         for position, letter in enumerate(word[1:], 1):
             if letter in wanted:
                 return position
@@ -61,7 +61,7 @@ _PYTHON = Interpreter(
 _SHELL = Interpreter("-s", valued="oO", complete="c", long_valued=frozenset({"--rcfile"}))
 _CLIENT = Interpreter()
 
-#: By the name of the program, which is that of the magic; versions of Python go without saying.
+#: By the program's name, which is the magic's too. ``python3.12`` and the like are recognised.
 INTERPRETERS = {
     "python3": _PYTHON,
     "python": _PYTHON,

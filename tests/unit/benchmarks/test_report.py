@@ -114,5 +114,5 @@ def test_the_documentation_gets_table_json_and_plot(tmp_path):
     again = report.merged(report.content({"Python": "3"}, {"many": [other]}, ""), tmp_path)
     assert set(again["subjects"]) == {"cells", "many"}
     assert again["where"] == "where it goes"
-    with pytest.raises(report.ReportError, match="something else"):
+    with pytest.raises(report.ReportError, match="another machine"):
         report.merged(report.content({"Python": "4"}, {"many": [other]}, ""), tmp_path)

@@ -243,7 +243,7 @@ def test_a_long_name_is_folded_and_not_cut(engine_has, on_terminal):
 def test_with_one_container_nothing_need_be_chosen(engine_has, on_terminal):
     engine_has(container("web"))
     shown = on_terminal("list")
-    assert "only one" in shown
+    assert "only running container" in shown
     assert "%container" not in shown
 
 

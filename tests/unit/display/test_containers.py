@@ -39,7 +39,7 @@ def test_several_and_none_chosen():
 def test_the_only_one():
     data = choice_data([summary("web")], chosen=chosen("web"), setting="")
     assert data["text/plain"].splitlines() == [
-        "Cells run in web (image busybox, the only one that runs).",
+        "Cells run in web (image busybox, the only running one).",
         "→ %container web  (busybox, Up 3 hours)",
     ]
 
