@@ -135,8 +135,7 @@ class ContainerNotFound(EngineApiError):
         return cls(
             f"There is no container named {container!r}.",
             status=_NOT_FOUND,
-            advice="`dexec-kernel list` shows those that can be used; `%container NAME` chooses"
-            " one.",
+            advice="`dexec-kernel list` shows the containers; `%container NAME` chooses one.",
         )
 
 

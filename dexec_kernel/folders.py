@@ -1,7 +1,7 @@
-"""A private folder: its owner locks it, and later owners remove those whose owner is gone.
+"""A private folder, locked by its owner. Later owners remove folders of owners that are gone.
 
-The lock tells whether the owner lives, whatever its PID is used for by now: the kernel of the
-operating system releases it with the process, however that ends.
+The lock shows whether the owner is alive, even if its PID has been reused: the operating system
+releases it when the process ends.
 """
 
 from __future__ import annotations

@@ -65,9 +65,9 @@ def message_of(body: bytes) -> str:
 
 
 def error_of(status: int, message: str, *, container: str = "", exec_id: str = "") -> EngineError:
-    """Return the error that an answer with an error status means.
+    """Return the error for an answer with an error status.
 
-    ``container`` or ``exec_id`` is what the call was about.
+    ``container`` or ``exec_id`` names the subject of the call.
     """
     lowered = message.lower()
     if status == NOT_FOUND and exec_id:

@@ -42,7 +42,7 @@ def version_tuple(version: str) -> tuple[int, ...]:
         return int(major), int(minor)
     except ValueError as error:
         raise ConfigurationError(
-            f"{version!r} is no API version; one looks like {NEWEST_API}."
+            f"{version!r} is not an API version; it should look like {NEWEST_API}."
         ) from error
 
 
@@ -61,7 +61,7 @@ def common_version(offered: str) -> str:
 
 
 class EngineCalls:
-    """What the verbs of :class:`client.EngineClient` stand on: its life, the version, the calls."""
+    """The base of :class:`client.EngineClient`'s verbs: life cycle, API version, calls."""
 
     def __init__(self, endpoint: Endpoint, *, api_version: str = "") -> None:
         if api_version:
@@ -210,7 +210,7 @@ def _closed() -> EngineUnavailable:
 
 
 def path_segment(name: str, kind: str) -> str:
-    """Return a name as one segment of a path, whatever stands in it."""
+    """Return a name as one escaped segment of a path."""
     if not name:
         raise ConfigurationError(f"The name of the {kind} is empty.")
     return quote(name, safe="")

@@ -1,8 +1,8 @@
 """The attached (hijacked) connection of an exec: frames out, stdin in.
 
 Source: Docker Engine API, "Start an exec instance": a POST whose connection turns into a raw
-stream after the answer's head, 101 where ``Upgrade`` reached the engine, 200 where a proxy dropped
-it. h11 reads the head; whatever came in the same read belongs to the stream and is kept.
+stream after the answer's head: 101 if ``Upgrade`` reached the engine, 200 if a proxy dropped it.
+h11 reads the head; further bytes from the same read belong to the stream and are kept.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _END_OF_TRANSMISSION = b"\x04"
 class HijackedConnection(Closing):
     """An exec's streams. It has one reader; writes may come from another task.
 
-    ``upgraded`` is False when something between us and the engine dropped the upgrade: output
-    and exit code still come, stdin does not arrive.
+    ``upgraded`` is False if a proxy dropped the upgrade: output and exit code still arrive, stdin
+    does not.
 
     Closing it does not end the process: the engine has no call for that. A process that reads
     its stdin sees end of file, one that writes gets EPIPE.

@@ -68,8 +68,8 @@ class ContainerCalls(EngineCalls):
     async def container_restart(self, container: str, *, stop_timeout: int | None = None) -> None:
         """Stop a container and start it again (Go's ``ContainerRestart``).
 
-        Its processes have ``stop_timeout`` seconds to end before they are killed, None for what the
-        container says, or else ten. Raises :class:`ContainerNotFound`, :class:`EngineApiError`.
+        Its processes have ``stop_timeout`` seconds to end before they are killed; None means the
+        container's own value, or ten. Raises :class:`ContainerNotFound`, :class:`EngineApiError`.
         """
         path = f"/containers/{path_segment(container, 'container')}/restart"
         params = None if stop_timeout is None else {"t": stop_timeout}
@@ -84,12 +84,12 @@ class ContainerCalls(EngineCalls):
         tail: int | None = None,
         since: int = 0,
     ) -> HijackedConnection:
-        """Return what reads a container's log (Go's ``ContainerLogs``). The caller closes it.
+        """Return a reader of a container's log (Go's ``ContainerLogs``). The caller closes it.
 
-        ``tty`` is what the container was created with: it decides how the stream is framed.
-        ``tail`` is a number of lines, None for all; ``since`` is in seconds since the epoch.
-        Raises :class:`ContainerNotFound`, and :class:`EngineApiError`, as for a container whose
-        log goes where the engine cannot read it.
+        ``tty`` must be the container's own: it decides how the stream is framed. ``tail`` is a
+        number of lines, None for all; ``since`` is in seconds since the epoch. Raises
+        :class:`ContainerNotFound`, and :class:`EngineApiError`, for example if the engine cannot
+        read the container's log driver.
         """
         query = {
             "stdout": "1",

@@ -17,7 +17,7 @@ from dexec_kernel.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The docker endpoint of a context. The files are None where the context has none."""
+    """The docker endpoint of a context. A missing file is None."""
 
     name: str
     host: str

@@ -31,7 +31,7 @@ HOW_TO_START = (
 
 @dataclass(frozen=True, slots=True)
 class TlsConfig:
-    """The files of a TLS connection, each PEM; None where there is none of the kind."""
+    """The files of a TLS connection, each PEM; a missing one is None."""
 
     ca: Path | None
     cert: Path | None
@@ -54,7 +54,7 @@ class Endpoint:
 
     @property
     def http_host(self) -> str:
-        """What HTTP requests call it; any name does for a socket."""
+        """The ``Host`` of HTTP requests; any name works for a socket."""
         return "docker" if self.is_unix else self.url[len("tcp://") :]
 
     @property
@@ -114,7 +114,7 @@ def parse_host(url: str, *, source: str, tls: TlsConfig | None = None) -> Endpoi
         )
     if parts.scheme not in {"tcp", "http", "https"}:
         raise ConfigurationError(
-            f"{source} is {url!r}: there are unix:// and tcp:// endpoints, no {parts.scheme}://.",
+            f"{source} is {url!r}: only unix:// and tcp:// are supported, not {parts.scheme}://.",
         )
     if parts.path.strip("/"):
         raise ConfigurationError(f"{source} is {url!r}: an address with a path is not supported.")
@@ -129,9 +129,9 @@ def parse_host(url: str, *, source: str, tls: TlsConfig | None = None) -> Endpoi
 def find_endpoint(environ: Mapping[str, str] | None = None) -> Endpoint:
     """Find the engine that the docker command would use, or else one that listens.
 
-    ``environ`` is the process's own unless given. Only well-known sockets are tried out; what
-    somebody named is taken at their word. Raises :class:`ConfigurationError`, or
-    :class:`EngineUnavailable` with every place that was tried.
+    ``environ`` defaults to the process's own. Only well-known sockets are probed; a named address
+    is not. Raises :class:`ConfigurationError`, or :class:`EngineUnavailable` with all addresses
+    that were tried.
     """
     env = os.environ if environ is None else environ
     named = _named_endpoint(env)

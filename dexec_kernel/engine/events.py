@@ -1,7 +1,7 @@
-"""The engine's events as they come: what happens to its containers.
+"""The stream of the engine's events about containers.
 
 Source: Docker Engine API, "Monitor events": one JSON object a line, without end. Podman sends the
-same, with some names of its own for what happened (``died``, ``remove``).
+same, with some different names (``died``, ``remove``).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 Filters = Mapping[str, Sequence[str]]
 
-#: What changes which containers can be used, or what they are called; Podman's words as well.
+#: The events that change the list of usable containers or their names, with Podman's words.
 STARTS = frozenset({"start", "unpause", "rename"})
 ENDS = frozenset({"die", "died", "stop", "kill", "destroy", "remove", "pause", "oom"})
 #: Events of containers that begin or end to be usable, as the engine's ``filters``.

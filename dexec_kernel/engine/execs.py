@@ -38,9 +38,9 @@ class ExecCalls(ContainerCalls):
     async def container_exec_create(self, container: str, config: ExecConfig) -> str:
         """Create an exec in a running container; return its id (Go's ``ContainerExecCreate``).
 
-        Raises :class:`ConfigurationError` for what no engine can execute and
-        :class:`ApiVersionError` for what this one is too old for, both before anything is sent;
-        :class:`ContainerNotFound`, :class:`ContainerNotRunning`, :class:`ContainerPaused`.
+        Raises :class:`ConfigurationError` for a config that no engine can execute, and
+        :class:`ApiVersionError` for one that this engine is too old for, both before anything is
+        sent; :class:`ContainerNotFound`, :class:`ContainerNotRunning`, :class:`ContainerPaused`.
         """
         config.check()
         path = f"/containers/{path_segment(container, 'container')}/exec"
@@ -56,9 +56,9 @@ class ExecCalls(ContainerCalls):
         return codec.exec_id(answer.json())
 
     async def container_exec_start(self, exec_id: str, *, tty: bool = False) -> None:
-        """Start an exec detached: nothing of its output comes back (Go's ``ContainerExecStart``).
+        """Start an exec detached: its output is discarded (Go's ``ContainerExecStart``).
 
-        ``tty`` is what the exec was created with. Raises :class:`ExecNotFound`.
+        ``tty`` must be the exec's own. Raises :class:`ExecNotFound`.
         """
         path = f"/exec/{path_segment(exec_id, 'exec')}/start"
         body = {"Detach": True, "Tty": tty}
@@ -69,8 +69,8 @@ class ExecCalls(ContainerCalls):
     ) -> AttachedExec:
         """Start an exec and return its attached connection (Go's ``ContainerExecAttach``).
 
-        ``tty`` is what the exec was created with: it decides how the stream is framed.
-        The caller closes the connection. Raises :class:`ExecNotFound`.
+        ``tty`` must be the exec's own: it decides how the stream is framed. The caller closes the
+        connection. Raises :class:`ExecNotFound`.
         """
         body: dict[str, object] = {"Detach": False, "Tty": tty}
         if tty and console_size is not None and await self._knows(_CONSOLE_SIZE_SINCE):

@@ -90,8 +90,8 @@ class FileCalls(ContainerCalls):
     ) -> None:
         """Extract a tar archive into an existing folder (Go's ``CopyToContainer``).
 
-        With ``copy_uid_gid`` everything belongs to the user that the container is configured
-        with, whatever the archive says. A transfer that ends early leaves what was extracted so
+        With ``copy_uid_gid`` everything belongs to the user in the container's configuration,
+        instead of the archive's owners. A transfer that ends early leaves the files extracted so
         far. Raises :class:`PathNotFound` (Podman makes the folder instead) and
         :class:`FileSystemReadOnly`.
         """
@@ -108,7 +108,7 @@ class FileCalls(ContainerCalls):
     async def _open(self, method: str, container: str, path: str, **options: str) -> Exchange:
         name = path_segment(container, "container")
         if not path or "\0" in path:
-            raise ConfigurationError(f"{path!r} is no path in a container.")
+            raise ConfigurationError(f"{path!r} is not a path in a container.")
         query = urlencode({"path": path, **options}, errors="surrogateescape")
         version = await self.api_version()
         target = f"/v{version}/containers/{name}/archive?{query}"
@@ -131,7 +131,7 @@ class FileCalls(ContainerCalls):
             return path_not_found(container, path, status)
         if "not a directory" in lowered or (status >= answers.SERVER_ERROR and not message):
             # The latter is how Docker answers a HEAD of a path that goes through a file.
-            return path_not_found(container, path, status, because="a part of it is no folder")
+            return path_not_found(container, path, status, because="a part of it is not a folder")
         if "read-only" in lowered:
             return FileSystemReadOnly(
                 f"Nothing can be written to {path} in {container!r}: the file system is read-only.",

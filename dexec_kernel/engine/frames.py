@@ -20,7 +20,7 @@ _header = struct.Struct(">BxxxI")
 
 
 class Decoder(Protocol):
-    """What turns the bytes of an attached connection into frames."""
+    """Turns the bytes of an attached connection into frames."""
 
     def receive_data(self, data: bytes) -> list[Frame]:
         """Take the next bytes and return the frames, or pieces of them, that they complete."""
@@ -123,7 +123,7 @@ class FrameDecoder:
 
 
 class RawDecoder:
-    """A Tty's stream has no frames: whatever comes is stdout."""
+    """For a Tty's stream, which has no frames: all bytes are stdout."""
 
     def receive_data(self, data: bytes) -> list[Frame]:
         """Return ``data`` as one frame of stdout."""

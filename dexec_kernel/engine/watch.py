@@ -88,7 +88,7 @@ class EngineWatch:
                     await self._follow_events(stream, calls, version)
 
     async def _follow_without_events(self, calls: KeptCalls, version: str) -> None:
-        """Follow an engine behind a proxy that lets no events through."""
+        """Follow an engine through a proxy that refuses events."""
         while True:
             await self._list(calls, version)
             await asyncio.sleep(_REFRESH_WITHOUT_EVENTS)

@@ -1,9 +1,9 @@
-"""A container's own streams over a WebSocket: what its main process prints, and its stdin.
+"""A container's own streams over a WebSocket: the output of its main process, and its stdin.
 
-Source: Docker Engine API, "Attach to a container via a websocket"; RFC 6455. Docker sends binary
-frames with what the process writes and no framing of its own, so that stdout and stderr are one,
-with a Tty and without. websocket-client knows the frames; the bytes are our own transport's, so
-that unix sockets, TLS and a read that is given up are as everywhere else.
+Source: Docker Engine API, "Attach to a container via a websocket"; RFC 6455. Docker sends the
+output in binary frames without framing of its own, so stdout and stderr are one stream, with a Tty
+and without. websocket-client parses the frames; the bytes pass through our own transport, so that
+unix sockets, TLS and cancelled reads work as everywhere else.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from dexec_kernel.errors import (
 
 _SWITCHING_PROTOCOLS, _FIRST_ERROR_STATUS = 101, 300
 _MAX_ERROR_BODY = 64 * 1024
-#: RFC 6455, 1.3: what a server puts behind the key that it hashes.
+#: RFC 6455, 1.3: the text that a server appends to the key before hashing.
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -82,10 +82,10 @@ class WebSocketConnection(Closing):
         self._decoder.receive_data(http.trailing_data[0])
 
     async def read(self) -> list[Frame]:
-        """Return what the process has printed next, at least one frame; an empty list at the end.
+        """Return the next output of the process, at least one frame; an empty list at the end.
 
-        All of it is stdout. Raises :class:`StreamCutOff` when the connection ends inside a frame,
-        :class:`ProtocolError` for what is no WebSocket, :class:`EngineUnavailable` when it is lost.
+        All of it is stdout. Raises :class:`StreamCutOff` if the connection ends inside a frame,
+        :class:`ProtocolError` if it is not a WebSocket, :class:`EngineUnavailable` if it is lost.
         """
         while not self._ended:
             frame = self._decoder.next_frame()
@@ -155,7 +155,7 @@ class WebSocketConnection(Closing):
 
 
 class _NeedData(Exception):
-    """There is no whole frame yet."""
+    """The next frame is not complete yet."""
 
 
 class _Decoder:
@@ -175,7 +175,7 @@ class _Decoder:
         self._received += data
 
     def next_frame(self) -> tuple[int, bytes] | None:
-        """Return opcode and payload of the next whole frame, None where there is none yet.
+        """Return opcode and payload of the next frame, or None if it is not complete yet.
 
         Raises :class:`ProtocolError`.
         """
@@ -185,7 +185,7 @@ class _Decoder:
             return None
         except WebSocketProtocolException as error:
             raise ProtocolError(f"The engine's WebSocket makes no sense: {error}") from error
-        # What websocket-client received is bytes; only what it sends may be text.
+        # websocket-client receives bytes; only the data that it sends may be text.
         return frame.opcode, frame.data if isinstance(frame.data, bytes) else frame.data.encode()
 
     def _take(self, size: int) -> bytes:

@@ -28,7 +28,7 @@ class Stopped(CopyError):
 
 
 class _Bridge:
-    """What lets a thread wait for a coroutine until :meth:`stop`. Made on the event loop."""
+    """Lets a thread wait for a coroutine until :meth:`stop`. Created on the event loop."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()

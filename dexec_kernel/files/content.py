@@ -51,7 +51,7 @@ class FileContent:
 async def read_file(files: Files, container: str, path: str, *, limit: int) -> FileContent:
     """Read the first ``limit`` bytes of a file. The rest is not transferred.
 
-    Raises :class:`CopyError` for what is no file, and what the engine says.
+    Raises :class:`CopyError` if it is not a file, and the engine's errors.
     """
     followed = await follow(files, container, path)
     path, found = followed.path, followed.require()
@@ -61,7 +61,7 @@ async def read_file(files: Files, container: str, path: str, *, limit: int) -> F
             advice=f"Show a file in it, or list it: ls {path}",
         )
     if found.is_special:
-        raise CopyError(f"{path} in the container {container!r} is no ordinary file.")
+        raise CopyError(f"{path} in the container {container!r} is not a regular file.")
     async with await files.copy_from_container(container, path) as archive:
         reader = Reader(aiter(archive), lambda: None)
         content = await in_thread(lambda: _first_file(reader, path, limit), reader)
@@ -77,10 +77,10 @@ async def write_file(
     append: bool = False,
     owner: tuple[int, int] = (0, 0),
 ) -> bool:
-    """Write a file; return whether there was one before, whose mode and owner are kept.
+    """Write a file; return whether it existed before. Its mode and owner are kept then.
 
-    A new one has mode 0644 and belongs to ``owner``, uid and gid. A symbolic link is followed.
-    Raises :class:`CopyError`, and what the engine says.
+    A new file has mode 0644 and belongs to ``owner``, uid and gid. A symbolic link is followed.
+    Raises :class:`CopyError`, and the engine's errors.
     """
     if asserts_folder(path):
         raise CopyError(f"{path} is a folder's name.", advice="Add the file's name.")
@@ -123,7 +123,7 @@ def _first_file(reader: Reader, path: str, limit: int) -> FileContent:
         member = next(members(archive), None)
         content = archive.extractfile(member) if member is not None and member.isreg() else None
         if member is None or content is None:
-            raise CopyError(f"{path} is no ordinary file.")
+            raise CopyError(f"{path} is not a regular file.")
         data = content.read(limit) if limit else b""
         mode = member.mode & _MODE
         return FileContent(path, member.size, data, mode, member.uid, member.gid)

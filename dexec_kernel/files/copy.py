@@ -42,9 +42,9 @@ async def copy_out(
 ) -> Report:
     """Copy from a container to ``target``, an absolute path on the kernel's side.
 
-    With ``follow_link``, a symbolic link stands for what it leads to. ``progress`` is called on the
-    event loop with every piece. Cancelled, it ends at once, and leaves no half file. Raises
-    :class:`CopyError`, :class:`UnsafeArchive`, and what the engine says.
+    With ``follow_link``, a symbolic link means its target. ``progress`` is called on the event loop
+    with every piece. If cancelled, it ends at once and leaves no partial file. Raises
+    :class:`CopyError`, :class:`UnsafeArchive`, and the engine's errors.
     """
     name = base_name(path)
     path = normal_path(path)
@@ -80,10 +80,10 @@ async def copy_in(
 ) -> Report:
     """Copy ``path``, an absolute path on the kernel's side, into a container.
 
-    With ``follow_link``, a symbolic link stands for what it leads to. With ``container_user``
-    everything belongs to the user that the container is configured with; otherwise it keeps its
-    numeric owner. ``progress`` as for :func:`copy_out`. Cancelled, it ends at once; a half file
-    may be left in the container. Raises :class:`CopyError`, and what the engine says.
+    With ``follow_link``, a symbolic link means its target. With ``container_user`` everything
+    belongs to the user in the container's configuration; otherwise numeric owners are kept.
+    ``progress`` as for :func:`copy_out`. If cancelled, it ends at once; a partial file may remain
+    in the container. Raises :class:`CopyError`, and the engine's errors.
     """
     source, real = await asyncio.to_thread(_local_source, path, follow_link=follow_link)
     goal = await _container_target(files, container, target)
@@ -142,7 +142,7 @@ async def require_folder(files: Files, container: str, path: str) -> PathStat:
             advice=f"Make it: mkdir -p {path}",
         ) from error
     if not found.is_dir:
-        raise CopyError(f"{path} in the container {container!r} is no folder.")
+        raise CopyError(f"{path} in the container {container!r} is not a folder.")
     return found
 
 
@@ -179,7 +179,7 @@ def _local_source(path: str, *, follow_link: bool) -> tuple[Source, str]:
     except OSError as error:
         raise CopyError(f"{path}: {error.strerror}.") from error
     if asserts_folder(path) and not stat.S_ISDIR(mode):
-        raise CopyError(f"{path} is no folder.")
+        raise CopyError(f"{path} is not a folder.")
     if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
         raise CopyError(f"{path} is neither a folder nor a file.")
     return Source(base_name(path), stat.S_ISDIR(mode), wants_content(path)), real

@@ -100,7 +100,7 @@ class _Extraction:
         except FileExistsError as error:
             if not stat.S_ISDIR(_lstat(parts[-1], parent).st_mode):
                 raise CopyError(
-                    f"A folder cannot replace what is no folder: {'/'.join(parts)}."
+                    f"A folder cannot replace a file or link: {'/'.join(parts)}."
                 ) from error
         self._folders.append((parts, member.mode & _MODE, member.mtime))
         self._report.folders += 1
@@ -157,7 +157,7 @@ class _Extraction:
         try:
             make(temporary, parent)
             if _is_folder(parts[-1], parent):
-                raise CopyError(f"A folder is not replaced by what is none: {'/'.join(parts)}.")
+                raise CopyError(f"A file or link cannot replace a folder: {'/'.join(parts)}.")
             os.replace(temporary, parts[-1], src_dir_fd=parent, dst_dir_fd=parent)
         finally:
             with suppress(FileNotFoundError):  # It has its final name. Or two of one file.
@@ -190,7 +190,7 @@ class _Extraction:
             if error.errno not in {errno.ELOOP, errno.ENOTDIR}:
                 raise
             raise UnsafeArchive(
-                f"The way to {'/'.join(parts)} goes through {part}, which is no folder."
+                f"The way to {'/'.join(parts)} goes through {part}, which is not a folder."
             ) from error
 
     def _close_folder(self) -> None:

@@ -27,8 +27,8 @@ class Followed:
 async def follow(files: Files, container: str, path: str) -> Followed:
     """Look at a path; a symbolic link stands for what it leads to.
 
-    The engine resolves a link to its end, so that one step is enough. Raises what the engine says,
-    except that nothing is there.
+    The engine resolves a link completely, so that one step is enough. Raises the engine's errors,
+    except the one for a path that does not exist.
     """
     path = normal_path(path)
     try:

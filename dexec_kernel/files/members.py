@@ -19,7 +19,7 @@ _MAX_EXTENSION = 1024 * 1024
 
 
 class ByteReader(Protocol):
-    """What an archive is read from."""
+    """The source of an archive's bytes."""
 
     def read(self, size: int = -1, /) -> bytes:
         """Return the next bytes, of any length; nothing at the end."""
@@ -56,7 +56,7 @@ _EXTENSIONS = {
 
 @contextmanager
 def open_archive(stream: ByteReader) -> Iterator[tarfile.TarFile]:
-    """Open a tar stream for :func:`members`. Raises :class:`CopyError` for what is no tar."""
+    """Open a tar stream for :func:`members`. Raises :class:`CopyError` if it is not a tar."""
     try:
         with tarfile.open(
             fileobj=cast("IO[bytes]", stream),  # it is only read

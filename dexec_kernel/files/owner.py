@@ -1,4 +1,4 @@
-"""Whose a new file in a container should be: the user's that the container is configured with.
+"""The owner of a new file in a container: the user in the container's configuration.
 
 The engine's own option for that (``copyUIDGID``) does not understand ``USER 12:34``.
 """
@@ -16,7 +16,7 @@ _LIMIT = 1024 * 1024
 async def owner_of(files: Files, container: str, user: str) -> tuple[int, int]:
     """Return uid and gid of ``user``, as in ``USER name|uid[:group|gid]``; 0 for what is unknown.
 
-    Looks into the container's ``/etc/passwd`` and ``/etc/group``. Raises what the engine says.
+    Reads the container's ``/etc/passwd`` and ``/etc/group``. Raises the engine's errors.
     """
     name, _, group = user.partition(":")
     uid, gid = 0, 0

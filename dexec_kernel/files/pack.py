@@ -44,10 +44,10 @@ def new_archive(out: Writer) -> tarfile.TarFile:
 
 
 def pack(path: str, name: str, out: Writer, report: Report) -> None:
-    """Write what is at ``path`` into ``out``, called ``name``; "" for what is in the folder alone.
+    """Write ``path`` into the archive ``out`` as ``name``; with "", only a folder's content.
 
-    Symbolic links stay what they are, modes, times and numeric owners are kept. Raises
-    :class:`CopyError` for what cannot be read; the end of the archive is then missing.
+    Symbolic links, modes, times and numeric owners are kept. Raises :class:`CopyError` if a file
+    cannot be read; the end of the archive is then missing.
     """
     try:
         archive = new_archive(out)
@@ -82,7 +82,7 @@ def _add(archive: tarfile.TarFile, path: str, name: str, report: Report) -> None
     if member is None or not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
         report.leave_out(name, "a device, a pipe or a socket")
         return
-    # Who the owner is called here is nothing to the container; whole seconds, as docker's.
+    # The owner's name on this side means nothing in the container; whole seconds, as docker's.
     member.uname = member.gname = ""
     member.mtime = int(member.mtime)
     if member.isreg():

@@ -1,4 +1,4 @@
-"""What a copy's two paths mean: where they are, and where what is copied comes to lie.
+"""The two paths of a copy: their side, and the resulting destination.
 
 The rules are those of ``docker cp``. No I/O.
 """
@@ -44,7 +44,7 @@ def parse_location(text: str) -> Location:
 
 
 def local_path(text: str, folder: str) -> str:
-    """Return an absolute path; ``~`` is a home. What a / or /. at its end says is kept."""
+    """Return an absolute path; ``~`` is a home. A / or /. at its end is kept."""
     path = os.path.join(folder, os.path.expanduser(text))  # noqa: PTH111, PTH118 -- Path drops the end
     return normal_path(path)
 
@@ -65,7 +65,7 @@ def asserts_folder(path: str) -> bool:
 
 
 def wants_content(path: str) -> bool:
-    """Return whether a source stands for what is in the folder: ``/a/.``, or the root."""
+    """Return whether a source means the content of a folder: ``/a/.``, or the root."""
     return path.endswith("/.") or not path.strip("/")
 
 
@@ -83,7 +83,7 @@ def parent_of(path: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is copied: its last name, whether it is a folder, and whether only what is in it."""
+    """The source: its last name, whether it is a folder, and whether only its content is meant."""
 
     name: str
     is_folder: bool
@@ -92,7 +92,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to: a path, and what is there; symbolic links are followed already."""
+    """The target: a path and its kind. Symbolic links have been followed."""
 
     path: str
     exists: bool
@@ -101,9 +101,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """An existing folder, and the name that what is copied gets in it.
+    """An existing folder, and the name of the copy in it.
 
-    "" for the name: what is in the source lands in the folder itself.
+    With "" for the name, the source's content is copied into the folder itself.
     """
 
     folder: str

@@ -1,4 +1,4 @@
-"""What a copy did, counted while it goes on."""
+"""The report of a copy, counted while it runs."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _NAMED = 5
 
 @dataclass(slots=True)
 class Report:
-    """Counts of what was copied so far; ``size`` is the bytes of the files' contents.
+    """Counts of the copied files and folders; ``size`` is the bytes of the files' contents.
 
-    ``expected`` is what ``size`` will be in the end, None where that is not known. ``left_out``
-    has the first names of what was not copied, each with its reason.
+    ``expected`` is the final ``size``, or None if unknown. ``left_out`` has the first names that
+    were not copied, each with its reason.
     """
 
     files: int = 0
@@ -33,14 +33,14 @@ class Report:
 
     @property
     def summary(self) -> str:
-        """What was copied, in one line: ``3 files, 1 folder, 1.2 MiB``."""
+        """The report in one line: ``3 files, 1 folder, 1.2 MiB``."""
         counts = [(self.files, "file"), (self.folders, "folder"), (self.links, "link")]
         words = [f"{n} {word}{'' if n == 1 else 's'}" for n, word in counts if n]
         return ", ".join([*(words or ["0 files"]), format_size(self.size)])
 
     @property
     def omissions(self) -> list[str]:
-        """Lines about what was left out."""
+        """Lines about the files that were left out."""
         if not self.omitted:
             return []
         more = self.omitted - len(self.left_out)

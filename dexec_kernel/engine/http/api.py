@@ -60,7 +60,7 @@ class JsonApi:
         self._endpoint = endpoint
         self._timeout = (connect_timeout, read_timeout)
         self._session = requests.Session()
-        # Neither a proxy nor a .netrc stands between us and the engine.
+        # Do not use a proxy or a .netrc for the engine.
         self._session.trust_env = False
         if endpoint.is_unix:
             self._base = _UNIX_SCHEME + quote(endpoint.path, safe="")
@@ -85,10 +85,10 @@ class JsonApi:
         container: str = "",
         exec_id: str = "",
     ) -> Answer:
-        """Do one call and return its answer. ``container`` or ``exec_id`` is what it is about.
+        """Do one call and return its answer. ``container`` or ``exec_id`` names its subject.
 
-        Raises what an error status means (``answers.error_of``), and
-        :class:`EngineUnavailable` when there is no answer.
+        Raises the error of an error status (``answers.error_of``), and
+        :class:`EngineUnavailable` without an answer.
         """
         try:
             response = self._session.request(

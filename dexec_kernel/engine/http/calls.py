@@ -1,7 +1,7 @@
-"""The few JSON calls that a cell waits for, on the event loop, over connections that are kept.
+"""The few JSON calls that a cell waits for, on the event loop, over pooled connections.
 
-What :mod:`api` does in threads takes a cell a millisecond or two more for each call: for requests,
-and for the threads, which the interpreter runs one at a time.
+The calls of :mod:`api` cost a cell a millisecond or two more each: for requests, and for threads,
+which the interpreter runs one at a time.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class KeptCalls:
     async def request(
         self, method: str, path: str, *, body: object = None, container: str = "", exec_id: str = ""
     ) -> Answer:
-        """Do one call and return its answer. ``container`` or ``exec_id`` is what it is about.
+        """Do one call and return its answer. ``container`` or ``exec_id`` names its subject.
 
-        The call can be done twice without harm: that happens where the engine has closed a
-        connection that was kept. Raises what an error status means (``answers.error_of``),
-        :class:`EngineUnavailable` when there is no answer, :class:`ProtocolError`.
+        The call must be safe to repeat: it is repeated if the engine has closed a pooled
+        connection. Raises the error of an error status (``answers.error_of``),
+        :class:`EngineUnavailable` without an answer, :class:`ProtocolError`.
         """
         content = b"" if body is None else json.dumps(body).encode()
         try:
@@ -66,7 +66,7 @@ class KeptCalls:
                 answer = await connection.exchange(method, path, content)
             except (EngineUnavailable, StreamCutOff):
                 connection.close()
-                # One that was kept may be closed by now, and so may all others.
+                # The engine may have closed a pooled connection. Try the next, then a new one.
                 if kept is None or self._is_closed:
                     raise
                 continue
@@ -100,7 +100,7 @@ class _Connection:
         return self._http.our_state is h11.IDLE
 
     async def exchange(self, method: str, path: str, content: bytes) -> Answer:
-        """Do a call. Raises as :func:`next_event` does, and what writing raises."""
+        """Do a call. Raises the errors of :func:`next_event` and of writing."""
         headers = [("Host", self._host), ("Content-Length", str(len(content)))]
         if content:
             headers.append(("Content-Type", "application/json"))

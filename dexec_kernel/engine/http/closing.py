@@ -1,4 +1,4 @@
-"""What is closed at the end of an ``async with``."""
+"""The base of objects that ``async with`` closes."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ async def next_event(
 ) -> h11.Event | type[h11.PAUSED | h11.NEED_DATA]:
     """Return the next event of the engine's answer.
 
-    Raises :class:`EngineUnavailable` when the connection ends before the answer,
-    :class:`StreamCutOff` when it ends inside, :class:`ProtocolError` for what is no HTTP.
+    Raises :class:`EngineUnavailable` if the connection ends before the answer,
+    :class:`StreamCutOff` if it ends inside, :class:`ProtocolError` if it is not HTTP.
     """
     data: bytes | None = None
     state = http.their_state

@@ -1,8 +1,8 @@
 """One HTTP request on a connection of its own, with bodies that stream either way.
 
-For what does not fit into memory: archives. What :mod:`api` keeps its connections for, short JSON
-calls, this does not do. h11 frames the bodies; no more than one piece of them is held at a time,
-and closing the connection ends the transfer at once.
+It is for bodies that do not fit into memory, archives; :mod:`api` does short JSON calls. h11 frames
+the bodies; only one piece of them is in memory at a time, and closing the connection ends the
+transfer at once.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class Exchange(Closing):
     async def send(self, content: AsyncIterator[bytes] | None = None) -> None:
         """Send the request, with ``content`` as a chunked tar, and read the answer's head.
 
-        An engine that answers while it is still sent something has refused it: the rest of
-        ``content`` is not asked for. What ``content`` raises goes through, and leaves the request
-        unfinished, so that the engine knows that something is missing.
+        An engine that answers early has refused the request: the rest of ``content`` is not read.
+        Errors of ``content`` are passed on and leave the request unfinished, so that the engine
+        notices the missing part.
         Raises :class:`EngineUnavailable`, :class:`ProtocolError`.
         """
         method, target = self._request
@@ -88,7 +88,7 @@ class Exchange(Closing):
             yield bytes(event.data)
 
     async def error_message(self) -> str:
-        """Return what the body of an error answer says; "" where there is none."""
+        """Return the message in the body of an error answer, "" if it has none."""
         body = b""
         with suppress(ProtocolError, EngineUnavailable):  # The status says enough.
             async for data in self.body():

@@ -26,7 +26,7 @@ _CONNECT_INTERVAL = 0.02
 
 
 class ByteStream(Protocol):
-    """What an attached connection stands on. Every method raises :class:`EngineUnavailable`."""
+    """The transport of a connection. Every method raises :class:`EngineUnavailable`."""
 
     async def read(self) -> bytes:
         """Return the next bytes, at most 256 KiB; nothing at the end."""
@@ -109,7 +109,7 @@ async def _connect(endpoint: Endpoint) -> socket.socket:
             fault = error
             continue
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # A silent cell may last for hours; an engine that vanished should be noticed all the same.
+        # A silent cell may last for hours. Keep-alive detects an engine that has vanished.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         return sock
     raise fault
@@ -243,8 +243,8 @@ class TlsStream:
             try:
                 return self._tls.read(READ_SIZE)
             except ssl.SSLWantReadError:
-                # A reader must not wait for a writer, who may be waiting for the reader. Whoever
-                # sends takes what OpenSSL has to say here along.
+                # A reader must not wait for a writer, which may be waiting for the reader. The
+                # next write sends the bytes that OpenSSL has produced here.
                 if not self._sending.locked():
                     await self._flush()
                 await self._receive()

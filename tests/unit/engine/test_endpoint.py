@@ -86,8 +86,8 @@ def test_addresses_as_the_docker_command_takes_them(text, url):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("npipe:////./pipe/docker", "no npipe://"),
-        ("ftp://host", "no ftp://"),
+        ("npipe:////./pipe/docker", "not npipe://"),
+        ("ftp://host", "not ftp://"),
         ("unix://docker.sock", "absolute path"),
         ("unix://", "absolute path"),
         ("tcp://host:99999", "(?i)port"),

@@ -48,7 +48,7 @@ async def test_version_and_engine_from_the_environment(engine):
 
 @pytest.mark.parametrize("version", ["1", "1.2.3", "x.y", "one"])
 async def test_malformed_pin_is_an_error_at_once(engine, version):
-    with pytest.raises(ConfigurationError, match="no API version"):
+    with pytest.raises(ConfigurationError, match="not an API version"):
         engine.client(api_version=version)
 
 
