@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.cli import listing
 from dexec_kernel.cli.command import FAILED, INTERRUPTED, OK, run
 from dexec_kernel.cli.terminal import aligned, printable
+from tests.unit.support.local_shells import GUARD
 
 COMMAND = [sys.executable, "-c", "from dexec_kernel.cli import main; main()"]
 COMPOSE = {"com.docker.compose.project": "shop", "com.docker.compose.service": "db"}
@@ -57,7 +57,8 @@ def deaf(tmp_path, monkeypatch):
         server.bind(path)
         server.listen()
         monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
-        yield
+        server.settimeout(GUARD)
+        yield server
 
 
 def container(name: str = "web", state: str = "running", **labels: str) -> ContainerSummary:
@@ -143,10 +144,12 @@ def test_a_malformed_address_is_an_error_of_every_command_but_doctor(capsys, mon
 
 def test_ctrl_c_ends_it_at_once_although_the_engine_says_nothing(deaf):
     with subprocess.Popen([*COMMAND, "list"], stderr=subprocess.PIPE, text=True) as process:
-        time.sleep(1.5)
-        assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=5) == INTERRUPTED
+        # A first connection may be a look whether there is an engine, which asks nothing.
+        while not (connection := deaf.accept()[0]).recv(1):
+            connection.close()
+        with connection:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(GUARD) == INTERRUPTED
         assert process.stderr is not None
         assert process.stderr.read() == ""
 

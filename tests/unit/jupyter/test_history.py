@@ -77,13 +77,8 @@ async def test_it_is_written_after_a_while(tmp_path):
     file = tmp_path / "h.sqlite"
     history = History(lambda: str(file), LOG)
     history.store(1, "echo hi")
-    await asyncio.sleep(0.2)
-    for _ in range(100):
-        await asyncio.sleep(0.02)
-        if file.exists() and b"echo hi" in file.read_bytes():
-            break
-    else:
-        pytest.fail("nothing was written")
+    await asyncio.sleep(60)
+    assert b"echo hi" in file.read_bytes()
     await history.aclose()
 
 

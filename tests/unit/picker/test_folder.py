@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import stat
 import threading
@@ -85,13 +86,15 @@ def test_a_reader_sees_a_kernelspec_whole_or_not_at_all(folder):
     done = threading.Event()
 
     def change() -> None:
-        for number in range(150):
+        for number in itertools.count():
+            if number >= 150 and seen:
+                break
             folder.update([spec("web", f"{number} " * 500)] if number % 3 else [])
         done.set()
 
+    seen = 0
     thread = threading.Thread(target=change)
     thread.start()
-    seen = 0
     while not done.is_set():
         for path in folder.kernels.iterdir():
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
@@ -21,50 +22,46 @@ class Engine:
 
 @pytest.fixture
 def prepared(monkeypatch):
-    """Prepare in a container with so many execs; returns for how long it waited before."""
+    """Prepare in a container with so many execs; returns after which times it did."""
 
     async def prepare(exec_count, *, is_busy=False):
         async def engine():
             return None
 
-        waits = []
+        async def find(_engine, _name):
+            return Engine(exec_count)
+
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        done = []
         memory = Memory(standbys=Standbys(lambda: 1, lambda: False, lambda: 0.0))
-        memory.prepare = lambda engine, container: waits.append("prepared")
+        memory.prepare = lambda engine, container: done.append(loop.time() - begun)
         preparation = Preparation(
             memory,
             engine,
             container=lambda: "web",
-            is_busy=lambda: is_busy and bool(waits),
+            is_busy=lambda: is_busy and loop.time() > begun,
             log=logging.getLogger(),
         )
-
-        async def find(_engine, _name):
-            return Engine(exec_count)
-
-        async def sleep(seconds):
-            waits.append(seconds)
-
         monkeypatch.setattr(preparation_module, "find_container", find)
         monkeypatch.setattr(preparation_module, "require_running", lambda container: None)
-        with monkeypatch.context() as patch:
-            patch.setattr(preparation_module.asyncio, "sleep", sleep)
-            await preparation._prepare()
-        return waits
+        await preparation._prepare()
+        return done
 
     return prepare
 
 
 @pytest.mark.parametrize("exec_count", [0, 1, 4])
 async def test_who_is_alone_does_not_wait(prepared, exec_count):
-    assert await prepared(exec_count) == [0.0, "prepared"]
+    assert await prepared(exec_count) == [0.0]
 
 
 async def test_in_a_class_each_waits_for_a_turn(prepared):
     waits = {(await prepared(40))[0] for _ in range(20)}
-    assert min(waits) >= 2.0
-    assert max(waits) <= 4.0
+    assert min(waits) >= 1.999
+    assert max(waits) <= 4.001
     assert len(waits) > 10
 
 
 async def test_a_cell_that_has_begun_meanwhile_is_not_disturbed(prepared):
-    assert len(await prepared(40, is_busy=True)) == 1
+    assert await prepared(40, is_busy=True) == []
