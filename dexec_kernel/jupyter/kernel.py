@@ -53,6 +53,7 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         self._opening: asyncio.Task[Service] | None = None
         self._service: Service | None = None
         self._is_closed = False
+        self._was_interrupted = False
         self.comm_manager = comm.get_comm_manager()
         for name in ("comm_open", "comm_msg", "comm_close"):
             self.shell_handlers[name] = getattr(self.comm_manager, name)
@@ -81,6 +82,7 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
 
     def interrupt(self) -> None:
         """Interrupt the cell that runs, if one does. Called on the main event loop."""
+        self._was_interrupted = True
         if self._service is not None:
             self._service.interrupt()
 
@@ -214,10 +216,14 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         ``allow_stdin`` tells a front end with a person from a program that executes notebooks:
         only the former gets widgets.
         """
+        # A cell that is interrupted while the kernel still imports what cells need does not begin.
+        self._was_interrupted = False
         service = await self._serving()
         number = self._counter
         try:
-            fault = await service.execute(code, silent=silent, interactive=allow_stdin)
+            fault = await service.execute(
+                code, silent=silent, interactive=allow_stdin, interrupted=self._was_interrupted
+            )
         finally:
             if store_history and not silent:
                 service.history.store(number, code)

@@ -19,16 +19,15 @@ from dexec_kernel.shell.complete import CompletionContext, Completions, Match, c
 from dexec_kernel.shell.describe import describe
 
 _T = TypeVar("_T")
-#: In seconds: a person types on; an answer that takes longer is for text that has changed.
-TIMEOUT = 0.3
 _TYPES_KEY = "_jupyter_types_experimental"
 
 
 class Language:
     """Answers in the form of the messaging protocol. Close it with :meth:`aclose`.
 
-    ``context`` returns what the session of a container knows. A question that takes too long is
-    answered with nothing; while its exec goes on, no other is asked.
+    ``context`` returns what the session of a container knows. A question that takes longer than
+    ``timeout``, in seconds, is answered with nothing: a person types on, and the answer would be
+    for text that has changed. While its exec goes on, no other is asked.
     """
 
     def __init__(
@@ -38,12 +37,14 @@ class Language:
         container: Callable[[], str],
         memory: Memory,
         context: Callable[[str], CompletionContext],
+        timeout: Callable[[], float],
         log: logging.Logger,
     ) -> None:
         self._engine = engine
         self._container = container
         self._memory = memory
         self._context = context
+        self._timeout = timeout
         self._log = log
         self._question: asyncio.Task[Any] | None = None
 
@@ -102,7 +103,7 @@ class Language:
             question.close()
             return None
         task = self._question = asyncio.create_task(question)
-        await asyncio.wait({task}, timeout=TIMEOUT)
+        await asyncio.wait({task}, timeout=self._timeout())
         if not task.done():
             task.add_done_callback(self._note)
             return None

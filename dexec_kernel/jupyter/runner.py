@@ -77,9 +77,11 @@ class CellRunner:
         interactive: bool,
     ) -> Outcome:
         """Run a cell in a container that runs; ``interactive`` where a person looks at it."""
+        self._by_front_end = False
         run, display = await self._prepare(container, cell, messages, interactive=interactive)
         self._cell = run
-        self._by_front_end = False
+        if self._by_front_end:
+            run.interrupt()
         self._cell_done.clear()
         display.start()
         self.changed()

@@ -55,6 +55,7 @@ class Service:
         self._kernel, self._settings = kernel, settings
         self._client: EngineClient | None = None
         self._is_executing = False
+        self._was_interrupted = False
         self._finding: asyncio.Task[ContainerInspect] | None = None
         standbys = Standbys(lambda: settings.standby, has_waiting, lambda: settings.standby_timeout)
         self._memory = Memory(keeps_background=lambda: settings.keep_background, standbys=standbys)
@@ -83,6 +84,7 @@ class Service:
             container=lambda: settings.container,
             memory=self._memory,
             context=self._context,
+            timeout=lambda: settings.completion_timeout,
             log=log,
         )
 
@@ -94,6 +96,7 @@ class Service:
 
     def interrupt(self) -> None:
         """Interrupt the cell that runs, if one does."""
+        self._was_interrupted = True
         self._stop_magics_and_finding()
         self._cells.interrupt()
 
@@ -110,12 +113,15 @@ class Service:
         await self.history.aclose()
         await self._forget_engine()
 
-    async def execute(self, code: str, *, silent: bool, interactive: bool) -> CellFault | None:
+    async def execute(
+        self, code: str, *, silent: bool, interactive: bool, interrupted: bool = False
+    ) -> CellFault | None:
         """Run a cell, the only one at a time. Return what went wrong, None for nothing.
 
         ``interactive`` tells a front end with a person from a program that executes notebooks:
-        only the former gets widgets.
+        only the former gets widgets. ``interrupted``: an interrupt came before there was a service.
         """
+        self._was_interrupted = interrupted
         messages = Messages(self._kernel, silent=silent)
         self._is_executing = True
         try:
@@ -146,13 +152,15 @@ class Service:
         if self._settings.fault is not None:
             raise self._settings.fault
         cell = parse_cell(code)
+        if self._was_interrupted:
+            return interrupted("", "")
         if not await self._run_magics(cell, messages, interactive=interactive):
             return interrupted("", "")
         if not cell.runs:
             return None
         with self._chooser.watching(cell.options):
             container = await self._find(cell.options.container or self._settings.container)
-        if container is None:
+        if container is None or self._was_interrupted:
             return interrupted("", "")
         outcome = await self._cells.run(container, cell, messages, interactive=interactive)
         self._chooser.take(outcome, cell.options)

@@ -48,6 +48,12 @@ class Settings(HasTraits):
         min=0.0,
         help="Seconds without a cell before the standbys are ended. 0: never.",
     ).tag(config=True)
+    completion_timeout = Float(
+        0.3,
+        min=0.0,
+        help="Seconds that completion and help wait for the container, before they answer without"
+        " it.",
+    ).tag(config=True)
     columns = Int(80, min=1, help="The width of a cell's terminal (%%exec -t).").tag(config=True)
     rows = Int(24, min=1, help="The height of a cell's terminal (%%exec -t).").tag(config=True)
     output_limit = Int(

@@ -59,6 +59,8 @@ class Guardians:
         guards: list[asyncio.Task[None]] = []
 
         def begin() -> None:
+            if execution.backgrounded.is_set() and self._keeps_background():
+                return
             guards.append(asyncio.create_task(self._guard(backend, place, execution)))
 
         timer = asyncio.get_running_loop().call_later(_DELAY, begin)
