@@ -52,7 +52,7 @@ def call(
     query: Query | None = None,
     body: object = None,
     upload: IO[bytes] | None = None,
-    timeout: float = 60,
+    timeout: float = 120,
     tls: ssl.SSLContext | None = None,
 ) -> bytes:
     """Make one request of the engine at `host` and return the answer's body.
@@ -91,7 +91,7 @@ def call_json(
     *,
     query: Query | None = None,
     body: object = None,
-    timeout: float = 60,
+    timeout: float = 120,
     tls: ssl.SSLContext | None = None,
 ) -> Any:
     """Do as `call` does and return the answer's JSON, parsed. Raises what `call` raises."""

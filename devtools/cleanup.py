@@ -19,14 +19,14 @@ def clear(directory: Path) -> None:
     a mount, a control group or the directory cannot be removed.
     """
     daemons = [p for p in processes.of_engine(directory) if _is_daemon(p)]
-    processes.end(daemons, signal.SIGTERM, 5)
+    processes.end(daemons, signal.SIGTERM, 30)
     groups = _cgroups(directory)
     _thaw(groups)
     # Podman's monitors start a clean-up when their container ends: hence more than one round.
     # The children of a killed shim become children of PID 1; the round before remembers them.
     left: list[processes.Process] = []
     for _ in range(_ROUNDS):
-        left = processes.end([*left, *processes.of_engine(directory)], signal.SIGKILL, 2)
+        left = processes.end([*left, *processes.of_engine(directory)], signal.SIGKILL, 30)
         if not left and not processes.of_engine(directory):
             break
     else:
@@ -68,7 +68,7 @@ def _thaw(groups: list[Path]) -> None:
             state.write_text("THAWED")
 
 
-def _remove_cgroup(group: Path, timeout: float = 2) -> None:
+def _remove_cgroup(group: Path, timeout: float = 30) -> None:
     deadline = time.monotonic() + timeout
     while group.exists():
         try:

@@ -160,6 +160,22 @@ def inspect(host: str, container: str) -> dict[str, Any]:
     return found
 
 
+def exec_events(host: str, container: str) -> list[str]:
+    """Return what happened to a container's execs so far: exec_create, exec_start, exec_die.
+
+    The engine remembers its last 256 events. Raises api.ApiError.
+    """
+    # `since` 0 would be the default: nothing of the past.
+    query = {
+        "since": "1",
+        "until": f"{time.time():.9f}",
+        "filters": json.dumps({"container": [container], "type": ["container"]}),
+    }
+    lines = api.call(host, "GET", "/events", query=query).decode().splitlines()
+    actions = [str(json.loads(line)["Action"]).partition(":")[0] for line in lines]
+    return [action for action in actions if action.startswith("exec_")]
+
+
 def names(host: str) -> set[str]:
     """Return the names of all containers of the engine, running or not. Raises api.ApiError."""
     found = api.call_json(host, "GET", "/containers/json", query={"all": "true"})
@@ -185,7 +201,7 @@ def run(
     user: str = "",
     env: Sequence[str] = (),
     working_dir: str = "",
-    timeout: float = 60,
+    timeout: float = 120,
 ) -> ExecResult:
     """Run a command in a container to its end, without stdin or terminal.
 

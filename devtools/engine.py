@@ -1,13 +1,12 @@
 """Docker engines: a running one, or a private dockerd that we start and stop."""
 
 import os
-import socket
 from pathlib import Path
 
 from devtools import api
 from devtools.private import EngineStartError, PrivateService, reap
 
-__all__ = ["EngineStartError", "PrivateEngine", "find_running", "free_port", "reap"]
+__all__ = ["EngineStartError", "PrivateEngine", "find_running", "reap"]
 
 
 class PrivateEngine(PrivateService):
@@ -45,9 +44,3 @@ def find_running() -> str | None:
     if wanted := os.environ.get("DOCKER_HOST"):
         hosts.insert(0, wanted)
     return next((host for host in hosts if api.ping(host, timeout=2)), None)
-
-
-def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nothing listens on at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])

@@ -24,8 +24,11 @@ RECORD = "application/vnd.dexec.exec+json"
 
 #: How a notebook's metadata name our kernel.
 KERNEL = {"name": "dexec", "display_name": "Container (dexec)", "language": "bash"}
-#: In milliseconds, as Playwright has it: for things that take long on a busy machine.
-_PATIENCE = 30_000
+#: In milliseconds, as Playwright has it: longer than anything takes on a slow and busy machine.
+_PATIENCE = 120_000
+expect.set_options(timeout=_PATIENCE)
+#: How many frames JupyterLab draws at most before it shows that a cell runs.
+_FRAMES = 150
 #: Nothing of the developer's own set-up is for this JupyterLab.
 _FOREIGN = ("JUPYTER", "IPYTHON", "DOCKER_", "DEXEC_", "XDG_")
 #: No question about news, no notification over a screenshot, no cursor that blinks.
@@ -90,17 +93,19 @@ class LabServer:
     ) -> None:
         self.stop()
 
-    def stop(self) -> None:
-        """End the server, which ends its kernels first; SIGKILL after 20 seconds."""
+    def stop(self) -> bool:
+        """End the server, which ends its kernels first; return whether it took no SIGKILL."""
         if self._process is None:
-            return
+            return True
         process, self._process = self._process, None
         process.terminate()
         try:
-            process.wait(20)
+            process.wait(_PATIENCE / 1000)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+            return False
+        return True
 
     def write(
         self,
@@ -205,17 +210,17 @@ class Cell:
     def start(self) -> None:
         """Run the cell by key, and return as soon as it runs.
 
-        JupyterLab sometimes swallows the first press after it has loaded.
+        JupyterLab sometimes swallows the first press after it has loaded. Whether it has is told
+        by frames that it has drawn since, not by a time: on a busy machine both take longer.
         """
         before = self.prompt
         for _ in range(5):
             self.root.locator(".cm-content").click()
             self._page.keyboard.press("Control+Enter")
-            deadline = time.monotonic() + 2
-            while time.monotonic() < deadline:
+            for _ in range(_FRAMES):
                 if self.prompt not in {before, ""}:
                     return
-                self._page.wait_for_timeout(20)
+                self._page.evaluate("() => new Promise(requestAnimationFrame)")
         raise PlaywrightTimeout("JupyterLab does not run the cell")
 
     def answer(self, text: str) -> None:

@@ -72,7 +72,7 @@ class PrivateService(ABC):
         path = self.directory / "log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def start(self, timeout: float = 20) -> None:
+    def start(self, timeout: float = 120) -> None:
         """Start the engine and wait until it answers.
 
         Raises EngineStartError when it ends or does not answer within `timeout` seconds, and
@@ -91,7 +91,7 @@ class PrivateService(ABC):
             self.stop()
             raise
 
-    def start_daemon(self, timeout: float = 20) -> None:
+    def start_daemon(self, timeout: float = 120) -> None:
         """Start the daemon in the directory that there is, as after `stop_daemon`.
 
         Raises EngineStartError and FileNotFoundError as `start` does.
@@ -117,7 +117,7 @@ class PrivateService(ABC):
                 raise EngineStartError(f"{self._command()[0]} did not come up:\n{tail}")
             time.sleep(0.02)
 
-    def stop_daemon(self, timeout: float = 20) -> None:
+    def stop_daemon(self, timeout: float = 60) -> None:
         """Send SIGTERM to the daemon and wait; SIGKILL after `timeout` seconds.
 
         Docker stops its containers then; Podman's go on.

@@ -8,7 +8,16 @@ import time
 
 #: Variables that tests may see besides the fixed ones: where programs and temporary files are, who
 #: the user is, and the settings of the tools that run the tests.
-_KEPT = {"HOME", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "TMPDIR", "USER", "XDG_CACHE_HOME"}
+_KEPT = {
+    "DEXEC_SCREENSHOTS",
+    "HOME",
+    "LD_LIBRARY_PATH",
+    "LOGNAME",
+    "PATH",
+    "TMPDIR",
+    "USER",
+    "XDG_CACHE_HOME",
+}
 _KEPT_PREFIXES = ("COVERAGE_", "COV_CORE_", "HYPOTHESIS_", "PLAYWRIGHT_", "PYTEST_")
 _FIXED = {"LANG": "C.UTF-8", "TERM": "xterm-256color", "TZ": "UTC"}
 #: Dispositions that exec passes on when they are "ignore": a script's ``&`` ignores the first two

@@ -11,9 +11,15 @@ from playwright.sync_api import Browser, sync_playwright
 
 from devtools import browser
 from devtools.lab_page import Lab, LabServer
+from tests.ports import reserve_ports
 
 # The scope is the module's: while Playwright's synchronous API is open, an event loop runs, and the
 # asynchronous tests of other modules could not run theirs. The server is for all of them.
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _surroundings(own_home: None) -> None:
+    reserve_ports()
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +33,8 @@ def server(
     host: str, busybox: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LabServer]:
     environment = {"DOCKER_HOST": host, "DEXEC_CONTAINER": busybox}
+    # Who needs but the first signal gets no other, however slow the machine is.
+    environment["DEXEC_INTERRUPT_GRACE"] = "100000"
     with LabServer(tmp_path_factory.mktemp("lab"), environment) as running:
         yield running
 

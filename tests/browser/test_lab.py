@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 from playwright.sync_api import expect
 
 from devtools import containers
 from devtools.lab_page import Cell, Lab
-
-#: In milliseconds, for what JupyterLab shows by itself.
-SOON = 10_000
+from tests.gate import Gate
+from tests.waiting import until
 
 
 def pid_of(bar: str) -> int:
@@ -48,27 +46,30 @@ def test_launcher_card_opens_a_notebook(lab: Lab):
     expect(cell.static_bar).to_contain_text("exit code 0")
 
 
-def test_a_long_cell_is_seen_live(lab: Lab):
-    lab.server.write("live.ipynb", ["for i in $(seq 10); do echo tick $i; sleep 1; done; exit 3"])
+def test_a_long_cell_is_seen_live(lab: Lab, host: str, busybox: str):
+    first, second = (Gate(host, busybox) for _ in range(2))
+    code = f"echo tick 1; {first.wait}; echo tick 2; {second.wait}; echo tick 3; exit 3"
+    lab.server.write("live.ipynb", [code])
     lab.open("live.ipynb")
     cell = lab.cell(0)
     cell.start()
 
     cell.live_bar.wait_for()
-    expect(cell.live_bar).to_contain_text(re.compile(r"running · \d s · PID \d+"))
+    expect(cell.live_bar).to_contain_text(re.compile(r"running · .+ · PID \d+"))
     live_pid = pid_of(cell.bar_text())
-    expect(cell.stdout).to_contain_text("tick 2")
-    early = cell.stdout.inner_text()
+    expect(cell.stdout).to_have_text("tick 1\n")
     live_place = cell.stdout.bounding_box()
-    expect(cell.live_bar).to_contain_text(re.compile(r"running · [3-9] s"))
-    expect(cell.stdout).to_contain_text("tick 5")
-    assert "tick 5" not in early
-    assert "tick 10" not in cell.stdout.inner_text()
+    # Its clock goes on.
+    expect(cell.live_bar).not_to_have_text(cell.live_bar.inner_text())
+    first.open()
+    expect(cell.stdout).to_have_text("tick 1\ntick 2\n")
+    expect(cell.live_bar).to_contain_text("running")
     lab.screenshot("running")
 
+    second.open()
     cell.wait()
-    expect(cell.stdout).to_contain_text("tick 10")
-    expect(cell.static_bar).to_contain_text(re.compile(r"exit code 3 · 10\.\d s"))
+    expect(cell.stdout).to_have_text("tick 1\ntick 2\ntick 3\n")
+    expect(cell.static_bar).to_contain_text(re.compile(r"exit code 3 · \d"))
     expect(cell.error).to_contain_text("CommandFailed: exit code 3")
     expect(cell.interrupt_button).to_have_count(0)
     assert cell.stdout.bounding_box()["y"] == live_place["y"], "the output has jumped"
@@ -94,7 +95,7 @@ def test_stdout_stderr_and_colours(lab: Lab):
 @pytest.mark.parametrize("button", ["bar", "toolbar"])
 def test_interrupt(lab: Lab, host: str, busybox: str, button: str):
     name = f"interrupt-{button}.ipynb"
-    lab.server.write(name, ["echo begun; sleep 100", "echo still here"])
+    lab.server.write(name, ["echo begun; sleep 100000", "echo still here"])
     lab.open(name)
     cell = lab.cell(0)
     cell.start()
@@ -104,13 +105,10 @@ def test_interrupt(lab: Lab, host: str, busybox: str, button: str):
         cell.interrupt_button.click()
     else:
         lab.page.locator('.jp-Toolbar [data-command="notebook:interrupt-kernel"]').click()
-    clicked = time.monotonic()
-    expect(cell.error).to_contain_text("KeyboardInterrupt", timeout=SOON)
-    assert time.monotonic() - clicked < 2
+    expect(cell.error).to_contain_text("KeyboardInterrupt")
     cell.wait()
     expect(cell.static_bar).to_contain_text("interrupted, exit code 130 (SIGINT)")
-    commands = [process["CMD"] for process in containers.top(host, busybox)]
-    assert "sleep 100" not in commands
+    until(lambda: "sleep 100000" not in [row["CMD"] for row in containers.top(host, busybox)])
 
     following = lab.cell(1)
     following.run()
@@ -175,7 +173,7 @@ def test_bars_are_stored(lab: Lab):
 
 
 def test_dark_theme(lab: Lab):
-    lab.server.write("dark.ipynb", ["echo light on dark", "sleep 60"])
+    lab.server.write("dark.ipynb", ["echo light on dark", "sleep 60000"])
     lab.open("dark.ipynb")
     lab.cell(0).run()
     assert luminance(lab.cell(0)) < 60

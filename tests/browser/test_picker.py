@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -12,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from devtools import containers, images
 from devtools.lab_page import Lab
 from devtools.notebook_page import NotebookPage
+from tests.waiting import until
 
 CARD = '.jp-LauncherCard[data-category="Notebook"]'
 PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
@@ -45,10 +45,7 @@ def wait_for_kernel(page: Page, name: str) -> None:
     """Wait until the server has a kernelspec, which a page shows when it is loaded."""
     script = """name => fetch("/api/kernelspecs").then(answer => answer.json())
         .then(found => name in found.kernelspecs)"""
-    deadline = time.monotonic() + 20
-    while not page.evaluate(script, name):
-        assert time.monotonic() < deadline, f"there is no {name}"
-        page.wait_for_timeout(50)
+    until(lambda: page.evaluate(script, name))
 
 
 def hostname(host: str, name: str) -> str:

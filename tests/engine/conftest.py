@@ -12,8 +12,14 @@ from devtools import containers, images
 from devtools.podman import PrivatePodman
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import parse_host
+from tests.ports import reserve_ports
 
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _surroundings(own_home: None) -> None:
+    reserve_ports()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from devtools import containers
@@ -13,6 +14,7 @@ from dexec_kernel.cells.run import CellRun
 from dexec_kernel.cells.workspace import Memory
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.connection import HijackedConnection
+from tests.waiting import GUARD
 
 
 async def collect(connection: HijackedConnection) -> tuple[bytes, bytes]:
@@ -34,6 +36,10 @@ async def execute(
     return await client.container_exec_wait(exec_id), out.decode(), err.decode()
 
 
+#: In seconds, for each step of an interrupt: who needs but the first signal gets no other.
+PATIENT = 100_000.0
+
+
 class Cell:
     """One cell in a container, and what came of it."""
 
@@ -44,7 +50,7 @@ class Cell:
         source: str,
         *,
         memory: Memory | None = None,
-        grace: float = 2.0,
+        grace: float = PATIENT,
     ) -> None:
         self._client = client
         self._container = container
@@ -70,7 +76,7 @@ class Cell:
             changed=lambda: None,
             interrupt_grace=self._grace,
         )
-        return asyncio.create_task(asyncio.wait_for(self.run.run(), 30))
+        return asyncio.create_task(asyncio.wait_for(self.run.run(), GUARD))
 
     async def outcome(self) -> Outcome:
         return await (await self.begin())
@@ -78,15 +84,19 @@ class Cell:
     async def started(self) -> asyncio.Task[Outcome]:
         """Start the cell and wait for its first output."""
         task = await self.begin()
-        printing = asyncio.create_task(self.printed.wait())
-        await asyncio.wait({task, printing}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
-        printing.cancel()
-        assert self.printed.is_set(), task.result() if task.done() else "nothing was printed"
+        await self.until(lambda: self.pieces)
         return task
+
+    async def until(self, holds: Callable[[], object]) -> None:
+        """Wait until the output is as it should be."""
+        async with asyncio.timeout(GUARD):
+            while not holds():
+                self.printed.clear()
+                await self.printed.wait()
 
     async def known(self) -> Snapshot:
         """Wait until the PID is known."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(GUARD):
             while (found := self.run.snapshot()).pid is None:  # noqa: ASYNC110 -- no event tells
                 await asyncio.sleep(0.005)
         return found

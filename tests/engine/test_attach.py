@@ -10,12 +10,14 @@ from dataclasses import dataclass
 import pytest
 
 from devtools import api, containers, images
-from devtools.engine import PrivateEngine, free_port
+from devtools.engine import PrivateEngine
+from devtools.ports import free_port
 from devtools.tls import make_certificates
 from dexec_kernel.backend.models import Stream
 from dexec_kernel.engine.client import EngineClient, version_tuple
 from dexec_kernel.engine.endpoint import find_endpoint
 from dexec_kernel.errors import ContainerNotFound, ContainerPaused, EngineApiError
+from tests.waiting import GUARD, waiting
 
 READER = 'while read -r x; do echo "got $x"; done; echo EOF; exec sleep 2147483647'
 _numbers = itertools.count(1)
@@ -71,10 +73,11 @@ async def place(engines, request) -> AsyncIterator[Place]:
         containers.remove_container(host, name)
 
 
-async def until(connection, end: bytes) -> bytes:
+async def until(connection, part: bytes) -> bytes:
+    """Read until a part has come; return all of the text."""
     text = b""
-    async with asyncio.timeout(10):
-        while not text.endswith(end):
+    async with asyncio.timeout(GUARD):
+        while part not in text:
             frames = await connection.read()
             assert frames, text
             assert {frame.stream for frame in frames} == {Stream.STDOUT}
@@ -86,12 +89,12 @@ async def until(connection, end: bytes) -> bytes:
 async def test_lines_in_and_out_and_the_process_outlives_us(place, tty):
     name = place.run(open_stdin=True, tty=tty)
     end = b"\r\n" if tty else b"\n"
-    for word in (b"one", "zwei \xfc".encode()):
+    # Each but the first proves that the stdin was left open.
+    for word in (b"one", "zwei \xfc".encode(), b"three"):
         async with await place.client.container_attach_ws(name, stdin=True) as connection:
             await connection.write(word + b"\n")
             text = await until(connection, b"got " + word + end)
         assert text == (word + end if tty else b"") + b"got " + word + end
-    await asyncio.sleep(0.3)
     assert place.alive(name)
     assert b"EOF" not in place.log(name)
 
@@ -101,7 +104,8 @@ async def test_stdout_and_stderr_are_one(place):
     async with await place.client.container_attach_ws(name) as connection:
         text = b""
         while not (b"out\n" in text and b"oh\n" in text):
-            text += b"".join(frame.data for frame in await asyncio.wait_for(connection.read(), 5))
+            frames = await asyncio.wait_for(connection.read(), GUARD)
+            text += b"".join(frame.data for frame in frames)
     assert set(text.split(b"\n")) <= {b"out", b"oh", b""}
     assert place.alive(name)
 
@@ -110,11 +114,12 @@ async def test_stdout_and_stderr_are_one(place):
 async def test_stdin_once_is_closed_with_any_connection_of_an_old_api(place, stdin):
     # Why %attach does not attach there.
     assert version_tuple(await place.client.api_version()) < (1, 42)
-    name = place.run(open_stdin=True, stdin_once=True)
-    async with await place.client.container_attach_ws(name, stdin=stdin):
-        await asyncio.sleep(0.2)
+    script = f"(while sleep .1; do echo tick; done) & {READER}"
+    name = place.run(script, open_stdin=True, stdin_once=True)
+    async with await place.client.container_attach_ws(name, stdin=stdin) as connection:
+        await until(connection, b"tick\n")  # The engine has joined us to the process.
     async with await place.client.container_logs(name, follow=True) as log:
-        assert await until(log, b"EOF\n") == b"EOF\n"
+        assert b"got" not in await until(log, b"EOF\n")
     assert place.alive(name)
 
 
@@ -140,16 +145,14 @@ async def test_a_lot_of_output(place):
 async def test_a_waiting_read_can_be_given_up_and_be_closed(place):
     name = place.run("exec sleep 2147483647")
     async with await place.client.container_attach_ws(name) as connection:
-        reading = asyncio.create_task(connection.read())
-        await asyncio.sleep(0.1)
+        reading = await waiting(asyncio.create_task(connection.read()))
         reading.cancel()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(GUARD):
             await asyncio.gather(reading, return_exceptions=True)
         assert reading.cancelled()
-        reading = asyncio.create_task(connection.read())
-        await asyncio.sleep(0.1)
+        reading = await waiting(asyncio.create_task(connection.read()))
         connection.close()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(GUARD):
             assert await reading == []
     assert place.alive(name)
 
@@ -158,7 +161,7 @@ async def test_the_end_of_the_process_is_the_end_of_the_stream(place):
     name = place.run("exec sleep 2147483647")
     async with await place.client.container_attach_ws(name) as connection:
         containers.kill(place.host, name)
-        assert await asyncio.wait_for(connection.read(), 5) == []
+        assert await asyncio.wait_for(connection.read(), GUARD) == []
         assert await connection.read() == []
 
 

@@ -87,7 +87,7 @@ async def test_memory_that_runs_out(client, run_container):
 
 async def test_container_that_is_killed(client, run_container):
     name = run_container()
-    cell = Cell(client, name, "echo begun; sleep 60")
+    cell = Cell(client, name, "echo begun; sleep 60000")
     task = await cell.started()
     await asyncio.to_thread(containers.kill, client.endpoint.url, name)
     assert await task == Exited(137, "SIGKILL, the container stopped")
@@ -102,7 +102,7 @@ async def test_container_that_is_killed(client, run_container):
 
 async def test_container_that_is_removed(client, run_container):
     name = run_container()
-    cell = Cell(client, name, "echo begun; sleep 60")
+    cell = Cell(client, name, "echo begun; sleep 60000")
     task = await cell.started()
     await asyncio.to_thread(containers.remove_container, client.endpoint.url, name)
     outcome = await task

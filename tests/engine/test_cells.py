@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 
 import pytest
 
@@ -14,6 +15,7 @@ from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import parse_host
 from dexec_kernel.shell.commands import Shell
 from tests.engine.execs import Cell
+from tests.gate import Gate
 
 MIXED = """
 i=0
@@ -88,16 +90,19 @@ async def test_outcome_is_the_exit_code(client, container, source, outcome):
     assert snapshot.pid is not None
 
 
-async def test_snapshot_of_a_running_cell(client, container):
-    cell = Cell(client, container, "echo here; cd /proc; sleep 0.3; exit 5")
+async def test_snapshot_of_a_running_cell(client, host, container):
+    gate = Gate(host, container)
+    cell = Cell(client, container, f"echo here; cd /proc; {gate.wait}; exit 5")
+    begin = time.monotonic()
     task = await cell.started()
     before = await cell.known()
     assert (before.state, before.exit_code, before.cwd) == (State.RUNNING, None, "/")
+    await asyncio.to_thread(gate.open)
     await task
     after = cell.run.snapshot()
     assert (after.state, after.exit_code, after.pid) == (State.EXITED, 5, before.pid)
     assert after.output_bytes == len("here\n")
-    assert 0.3 < after.duration < 3
+    assert before.duration < after.duration < time.monotonic() - begin
 
 
 async def test_mixed_output_is_whole_and_in_order(client, container):
@@ -115,10 +120,15 @@ async def test_mixed_output_is_whole_and_in_order(client, container):
     assert cell.run.snapshot().output_bytes == size
 
 
-async def test_streams_stay_in_order_where_there_is_time_between_them(client, container):
-    source = "echo 1; sleep 0.05; echo 2 >&2; sleep 0.05; echo 3"
+async def test_streams_stay_in_order_where_there_is_time_between_them(client, host, container):
+    gates = [Gate(host, container) for _ in range(2)]
+    source = f"echo 1; {gates[0].wait}; echo 2 >&2; {gates[1].wait}; echo 3"
     cell = Cell(client, container, source)
-    await cell.outcome()
+    task = await cell.begin()
+    for count, gate in enumerate(gates, 1):
+        await cell.until(lambda: len(cell.pieces) == count)  # noqa: B023 -- called at once
+        await asyncio.to_thread(gate.open)
+    await task
     assert [(piece.stream, piece.text) for piece in cell.pieces] == [
         ("stdout", "1\n"),
         ("stderr", "2\n"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from jupyter_client.manager import start_new_kernel
 
 from devtools import containers, images
 from dexec_kernel.cli.command import FAILED, OK, run
+from tests.waiting import GUARD
 
 COMPOSE = {
     "com.docker.compose.project": "shop",
@@ -21,10 +21,7 @@ COMPOSE = {
 
 @pytest.fixture(autouse=True)
 def environment(host, tmp_path, monkeypatch):
-    """The tests' engine, and nothing of the developer's own."""
-    for name in [*os.environ]:
-        if name.startswith(("DOCKER_", "DEXEC_", "JUPYTER_")):
-            monkeypatch.delenv(name)
+    """The tests' engine, and a home of their own."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("DOCKER_HOST", host)
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "prefix/share/jupyter"))
@@ -131,9 +128,9 @@ def test_the_kernel_that_install_made_runs_cells(by, install, run_container, hos
         if message["msg_type"] == "stream":
             printed.append(message["content"]["text"])
 
-    manager, client = start_new_kernel(kernel_name="mine")
+    manager, client = start_new_kernel(kernel_name="mine", startup_timeout=GUARD)
     try:
-        reply = client.execute_interactive("hostname; pwd", output_hook=hear, timeout=30)
+        reply = client.execute_interactive("hostname; pwd", output_hook=hear, timeout=GUARD)
     finally:
         client.stop_channels()
         manager.shutdown_kernel()

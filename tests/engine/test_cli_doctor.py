@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import socketserver
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -16,6 +14,7 @@ import pytest
 from devtools import containers, images
 from devtools.engine import PrivateEngine
 from dexec_kernel.cli.command import FAILED, OK, run
+from tests.waiting import until
 
 CHECKS = [
     *("python", "packages", "kernelspec", "endpoint", "connection", "api"),
@@ -25,10 +24,7 @@ CHECKS = [
 
 @pytest.fixture(autouse=True)
 def environment(host, tmp_path, monkeypatch):
-    """The tests' engine, and nothing of the developer's own."""
-    for name in [*os.environ]:
-        if name.startswith(("DOCKER_", "DEXEC_", "JUPYTER_")):
-            monkeypatch.delenv(name)
+    """The tests' engine, and a home of their own."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("DOCKER_HOST", host)
 
@@ -104,8 +100,7 @@ def test_a_working_directory_that_is_gone(host, run_container, examine):
     name = run_container(
         cmd=["sh", "-c", "cd /; rmdir /gone; exec sleep 1000"], working_dir="/gone"
     )
-    while containers.run(host, name, ["test", "-d", "/gone"], working_dir="/").exit_code == 0:
-        time.sleep(0.02)
+    until(lambda: containers.run(host, name, ["test", "-d", "/gone"], working_dir="/").exit_code)
     found = examine("--container", name, status=FAILED)
     assert found["cell"]["status"] == "failed"
     assert "working directory" in found["cell"]["message"]

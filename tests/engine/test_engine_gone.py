@@ -15,6 +15,7 @@ from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import parse_host
 from dexec_kernel.errors import EngineUnavailable, ExecLost, ExecNotFound
 from tests.engine.execs import Cell, execute
+from tests.waiting import GUARD, waiting
 
 NAME = "to-be-lost"
 
@@ -42,7 +43,7 @@ async def own_client(engine) -> AsyncIterator[EngineClient]:
 
 
 async def test_engine_that_crashes_under_a_cell_and_comes_back(engine, own_client):
-    cell = Cell(own_client, NAME, "echo begun; sleep 60")
+    cell = Cell(own_client, NAME, "echo begun; sleep 60000")
     task = await cell.started()
     exec_id = cell.run.snapshot().exec_id
     await asyncio.to_thread(crash, engine)
@@ -68,12 +69,11 @@ async def test_engine_that_crashes_under_a_cell_and_comes_back(engine, own_clien
 
 
 async def test_engine_that_is_stopped_under_an_exec(engine, own_client):
-    exec_id = await own_client.container_exec_create(NAME, ExecConfig(["sleep", "60"]))
+    exec_id = await own_client.container_exec_create(NAME, ExecConfig(["sleep", "60000"]))
     async with await own_client.container_exec_attach(exec_id) as connection:
-        reading = asyncio.create_task(connection.read())
-        await asyncio.sleep(0.1)
+        reading = await waiting(asyncio.create_task(connection.read()))
         await asyncio.to_thread(engine.stop_daemon)
-        assert await asyncio.wait_for(reading, 5) == []
+        assert await asyncio.wait_for(reading, GUARD) == []
     with pytest.raises(EngineUnavailable):
         await own_client.container_exec_wait(exec_id)
     with pytest.raises(EngineUnavailable):

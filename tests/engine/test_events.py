@@ -11,6 +11,7 @@ from devtools import containers, images
 from devtools.engine import PrivateEngine
 from dexec_kernel.engine.events import ENDS, STARTS
 from dexec_kernel.engine.watch import EngineWatch
+from tests.waiting import GUARD
 
 
 async def test_events_tell_of_a_containers_life(place):
@@ -20,7 +21,7 @@ async def test_events_tell_of_a_containers_life(place):
         await asyncio.to_thread(containers.unpause, place.host, name)
         await asyncio.to_thread(containers.kill, place.host, name)
         seen: list[str] = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(GUARD):
             async for event in stream:
                 if event.name == name:
                     seen.append(event.action)
@@ -49,7 +50,7 @@ class Watched:
         self._changed.set()
 
     async def until(self, holds: Callable[[set[str]], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(GUARD):
             while self.names is None or not holds(self.names):
                 self._changed.clear()
                 await self._changed.wait()
@@ -88,7 +89,7 @@ async def test_a_watch_finds_its_engine_again(watched):
         following = watched(engine.host)
         await following.until(lambda names: not names)
         await asyncio.to_thread(engine.stop_daemon)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(GUARD):
             assert await following.failed.get()
         await asyncio.to_thread(engine.start_daemon)
         await asyncio.to_thread(images.ensure_image, engine.host, images.BUSYBOX)

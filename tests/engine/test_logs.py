@@ -10,6 +10,7 @@ import pytest
 from devtools import containers
 from dexec_kernel.backend.models import Stream
 from dexec_kernel.errors import ContainerNotFound, ContainerNotRunning
+from tests.waiting import GUARD, until_seen, waiting
 
 LINES = "for i in 1 2 3; do echo out $i; done; echo oh >&2; sleep .2; echo last"
 
@@ -27,10 +28,12 @@ async def read(place, name: str, **options) -> dict[Stream, bytes]:
 
 
 async def settled(place, name: str, end: bytes, **options) -> dict[Stream, bytes]:
-    deadline = time.monotonic() + 10
-    while not (found := await read(place, name, **options))[Stream.STDOUT].endswith(end):
-        assert time.monotonic() < deadline, found
-        await asyncio.sleep(0.05)
+    async def ended() -> dict[Stream, bytes] | None:
+        found = await read(place, name, **options)
+        return found if found[Stream.STDOUT].endswith(end) else None
+
+    found = await until_seen(ended)
+    assert found is not None
     return found
 
 
@@ -55,13 +58,12 @@ async def test_following_goes_on_until_it_is_closed(place):
     name = speaker(place, "while sleep .1; do echo tick; done")
     connection = await place.client.container_logs(name, follow=True)
     text = b""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(GUARD):
         while text.count(b"tick\n") < 5:
             text += b"".join(frame.data for frame in await connection.read())
-    reading = asyncio.create_task(_drain(connection))
-    await asyncio.sleep(0.15)
+    reading = await waiting(asyncio.create_task(_drain(connection)))
     connection.close()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(GUARD):
         await reading
 
 
@@ -71,18 +73,12 @@ async def _drain(connection) -> None:
 
 
 async def test_following_a_silent_log_waits_and_can_be_given_up(place):
-    following = asyncio.create_task(_follow(place.client, place.container))
-    await asyncio.sleep(0.5)
-    assert not following.done()
-    following.cancel()
-    async with asyncio.timeout(1):
-        await asyncio.gather(following, return_exceptions=True)
-    assert following.cancelled()
-
-
-async def _follow(client, name: str) -> None:
-    async with await client.container_logs(name, follow=True) as connection:
-        await connection.read()
+    async with await place.client.container_logs(place.container, follow=True) as connection:
+        following = await waiting(asyncio.create_task(connection.read()))
+        following.cancel()
+        async with asyncio.timeout(GUARD):
+            await asyncio.gather(following, return_exceptions=True)
+        assert following.cancelled()
 
 
 async def test_no_such_container(place):

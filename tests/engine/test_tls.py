@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from devtools import containers, images
-from devtools.engine import PrivateEngine, free_port
+from devtools.engine import PrivateEngine
+from devtools.ports import free_port
 from devtools.tls import make_certificates
 from dexec_kernel.backend.models import ConsoleSize, ExecConfig, Stream
 from dexec_kernel.cells.outcome import Exited
@@ -19,6 +20,7 @@ from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import find_endpoint
 from dexec_kernel.errors import ConfigurationError, EngineApiError, EngineUnavailable
 from tests.engine.execs import Cell, collect, execute
+from tests.waiting import GUARD
 
 NAME = "behind-tls"
 FIFTY_MB = 50_000_000
@@ -74,7 +76,7 @@ async def test_half_close_loses_nothing_of_what_follows(client, size):
         await connection.write(b"x" * size)
         await asyncio.sleep(0.05)  # For output that waits to be read when the end is sent.
         await connection.close_write()
-        out, err = await asyncio.wait_for(collect(connection), 10)
+        out, err = await asyncio.wait_for(collect(connection), GUARD)
     numbers = "".join(f"{n}\n" for n in range(1, 20_001))
     assert out.decode() == f"{numbers}{size}\n{numbers}"
     assert err == b""
@@ -91,7 +93,7 @@ async def test_eight_megabytes_there_and_back(client):
 
     async with await client.container_exec_attach(exec_id) as connection:
         sending = asyncio.create_task(send())
-        out, _ = await asyncio.wait_for(collect(connection), 20)
+        out, _ = await asyncio.wait_for(collect(connection), GUARD)
         await sending
     assert hashlib.sha256(out).digest() == hashlib.sha256(data).digest()
 
@@ -113,7 +115,7 @@ async def test_tty(client):
     async with await client.container_exec_attach(exec_id, tty=True) as connection:
         await client.container_exec_resize(exec_id, ConsoleSize(12, 34))
         await connection.write(b"\n")
-        out, _ = await asyncio.wait_for(collect(connection), 5)
+        out, _ = await asyncio.wait_for(collect(connection), GUARD)
     assert out.endswith(b"12 34\r\n")
 
 

@@ -11,6 +11,7 @@ from devtools import LABEL, images
 from dexec_kernel.backend.models import ConsoleSize, ExecConfig, ExecState, Stream
 from dexec_kernel.errors import ContainerNotFound, EngineApiError, ExecLost
 from tests.engine.execs import collect, execute
+from tests.waiting import GUARD
 
 
 async def test_ping_and_version(place):
@@ -103,12 +104,17 @@ async def test_privileged(place):
 
 
 async def test_stdout_and_stderr_are_told_apart(place):
-    script = "echo out; sleep 0.05; echo err >&2; sleep 0.05; printf again; exit 3"
-    config = ExecConfig(["sh", "-c", script])
+    # Each is written when the one before has come.
+    script = "echo out; read -r _; echo err >&2; read -r _; printf again; exit 3"
+    config = ExecConfig(["sh", "-c", script], attach_stdin=True)
     exec_id = await place.client.container_exec_create(place.container, config)
+    frames = []
     async with await place.client.container_exec_attach(exec_id) as connection:
         assert connection.upgraded
-        frames = [(frame.stream, frame.data) async for frame in connection]
+        async for frame in connection:
+            frames.append((frame.stream, frame.data))
+            if len(frames) < 3:
+                await connection.write(b"\n")
     assert frames == [
         (Stream.STDOUT, b"out\n"),
         (Stream.STDERR, b"err\n"),
@@ -141,7 +147,7 @@ async def test_eight_megabytes_there_and_back(place):
 
     async with await place.client.container_exec_attach(exec_id) as connection:
         sending = asyncio.create_task(send())
-        out, err = await asyncio.wait_for(collect(connection), 20)
+        out, err = await asyncio.wait_for(collect(connection), GUARD)
         await sending
     assert hashlib.sha256(out).digest() == hashlib.sha256(data).digest()
     assert err == b""
@@ -183,20 +189,20 @@ async def test_tty_is_one_raw_stream_that_can_be_resized(place):
 
 async def connection_until(connection, end: bytes) -> bytes:
     data = b""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GUARD):
         while not data.endswith(end):
             data += b"".join(frame.data for frame in await connection.read())
     return data
 
 
 async def test_control_c_on_a_tty(place):
-    script = "stty -echo; echo ready; sleep 60; echo not reached"
+    script = "stty -echo; echo ready; sleep 60000; echo not reached"
     config = ExecConfig(["sh", "-c", script], attach_stdin=True, tty=True)
     exec_id = await place.client.container_exec_create(place.container, config)
     async with await place.client.container_exec_attach(exec_id, tty=True) as connection:
         await connection_until(connection, b"ready\r\n")
         await connection.write(b"\x03")
-        assert b"not reached" not in (await asyncio.wait_for(collect(connection), 5))[0]
+        assert b"not reached" not in (await asyncio.wait_for(collect(connection), GUARD))[0]
     assert (await place.client.container_exec_wait(exec_id)).exit_code == 130
 
 
@@ -217,7 +223,7 @@ async def test_three_states(place):
     found = await place.client.container_exec_inspect(exec_id)
     assert (found.state, found.pid, found.exit_code) == (ExecState.NOT_STARTED, None, None)
     async with await place.client.container_exec_attach(exec_id) as connection:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(GUARD):
             while (found := await place.client.container_exec_inspect(exec_id)).pid is None:
                 assert found.exit_code is None
         assert found.state is ExecState.RUNNING

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import queue
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,9 +14,11 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
 from devtools import containers
+from tests.gate import Gate
+from tests.ports import reserve_ports
+from tests.waiting import GUARD, until
 
 RECORD = "application/vnd.dexec.exec+json"
-TIMEOUT = 30.0
 #: The name of a process that waits for a cell.
 STANDBY = "dexec-standby"
 
@@ -78,7 +80,7 @@ class Kernel:
         code: str,
         *,
         at: Callable[[dict[str, Any]], None] = lambda _message: None,
-        timeout: float = TIMEOUT,
+        timeout: float = GUARD,
         **options: Any,
     ) -> Result:
         """Run a cell to its end; ``at`` is called with each of its messages as it comes."""
@@ -89,7 +91,7 @@ class Kernel:
         request: str,
         *,
         at: Callable[[dict[str, Any]], None] = lambda _message: None,
-        timeout: float = TIMEOUT,
+        timeout: float = GUARD,
     ) -> Result:
         result = Result({})
         begin = time.monotonic()
@@ -107,22 +109,72 @@ class Kernel:
         result.reply = self.reply(request, timeout=timeout)
         return result
 
-    def reply(self, request: str, *, timeout: float = TIMEOUT) -> dict[str, Any]:
+    def reply(self, request: str, *, timeout: float = GUARD) -> dict[str, Any]:
         while True:
             message = self.client.get_shell_msg(timeout=timeout)
             if message["parent_header"].get("msg_id") == request:
                 return message["content"]
 
-    def late_messages(self, seconds: float = 0.3) -> list[dict[str, Any]]:
-        """What still comes after a cell was idle, but for other requests' status."""
-        found = []
-        try:
-            while True:
-                message = self.client.get_iopub_msg(timeout=seconds)
-                if message["msg_type"] != "status":
-                    found.append(message)
-        except queue.Empty:
-            return found
+    def busy(self, request: str) -> None:
+        """Wait until the kernel has begun with a cell, and says so. Takes what came before."""
+        while True:
+            message = self.client.get_iopub_msg(timeout=GUARD)
+            if _belongs(message, request) and message["msg_type"] == "execute_input":
+                return
+
+    def idles(self, kind: str, count: int) -> None:
+        """Wait until so many requests of a kind have been dealt with."""
+        while count:
+            message = self.client.get_iopub_msg(timeout=GUARD)
+            state = message["content"].get("execution_state")
+            count -= state == "idle" and message["parent_header"]["msg_type"] == kind
+
+    def turn(self) -> None:
+        """Let the kernel's event loop go round a few times while a cell runs."""
+        for _ in range(5):
+            # Of a comm that nobody has: it is taken note of, and that is all.
+            message = self.client.session.msg("comm_close", {"comm_id": "unknown", "data": {}})
+            self.client.shell_channel.send(message)
+            state = ""
+            while state != "idle":
+                answer = self.client.get_iopub_msg(timeout=GUARD)
+                if answer["parent_header"].get("msg_id") == message["header"]["msg_id"]:
+                    state = answer["content"].get("execution_state", "")
+
+    def later(
+        self, request: str, until: Callable[[list[dict[str, Any]]], object]
+    ) -> list[dict[str, Any]]:
+        """What still comes for a request that was answered, until ``until`` says that it is all."""
+        found: list[dict[str, Any]] = []
+        while not until(found):
+            message = self.client.get_iopub_msg(timeout=GUARD)
+            if message["parent_header"].get("msg_id") == request:
+                found.append(message)
+        return found
+
+    def asked(self, request: str) -> dict[str, Any]:
+        """Wait for the next question, which is this cell's."""
+        message = self.client.get_stdin_msg(timeout=GUARD)
+        assert message["msg_type"] == "input_request"
+        assert message["parent_header"]["msg_id"] == request
+        return message["content"]
+
+    def asks_nothing(self) -> bool:
+        """Whether no question has come that was not taken. For cells that have ended."""
+        return not self.client.stdin_channel.msg_ready()
+
+    def interrupt_at(self, word: str) -> Callable[[dict[str, Any]], None]:
+        """Interrupt a cell once, as soon as it has printed a word."""
+        printed: list[str] = []
+
+        def at(message: dict[str, Any]) -> None:
+            if message["msg_type"] == "stream":
+                was_there = word in "".join(printed)
+                printed.append(message["content"]["text"])
+                if not was_there and word in "".join(printed):
+                    self.interrupt()
+
+        return at
 
     def interrupt(self) -> None:
         self.manager.interrupt_kernel()
@@ -145,19 +197,17 @@ def environment(host: str, **settings: str) -> dict[str, str]:
     return {**kept, "DOCKER_HOST": host, "DEXEC_HISTORY_FILE": ":memory:", **settings}
 
 
-@pytest.fixture
-def start_kernel(host: str) -> Iterator[Callable[..., Kernel]]:
-    """Start a kernel; settings are environment variables: ``DEXEC_CONTAINER="web"``."""
+@pytest.fixture(scope="session", autouse=True)
+def _surroundings(own_home: None) -> None:
+    reserve_ports()
+
+
+@contextmanager
+def starter(host: str) -> Iterator[Callable[..., Kernel]]:
+    """Yield what starts kernels, which end here."""
     started: list[Kernel] = []
 
-    def start(**options: Any) -> Kernel:
-        try:
-            return start_once(**options)
-        except RuntimeError:
-            # jupyter_client chooses free ports that another kernel may take before this one does.
-            return start_once(**options)
-
-    def start_once(
+    def start(
         *,
         arguments: tuple[str, ...] = (),
         engine: str = "",
@@ -174,15 +224,31 @@ def start_kernel(host: str) -> Iterator[Callable[..., Kernel]]:
         client.start_channels()
         kernel = Kernel(manager, client)
         started.append(kernel)
-        client.wait_for_ready(timeout=TIMEOUT)
+        client.wait_for_ready(timeout=GUARD)
         return kernel
 
-    yield start
-    for kernel in started:
-        kernel.client.stop_channels()
-        if kernel.manager.has_kernel:
-            kernel.manager.shutdown_kernel(now=True)
-        kernel.manager.cleanup_resources()
+    try:
+        yield start
+    finally:
+        for kernel in started:
+            kernel.client.stop_channels()
+            if kernel.manager.has_kernel:
+                kernel.manager.shutdown_kernel(now=True)
+            kernel.manager.cleanup_resources()
+
+
+@pytest.fixture
+def start_kernel(host: str) -> Iterator[Callable[..., Kernel]]:
+    """Start a kernel; settings are environment variables: ``DEXEC_CONTAINER="web"``."""
+    with starter(host) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_module_kernel(host: str) -> Iterator[Callable[..., Kernel]]:
+    """Start a kernel that the tests of a module share."""
+    with starter(host) as start:
+        yield start
 
 
 @pytest.fixture
@@ -214,12 +280,16 @@ def commands(host: str) -> Callable[[str], list[str]]:
 
 @pytest.fixture
 def gone(commands: Callable[[str], list[str]]) -> Callable[[str], list[str]]:
-    """Wait up to two seconds until only PID 1 is left; return what is left all the same."""
+    """Wait until only PID 1 is left of what a container runs; return what is left: nothing."""
 
     def wait(container: str) -> list[str]:
-        deadline = time.monotonic() + 2
-        while (left := commands(container)) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return left
+        until(lambda: not commands(container))
+        return []
 
     return wait
+
+
+@pytest.fixture
+def gate(host: str) -> Callable[[str], Gate]:
+    """Make a gate in a container."""
+    return lambda container: Gate(host, container)

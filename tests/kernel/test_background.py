@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from devtools import images
@@ -17,23 +15,9 @@ def own(request, start_kernel, run_container):
     return start_kernel(DEXEC_CONTAINER=name, DEXEC_STATUS_BAR="static"), name
 
 
-def took(kernel, code: str):
-    begin = time.monotonic()
-    result = kernel.run(code)
-    return time.monotonic() - begin, result
-
-
-def later(kernel, result, *, until, timeout: float = 15):
+def later(kernel, result, *, until):
     """Collect what still comes for a cell that has ended, until ``until`` says so."""
-    request = result.messages[0]["parent_header"]["msg_id"]
-    deadline = time.monotonic() + timeout
-    found = []
-    while not until(found):
-        assert time.monotonic() < deadline, found
-        message = kernel.client.get_iopub_msg(timeout=timeout)
-        if message["parent_header"].get("msg_id") == request:
-            found.append(message)
-    return found
+    return kernel.later(result.messages[0]["parent_header"]["msg_id"], until)
 
 
 def records(messages) -> list[dict]:
@@ -44,16 +28,17 @@ def records(messages) -> list[dict]:
     ]
 
 
-def test_the_reply_does_not_wait_and_the_output_goes_on(own):
-    kernel, _ = own
-    seconds, result = took(kernel, "(sleep 1.5; echo late; echo oops >&2) & echo soon")
-    assert seconds < 1
+def test_the_reply_does_not_wait_and_the_output_goes_on(own, gate):
+    kernel, name = own
+    held = gate(name)
+    result = kernel.run(f"({held.wait}; echo late; echo oops >&2) & echo soon")
     assert result.reply["status"] == "ok"
     assert result.text() == "soon\n"
     assert result.record["state"] == "background"
     assert result.record["exit_code"] is None
     assert result.record["pid"] > 0
     assert "live" in result.outputs[0]["data"]["text/plain"]
+    held.open()
     rest = later(
         kernel, result, until=lambda found: any(r["exit_code"] == 0 for r in records(found))
     )
@@ -62,11 +47,12 @@ def test_the_reply_does_not_wait_and_the_output_goes_on(own):
     assert records(rest)[-1]["state"] == "exited"
 
 
-def test_the_exit_code_is_the_foregrounds(own):
-    kernel, _ = own
-    seconds, result = took(kernel, "sleep 1.5 & exit 3")
-    assert seconds < 1
+def test_the_exit_code_is_the_foregrounds(own, gate):
+    kernel, name = own
+    held = gate(name)
+    result = kernel.run(f"({held.wait}) & exit 3")
     assert result.reply["evalue"] == "exit code 3"
+    held.open()
     rest = later(
         kernel, result, until=lambda found: any(r["exit_code"] == 3 for r in records(found))
     )
@@ -75,28 +61,27 @@ def test_the_exit_code_is_the_foregrounds(own):
 
 def test_no_other_cell_waits(own):
     kernel, _ = own
-    alone = min(took(kernel, "echo hi")[0] for _ in range(3))
     for number in range(3):
-        took(kernel, f"sleep 20 & echo {number}")
-    beside = min(took(kernel, "echo hi")[0] for _ in range(3))
-    assert beside < alone + 0.5
+        # They never end: a cell that waited for them would not either.
+        kernel.run(f"sleep 100000 & echo {number}")
+    assert kernel.run("echo hi").text() == "hi\n"
 
 
 def test_state_carries_over_at_once(own):
     kernel, _ = own
-    kernel.run("x=1; cd /proc; sleep 5 & true")
+    kernel.run("x=1; cd /proc; sleep 100000 & true")
     assert kernel.run("echo $x; pwd").text() == "1\n/proc\n"
 
 
 def test_a_process_that_closes_its_output_is_no_background(own):
     kernel, _ = own
-    result = kernel.run("sleep 5 >/dev/null 2>&1 & echo done")
+    result = kernel.run("sleep 100000 >/dev/null 2>&1 & echo done")
     assert result.record["state"] == "exited"
 
 
 def test_they_end_with_the_kernel(own, gone):
     kernel, name = own
-    kernel.run("sleep 100 & sleep 101 & echo")
+    kernel.run("sleep 100000 & sleep 101000 & echo")
     kernel.manager.shutdown_kernel()
     assert gone(name) == []
 
@@ -104,29 +89,25 @@ def test_they_end_with_the_kernel(own, gone):
 def test_they_stay_when_asked_to(start_kernel, run_container, commands):
     name = run_container()
     kernel = start_kernel(DEXEC_CONTAINER=name, DEXEC_KEEP_BACKGROUND="1")
-    kernel.run("sleep 100 & echo")
+    kernel.run("sleep 100000 & echo")
     kernel.manager.shutdown_kernel()
-    assert "sleep 100" in commands(name)
+    assert "sleep 100000" in commands(name)
 
 
 def test_an_interrupt_of_the_next_cell_leaves_them_alone(own, commands):
     kernel, name = own
-    kernel.run("sleep 100 & echo")
-
-    def interrupt(message):
-        if message["msg_type"] == "stream":
-            kernel.interrupt()
-
-    assert kernel.run("echo on; sleep 50", at=interrupt).reply["ename"] == "KeyboardInterrupt"
+    kernel.run("sleep 100000 & echo")
+    result = kernel.run("echo on; sleep 50000", at=kernel.interrupt_at("on"))
+    assert result.reply["ename"] == "KeyboardInterrupt"
     left = commands(name)
-    assert "sleep 100" in left
-    assert "sleep 50" not in left
+    assert "sleep 100000" in left
+    assert "sleep 50000" not in left
 
 
 def test_the_button_stops_them(start_kernel, run_container, gone):
     name = run_container()
     kernel = start_kernel(DEXEC_CONTAINER=name)
-    result = kernel.run("sleep 100 & sleep 101 & echo")
+    result = kernel.run("sleep 100000 & sleep 101000 & echo")
     [button] = [
         content["comm_id"]
         for content in result.of("comm_open")
@@ -142,13 +123,15 @@ def test_the_button_stops_them(start_kernel, run_container, gone):
     assert kernel.run("echo next").text() == "next\n"
 
 
-def test_state_goes_over_whole_beside_a_flood(own):
+def test_state_goes_over_whole_beside_a_flood(own, gate):
     """Of a background process that prints to stderr while the shell hands over."""
-    kernel, _ = own
-    flood = "i=0; while [ $i -lt 4000 ]; do echo noise $i >&2; i=$((i + 1)); done; sleep 1"
-    result = kernel.run(f'({flood}) &\ncd /proc; x="a\'é\n$(seq 3000)"')
+    kernel, name = own
+    held = gate(name)
+    flood = "i=0; while [ $i -lt 4000 ]; do echo noise $i >&2; i=$((i + 1)); done"
+    result = kernel.run(f'({flood}; {held.wait}) &\ncd /proc; x="a\'é\n$(seq 3000)"')
     assert result.record["state"] == "background"
     assert "damaged" not in result.outputs[0]["data"]["text/plain"]
+    held.open()
     rest = later(
         kernel, result, until=lambda found: any(r["exit_code"] == 0 for r in records(found))
     )
@@ -163,7 +146,7 @@ def test_what_they_print_after_a_flood_is_seen_while_they_run(start_kernel, run_
         DEXEC_CONTAINER=run_container(), DEXEC_STATUS_BAR="static", DEXEC_OUTPUT_LIMIT="100000"
     )
     flood = "i=0; while [ $i -lt 20000 ]; do echo flood $i; i=$((i + 1)); done"
-    result = kernel.run(f"({flood}; echo calm; exec sleep 100) & echo soon")
+    result = kernel.run(f"({flood}; echo calm; exec sleep 100000) & echo soon")
     assert result.reply["status"] == "ok"
     rest = later(
         kernel,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import pytest
 
 from devtools import containers, images
 from tests.kernel.conftest import Kernel
+from tests.waiting import GUARD
 
 
 @pytest.fixture
@@ -40,13 +40,12 @@ def test_it_is_dash_and_its_state_carries_over(dash):
 
 
 def test_an_interrupt(dash, gone, place):
-    def interrupt(message):
-        if message["msg_type"] == "stream":
-            time.sleep(0.2)  # All that follows has begun.
-            dash.interrupt()
-
-    for work in ("while :; do sleep 0.1; done", "sleep 91 | cat", "setsid sleep 92 & sleep 93"):
-        result = dash.run(f"kept=yes; echo on; {work}", at=interrupt)
+    for work in (
+        "while :; do sleep 0.1; done",
+        "sleep 91000 | cat",
+        "setsid sleep 92000 & sleep 93000",
+    ):
+        result = dash.run(f"kept=yes; echo on; {work}", at=dash.interrupt_at("on"))
         assert result.reply["ename"] == "KeyboardInterrupt"
         assert gone(place) == []
     assert dash.run("echo $kept").text() == "yes\n"
@@ -57,20 +56,20 @@ def test_input(dash):
     cell = dash.send(code, allow_stdin=True)
     prompts = []
     for line in ("Ada", "x", "more", "\x04"):
-        prompts.append(dash.client.get_stdin_msg(timeout=10)["content"]["prompt"])
+        prompts.append(dash.asked(cell)["prompt"])
         dash.client.input(line)
     assert dash.collect(cell).text() == "Name: [Ada]\nmore\n[x]\n"
     assert prompts == ["Name: ", "Word: ", "", ""]
 
 
-def test_background_processes(dash, gone, place):
-    begin = time.monotonic()
-    result = dash.run("(sleep 1.5; echo late) & sleep 94 & echo soon; exit 4")
+def test_background_processes(dash, gone, gate, place):
+    held = gate(place)
+    result = dash.run(f"({held.wait}; echo late) & sleep 94000 & echo soon; exit 4")
     assert dash.run("echo other").text() == "other\n"
-    assert time.monotonic() - begin < 1.2
     assert (result.text(), result.reply["evalue"]) == ("soon\n", "exit code 4")
     assert result.record["state"] == "background"
-    while dash.client.get_iopub_msg(timeout=10)["content"].get("text") != "late\n":
+    held.open()
+    while dash.client.get_iopub_msg(timeout=GUARD)["content"].get("text") != "late\n":
         pass
     dash.manager.shutdown_kernel()
     assert gone(place) == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 import pytest
 
@@ -109,7 +108,7 @@ def test_a_container_that_is_killed_under_the_cell(start_kernel, run_container, 
         if message["msg_type"] == "stream":
             containers.kill(host, name)
 
-    result = kernel.run("echo here; sleep 60", at=kill)
+    result = kernel.run("echo here; sleep 60000", at=kill)
     assert result.text() == "here\n"
     fails(result, "CommandFailed", "exit code 137", "the container stopped")
 
@@ -122,7 +121,7 @@ def test_a_container_that_is_removed_under_the_cell(start_kernel, run_container,
         if message["msg_type"] == "stream":
             containers.remove_container(host, name)
 
-    result = kernel.run("echo here; sleep 60", at=remove)
+    result = kernel.run("echo here; sleep 60000", at=remove)
     assert result.text() == "here\n"
     assert result.reply["ename"] in {"ExecLost", "CommandFailed"}
     assert result.record["exit_code"] != 0
@@ -140,7 +139,7 @@ def test_an_engine_that_goes_away_and_comes_back(start_kernel):
             if message["msg_type"] == "stream":
                 engine.stop_daemon()
 
-        result = kernel.run("echo here; sleep 60", at=stop)
+        result = kernel.run("echo here; sleep 60000", at=stop)
         assert result.reply["status"] == "error"
         assert result.record["exit_code"] != 0
         fails(kernel.run("echo hi"), "EngineUnavailable", "DOCKER_HOST")
@@ -171,12 +170,11 @@ def test_a_cell_can_be_interrupted_while_the_engine_hangs(start_kernel):
         os.kill(engine.pid, signal.SIGSTOP)
         try:
             request = kernel.send("echo never")
-            time.sleep(0.3)
-            begin = time.monotonic()
+            kernel.busy(request)
             kernel.interrupt()
+            # Without the engine's help: it hangs until there is a reply.
             result = kernel.collect(request)
         finally:
             os.kill(engine.pid, signal.SIGCONT)
-        assert time.monotonic() - begin < 2
         assert result.reply["ename"] == "KeyboardInterrupt"
         assert kernel.run("echo again").text() == "again\n"

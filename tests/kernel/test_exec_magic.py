@@ -71,7 +71,7 @@ def test_a_command_in_an_image_without_a_shell(start_kernel, noshell):
 
 @pytest.mark.parametrize("setting", ["%timeout 0.5\n\n", "%%exec --timeout 0.5\n"])
 def test_time_limits(kernel, gone, busybox, setting):
-    result = kernel.run(f"{setting}sleep 60")
+    result = kernel.run(f"{setting}sleep 60000")
     assert result.reply["ename"] == "CellTimeout", result.reply
     assert gone(busybox) == []
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from devtools import images
@@ -29,16 +27,12 @@ def test_defaults_hold_however_the_container_was_chosen(way, start_kernel, label
 
 
 def test_a_cell_may_say_otherwise_and_the_session_goes_on(start_kernel, labelled):
-    kernel = start_kernel(DEXEC_CONTAINER=labelled)
+    kernel = start_kernel(DEXEC_CONTAINER=labelled, DEXEC_INTERRUPT_GRACE="100000")
     assert kernel.run(f"%%exec -u 0 -w /\n{WHO}").text() == "0 /\n"
     kernel.run("cd /usr/bin; a=kept")
     assert kernel.run(f"{WHO}; echo $a").text() == "1000 /usr/bin\nkept\n"
 
-    def interrupt(message: dict[str, Any]) -> None:
-        if message["msg_type"] == "stream":
-            kernel.interrupt()
-
-    ended = kernel.run("echo begun; sleep 100", at=interrupt)
+    ended = kernel.run("echo begun; sleep 100000", at=kernel.interrupt_at("begun"))
     assert ended.reply["ename"] == "KeyboardInterrupt"
     assert ended.record["exit_code"] == 130
 

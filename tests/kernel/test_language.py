@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import time
+import os
+import signal
 
 import pytest
+
+from devtools import containers, images
+from devtools.engine import PrivateEngine
+from tests.waiting import until
 
 TYPES = "_jupyter_types_experimental"
 #: Names that a shell would take apart, each the only one that begins as it does.
 ODD = ["a b", "it's", 'q"q', "d$HOME", "e`id`", "g*?[x]", "h\\i", "j\nk", "l;m", "ñandú", "-n o"]
 
 
-def ask(kernel, code, cursor=None, *, tries=8):
-    """What a completion brings: the texts that stand in the cell afterwards, with their types.
+#: An answer that is late is none; here it takes as long as it takes.
+PATIENT = {"DEXEC_COMPLETION_TIMEOUT": "60"}
 
-    On a machine that is busy with other tests an answer may be late, which is none.
-    """
+
+def ask(kernel, code, cursor=None):
+    """What a completion brings: the texts that stand in the cell afterwards, with their types."""
     content = kernel.reply(kernel.client.complete(code, cursor))
     assert content["status"] == "ok"
     start, end = content["cursor_start"], content["cursor_end"]
     types = {entry["text"]: entry["type"] for entry in content["metadata"][TYPES]}
     assert list(types) == content["matches"]
-    if not types and tries > 1:
-        time.sleep(0.2)
-        return ask(kernel, code, cursor, tries=tries - 1)
     return {code[:start] + text + code[end:]: kind for text, kind in types.items()}
 
 
@@ -33,10 +36,22 @@ def look(kernel, code, cursor=None):
     return content["data"].get("text/plain", "") if content["found"] else ""
 
 
+@pytest.fixture(scope="module")
+def kernel(start_module_kernel, busybox):
+    return start_module_kernel(DEXEC_CONTAINER=busybox, **PATIENT)
+
+
+@pytest.fixture(scope="module")
+def bash(start_module_kernel, debian):
+    return start_module_kernel(DEXEC_CONTAINER=debian, **PATIENT)
+
+
 @pytest.fixture(params=["busybox", "bash"])
 def any_kernel(request):
-    """A kernel in busybox and one in Debian."""
-    return request.getfixturevalue("kernel" if request.param == "busybox" else "bash")
+    """A kernel in busybox and one in Debian; what a test did to its session is forgotten."""
+    kernel = request.getfixturevalue("kernel" if request.param == "busybox" else "bash")
+    yield kernel
+    assert kernel.run("%reset").reply["status"] == "ok"
 
 
 @pytest.fixture
@@ -58,7 +73,7 @@ def test_commands_builtins_and_keywords(any_kernel):
     assert "true; while" in ask(any_kernel, "true; whil")
     assert ask(any_kernel, "x=$(mkdi") == {"x=$(mkdir": "command"}
     assert ask(any_kernel, "/bin/mkdi") == {"/bin/mkdir": "command"}
-    assert ask(any_kernel, "echo mkdi", tries=2) == {}
+    assert ask(any_kernel, "echo mkdi") == {}
 
 
 def test_variables(any_kernel):
@@ -77,7 +92,7 @@ def test_files_and_folders(any_kernel):
     assert ask(any_kernel, "cat /etc/hostn") == {"cat /etc/hostname": "file"}
     assert ask(any_kernel, "cat </etc/hostn") == {"cat </etc/hostname": "file"}
     assert ask(any_kernel, "ls /et") == {"ls /etc/": "folder"}
-    assert ask(any_kernel, "cd /etc/hostn", tries=2) == {}
+    assert ask(any_kernel, "cd /etc/hostn") == {}
     assert ask(any_kernel, "X=/et") == {"X=/etc/": "folder"}
 
 
@@ -94,7 +109,7 @@ def test_what_is_inserted_names_the_file(any_kernel, folder, opening, where):
         listed = any_kernel.run(code.replace("ls -d --", "printf '%s.'"))
         assert listed.text() == f"{prefix}{name}.", code
     [code] = ask(any_kernel, f"ls {opening}{typed}s")
-    assert ask(any_kernel, code + "x", tries=2) == {}
+    assert ask(any_kernel, code + "x") == {}
     assert any_kernel.run(f"{code}{opening}").reply["status"] == "ok"
 
 
@@ -133,37 +148,40 @@ HOSTILE = [
 def test_nothing_typed_is_evaluated(any_kernel, code):
     any_kernel.run("rm -f /tmp/pwned")
     for cursor in {*range(len(code), 0, -5)}:
-        ask(any_kernel, code, cursor, tries=1)
+        ask(any_kernel, code, cursor)
     for cursor in (1, len(code)):
         look(any_kernel, code, cursor)
     assert any_kernel.run("ls /tmp/pwned").reply["status"] == "error"
 
 
-def test_huge_folder_is_bounded_and_quick(any_kernel):
+def test_huge_folder_is_bounded(any_kernel):
     any_kernel.run("mkdir /tmp/huge && cd /tmp/huge && for i in $(seq 5000); do : > f$i; done")
     try:
-        begin = time.monotonic()
-        found = ask(any_kernel, "ls /tmp/huge/f", tries=1)
-        assert time.monotonic() - begin < 0.4
-        assert len(found) in {0, 500}
+        assert len(ask(any_kernel, "ls /tmp/huge/f")) == 500
         assert ask(any_kernel, "ls /tmp/huge/f499")
     finally:
         any_kernel.run("cd /; rm -rf /tmp/huge")
 
 
-def test_answers_within_300_ms(any_kernel):
-    any_kernel.run("true")
-    times = []
-    for _ in range(10):
-        begin = time.monotonic()
-        ask(any_kernel, "mkdi", tries=1)
-        times.append(time.monotonic() - begin)
-    assert sorted(times)[5] < 0.3
+def test_an_engine_that_hangs_keeps_nobody_waiting(start_kernel):
+    with PrivateEngine() as engine:
+        images.ensure_image(engine.host, images.BUSYBOX)
+        containers.run_container(engine.host, images.BUSYBOX, "work")
+        kernel = start_kernel(engine=engine.host, DEXEC_CONTAINER="work")
+        assert kernel.run("echo hi").text() == "hi\n"
+        os.kill(engine.pid, signal.SIGSTOP)
+        try:
+            assert ask(kernel, "mkdi") == {}
+            assert look(kernel, "mkdir") == ""
+        finally:
+            os.kill(engine.pid, signal.SIGCONT)
+        # The question that is still open is answered some time, and the next one is asked again.
+        assert until(lambda: ask(kernel, "mkdi")) == {"mkdir": "command"}
 
 
 def test_without_a_shell_only_magics_and_containers(start_kernel, noshell):
-    kernel = start_kernel(DEXEC_CONTAINER=noshell)
-    assert ask(kernel, "sl", tries=2) == {}
+    kernel = start_kernel(DEXEC_CONTAINER=noshell, **PATIENT)
+    assert ask(kernel, "sl") == {}
     assert ask(kernel, "%contai") == {"%container": "magic", "%containers": "magic"}
     assert ask(kernel, f"%container {noshell[:-1]}") == {f"%container {noshell}": "container"}
 
@@ -176,7 +194,7 @@ def test_magics(kernel, busybox):
     assert ask(kernel, "%%exec -u root -- mkdi") == {"%%exec -u root -- mkdir": "command"}
     assert ask(kernel, "%%exec -- cat /etc/hostn") == {"%%exec -- cat /etc/hostname": "file"}
     assert ask(kernel, f"%container {busybox}\nmkdi") == {f"%container {busybox}\nmkdir": "command"}
-    assert ask(kernel, "echo\n%contai", tries=2) == {}
+    assert ask(kernel, "echo\n%contai") == {}
 
 
 def test_help(any_kernel):

@@ -16,6 +16,7 @@ from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter, ScriptExporter
 
 from devtools import containers, images
+from tests.waiting import GUARD
 
 RECORD = "application/vnd.dexec.exec+json"
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -50,7 +51,7 @@ def read(path):
 
 def execute(notebook, folder="."):
     resources = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=60, coalesce_streams=True, resources=resources).execute()
+    NotebookClient(notebook, timeout=GUARD, coalesce_streams=True, resources=resources).execute()
 
 
 def records(notebook) -> list[dict]:

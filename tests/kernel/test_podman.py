@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from devtools import containers, images
 from devtools.podman import PrivatePodman
-from tests.kernel.conftest import STANDBY, Kernel, Result
+from tests.gate import Gate
+from tests.kernel.conftest import STANDBY, Kernel
+from tests.waiting import GUARD, until
 
 CONTAINER = "cells"
 
@@ -30,32 +31,32 @@ def start(start_kernel, podman) -> Callable[[], Kernel]:
     )
 
 
-def running(podman: PrivatePodman, *, standbys: bool = True) -> set[str]:
-    """The command lines of what lives, but for PID 1 and for the shell that looks."""
+def listed(podman: PrivatePodman) -> list[tuple[str, str]]:
+    """Name and command line of what lives, but for PID 1 and for the shell that looks."""
     script = (
         "for p in /proc/[0-9]*; do [ $p = /proc/1 ] || [ $p = /proc/$$ ] ||"
         " { read name <$p/comm && echo $name $(tr '\\0' ' ' <$p/cmdline); }; done 2>/dev/null"
     )
     looked = containers.run(podman.host, CONTAINER, ["sh", "-c", script]).stdout
     named = [line.partition(" ") for line in looked.splitlines()]
-    return {command for name, _, command in named if command and (standbys or name != STANDBY)}
+    return [(name, command) for name, _, command in named if command]
 
 
-def gone(podman: PrivatePodman) -> set[str]:
-    """Wait until nothing lives any more; return what lives all the same."""
-    deadline = time.monotonic() + 5
-    while (left := running(podman)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return left
+def running(podman: PrivatePodman, *, standbys: bool = True) -> set[str]:
+    """The command lines of what lives."""
+    return {command for name, command in listed(podman) if standbys or name != STANDBY}
 
 
-def interrupt_at_output(kernel: Kernel, code: str) -> Result:
-    def interrupt(message):
-        if message["msg_type"] == "stream":
-            time.sleep(0.2)  # All that follows has begun.
-            kernel.interrupt()
+def wait_for_guardians(kernel: Kernel, podman: PrivatePodman, count: int) -> None:
+    """Wait until so many guard a user's cells, and have been told of them."""
+    until(lambda: sum("dexec-guardian" in line for _, line in listed(podman)) == count)
+    kernel.turn()
 
-    return kernel.run(code, at=interrupt)
+
+def gone(podman: PrivatePodman, *, standbys: bool = True) -> set[str]:
+    """Wait until nothing lives any more; return what lives all the same: nothing."""
+    until(lambda: not running(podman, standbys=standbys))
+    return set()
 
 
 def test_a_session(start, podman):
@@ -78,7 +79,7 @@ def test_a_session(start, podman):
     assert len(result.text()) < 2 * 1024 * 1024
     assert result.record["output_bytes"] == 5_000_000
     assert str(result.record["log"]) in notice
-    assert running(podman, standbys=False) == set()
+    assert gone(podman, standbys=False) == set()
 
 
 @pytest.mark.parametrize("head", ["", "%%exec -t\n"], ids=["pipe", "terminal"])
@@ -88,7 +89,7 @@ def test_input(start, head):
     cell = kernel.send(code, allow_stdin=True)
     asked = []
     for line in ("Ada", "7", "\x04"):
-        asked.append(kernel.client.get_stdin_msg(timeout=10)["content"])
+        asked.append(kernel.asked(cell))
         kernel.client.input(line)
     assert "[Ada 7]\n" in kernel.collect(cell).text().replace("\r", "")
     assert [(q["prompt"], q["password"]) for q in asked] == [
@@ -100,40 +101,40 @@ def test_input(start, head):
 
 def test_an_interrupt_leaves_nothing(start, podman):
     kernel = start()
-    result = interrupt_at_output(kernel, "setsid sleep 91 & sleep 92 & echo on; sleep 93 | cat")
+    result = kernel.run(
+        "setsid sleep 91000 & sleep 92000 & echo on; sleep 93000 | cat",
+        at=kernel.interrupt_at("on"),
+    )
     assert result.reply["ename"] == "KeyboardInterrupt"
-    assert running(podman, standbys=False) == set()
-    result = interrupt_at_output(kernel, "%%exec -t\necho on; sleep 94")
+    assert gone(podman, standbys=False) == set()
+    result = kernel.run("%%exec -t\necho on; sleep 94000", at=kernel.interrupt_at("on"))
     assert result.reply["ename"] == "KeyboardInterrupt"
-    assert running(podman, standbys=False) == set()
+    assert gone(podman, standbys=False) == set()
     assert kernel.run("echo next").text() == "next\n"
 
 
 def test_background_processes(start, podman):
     kernel = start()
-    begin = time.monotonic()
-    result = kernel.run("(sleep 1.5; echo late; sleep 95) & echo soon; exit 4")
+    held = Gate(podman.host, CONTAINER)
+    result = kernel.run(f"({held.wait}; echo late; sleep 95000) & echo soon; exit 4")
     assert kernel.run("echo other").text() == "other\n"
-    assert time.monotonic() - begin < 1.2
     assert result.text() == "soon\n"
     assert result.record["state"] == "background"
     assert result.reply["evalue"] == "exit code 4"
     assert result.record["exit_code"] is None
-    while kernel.client.get_iopub_msg(timeout=10)["content"].get("text") != "late\n":
+    held.open()
+    while kernel.client.get_iopub_msg(timeout=GUARD)["content"].get("text") != "late\n":
         pass
-    assert "sleep 95" in running(podman)
+    assert "sleep 95000" in running(podman)
     kernel.manager.shutdown_kernel()
     assert gone(podman) == set()
 
 
 def test_a_killed_kernel_leaves_nothing(start, podman):
     kernel = start()
-    kernel.run("sleep 96 & echo")
-    kernel.send("trap '' TERM; sleep 97; sleep 98")
-    deadline = time.monotonic() + 10
-    while not any("dexec-guardian" in command for command in running(podman)):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    time.sleep(0.3)  # It is told of both cells.
+    kernel.run("sleep 96000 & echo")
+    wait_for_guardians(kernel, podman, 1)
+    kernel.send("%%exec -u student\ntrap '' TERM; sleep 97000; sleep 98000")
+    wait_for_guardians(kernel, podman, 2)
     kernel.manager.signal_kernel(signal.SIGKILL)
     assert gone(podman) == set()

@@ -30,11 +30,7 @@ def test_after_a_failing_cell(kernel, ending):
 
 
 def test_after_an_interrupt(kernel):
-    def interrupt(message):
-        if message["msg_type"] == "stream":
-            kernel.interrupt()
-
-    kernel.run("cd /proc; x=1; echo on; sleep 60; x=2", at=interrupt)
+    kernel.run("cd /proc; x=1; echo on; sleep 60000; x=2", at=kernel.interrupt_at("on"))
     assert kernel.run("pwd; echo $x").text() == "/proc\n1\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -12,20 +13,33 @@ import pytest
 from devtools import containers, images
 from tests.kernel.conftest import STANDBY
 from tests.kernel.widgets import Widgets
+from tests.waiting import until
 
 
 @pytest.fixture
-def waiting(host):
+def standbys(host):
+    """List the PIDs of a container's standbys."""
+
+    def look(container):
+        rows = containers.top(host, container, "-e -o pid -o comm=NAME -o args")
+        return [int(row["PID"]) for row in rows if row["NAME"] == STANDBY]
+
+    return look
+
+
+@pytest.fixture
+def waiting(standbys):
     """List the PIDs of a container's standbys, as soon as there are ``count`` of them."""
 
-    def look(container, count=1, *, seconds=10):
-        deadline = time.monotonic() + seconds
-        while True:
-            rows = containers.top(host, container, "-e -o pid -o comm=NAME -o args")
-            found = [int(row["PID"]) for row in rows if row["NAME"] == STANDBY]
-            if len(found) == count or time.monotonic() > deadline:
-                return found
-            time.sleep(0.02)
+    def look(container, count=1):
+        found = []
+
+        def are_there():
+            found[:] = standbys(container)
+            return len(found) == count
+
+        until(are_there)
+        return found
 
     return look
 
@@ -89,13 +103,9 @@ def test_output_input_and_interrupt_are_as_in_any_cell(own, waiting, gone):
     result = kernel.run("seq 1 200000 | md5sum; seq 1 3 >&2")
     assert result.text("stderr") == "1\n2\n3\n"
     waiting(name)
-    request = kernel.send("trap '' TERM; echo started; sleep 100")
-
-    def stop(message):
-        if "started" in message["content"].get("text", ""):
-            kernel.interrupt()
-
-    assert kernel.collect(request, at=stop).reply["ename"] == "KeyboardInterrupt"
+    code = "trap '' TERM; echo started; sleep 100000"
+    result = kernel.run(code, at=kernel.interrupt_at("started"))
+    assert result.reply["ename"] == "KeyboardInterrupt"
     assert gone(name) == []
     assert kernel.run("echo after").text() == "after\n"
     waiting(name)
@@ -107,7 +117,7 @@ def test_one_that_is_killed_is_not_missed(own, waiting):
     [pid] = waiting(name)
     os.kill(pid, signal.SIGKILL)
     assert kernel.run("echo hi").text() == "hi\n"
-    assert waiting(name) != [pid]
+    until(lambda: pid not in waiting(name))
 
 
 def test_a_restarted_container(own, waiting, host):
@@ -164,39 +174,47 @@ def test_another_container_and_a_reset_leave_none(own, waiting, run_container):
     assert waiting(other, 0) == []
     waiting(name)
     kernel.run("%reset")
-    deadline = time.monotonic() + 5
-    while waiting(name) == [before] and time.monotonic() < deadline:
-        time.sleep(0.02)
+    until(lambda: before not in waiting(name))
     assert kernel.run("echo ${A-gone}").text() == "gone\n"
 
 
-def test_a_setting_turns_them_off(own, waiting):
+def test_a_setting_turns_them_off(own, standbys):
     kernel, name = own(DEXEC_STANDBY="0")
-    assert kernel.run("echo hi").text() == "hi\n"
-    time.sleep(0.3)
-    assert waiting(name, 0) == []
+    for _ in range(3):
+        assert kernel.run("echo hi").text() == "hi\n"
+        assert standbys(name) == []
 
 
-def test_they_are_let_go_when_nobody_works(own, waiting):
-    kernel, name = own(DEXEC_STANDBY_TIMEOUT="0.5")
-    kernel.run("echo hi")
-    assert len(waiting(name)) == 1
-    assert waiting(name, 0) == []
-    assert kernel.run("echo hi").text() == "hi\n"
-    assert len(waiting(name)) == 1
+def test_they_are_let_go_when_nobody_works(own, host):
+    kernel, name = own(images.DEBIAN, DEXEC_STANDBY_TIMEOUT="0.5")
+
+    def ended():
+        return containers.exec_events(host, name).count("exec_die")
+
+    # Before the first cell, and after each.
+    until(lambda: ended() == 1)
+    for count in (3, 5):
+        assert kernel.run("echo hi").text() == "hi\n"
+        until(lambda: ended() == count)  # noqa: B023 -- called at once
 
 
-def test_it_uses_no_time_while_it_waits(own, waiting):
+def test_it_sleeps_while_it_waits(own, waiting):
     _, name = own()
     [pid] = waiting(name)
+    # It reads its stdin.
+    until(
+        lambda: (
+            Path(f"/proc/{pid}/syscall").read_text().split()[:2] in (["0", "0x0"], ["63", "0x0"])
+        )
+    )
 
-    def ticks():
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])
+    def wakes():
+        status = Path(f"/proc/{pid}/status").read_text()
+        return re.findall(r"ctxt_switches:\t(\d+)", status)
 
-    before = ticks()
+    before = wakes()
     time.sleep(1)
-    assert ticks() == before
+    assert wakes() == before
 
 
 def test_each_cell_is_one_exec(own, waiting, host):

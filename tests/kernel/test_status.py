@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import re
 from functools import partial
 
 import pytest
@@ -22,10 +22,8 @@ def widgets(kernel) -> Widgets:
 def test_kill_ends_a_cell_that_heeds_no_other_signal(kernel, widgets, gone, busybox):
     cell = kernel.send("trap '' INT TERM; echo deaf; while :; do sleep 1; done")
     widgets.until(lambda: widgets.buttons("Kill"))
-    begin = time.monotonic()
     widgets.click("Kill")
     result = kernel.collect(cell, at=widgets.take)
-    assert time.monotonic() - begin < 2
     assert result.reply["evalue"] == "interrupted by SIGKILL"
     record = widgets.record()
     assert (record["state"], record["exit_code"]) == ("interrupted", 137)
@@ -44,7 +42,7 @@ def test_a_background_process_can_be_killed(kernel, widgets, gone, busybox):
 @pytest.mark.parametrize("prompt", ["Name", "Password"])
 def test_a_line_that_is_typed_into_the_bar(kernel, widgets, prompt):
     cell = kernel.send(f"printf '{prompt}: '; read a; echo \"got [$a]\"; sleep 0.3; exit 3")
-    kernel.client.get_stdin_msg(timeout=10)
+    kernel.asked(cell)
     field = "PasswordModel" if prompt == "Password" else "TextModel"
     widgets.until(lambda: widgets.of(field))
     widgets.until(lambda: widgets.only(field)["placeholder"] == f"{prompt}:")
@@ -83,16 +81,21 @@ def test_the_bar_says_how_long_the_same_cell_took(kernel, widgets):
     kernel.run("sleep 1.2", at=widgets.take)
     assert "last time" not in str(widgets.messages)
     kernel.run("sleep 1.2", at=widgets.take)
-    assert "0 s (about 1 s last time)" in str(widgets.messages)
+    assert re.search(r"\d+ s \(about [\d.]+ .{1,5} last time\)", str(widgets.messages))
     widgets.messages.clear()
     kernel.run("sleep 1.2 # another", at=widgets.take)
     assert "last time" not in str(widgets.messages)
 
 
-def test_the_pid_in_the_container(kernel, widgets):
-    result = kernel.run("echo inside $$; sleep 0.5", at=widgets.take)
-    inner = int(result.text().split()[1])
-    assert f"PID {result.record['pid']} ({inner} in the container)" in str(widgets.messages)
+def test_the_pid_in_the_container(kernel, widgets, gate, busybox):
+    held = gate(busybox)
+    cell = kernel.send(f"echo inside $$; {held.wait}")
+    widgets.until(lambda: "in the container)" in widgets.html())
+    held.open()
+    kernel.collect(cell, at=widgets.take)
+    inner = int(output(widgets).split()[1])
+    pid = widgets.record()["pid"]
+    assert f"PID {pid} ({inner} in the container)" in str(widgets.messages)
 
 
 def test_many_cells_leave_no_models(kernel, widgets):
@@ -135,9 +138,9 @@ def test_the_container_is_changed_in_the_bar(kernel, widgets, busybox, debian):
 def test_the_list_follows_the_engine(kernel, widgets, run_container, host):
     kernel.run("%status", at=widgets.take)
     name = run_container()
-    widgets.until(lambda: name in widgets.only("DropdownModel")["_options_labels"], timeout=10)
+    widgets.until(lambda: name in widgets.only("DropdownModel")["_options_labels"])
     containers.remove_container(host, name)
-    widgets.until(lambda: name not in widgets.only("DropdownModel")["_options_labels"], timeout=10)
+    widgets.until(lambda: name not in widgets.only("DropdownModel")["_options_labels"])
 
 
 def test_there_is_one_bar_however_often_it_is_shown(kernel, widgets):
@@ -150,7 +153,7 @@ def test_there_is_one_bar_however_often_it_is_shown(kernel, widgets):
 
 def test_interrupt_in_the_bar_of_the_kernel(kernel, widgets):
     kernel.run("%status", at=widgets.take)
-    cell = kernel.send("sleep 60", allow_stdin=False)
+    cell = kernel.send("sleep 60000", allow_stdin=False)
     widgets.until(lambda: "running" in widgets.html())
     widgets.click("Interrupt")
     assert kernel.collect(cell, at=widgets.take).reply["ename"] == "KeyboardInterrupt"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 import nbformat
 import papermill
@@ -17,10 +16,7 @@ COMPOSE = {"com.docker.compose.project": "sync", "com.docker.compose.service": "
 
 @pytest.fixture(autouse=True)
 def environment(host, tmp_path, monkeypatch):
-    """The tests' engine, and nothing of the developer's own."""
-    for name in [*os.environ]:
-        if name.startswith(("DOCKER_", "DEXEC_", "JUPYTER_")):
-            monkeypatch.delenv(name)
+    """The tests' engine, and a home of their own."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("DOCKER_HOST", host)
     monkeypatch.setenv("DEXEC_HISTORY_FILE", ":memory:")

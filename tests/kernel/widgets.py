@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.kernel.conftest import RECORD, TIMEOUT, Kernel
+from tests.kernel.conftest import RECORD, Kernel
+from tests.waiting import GUARD
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -32,7 +33,7 @@ class Widgets:
             case "comm_close":
                 self.states.pop(content["comm_id"], None)
 
-    def until(self, condition: Callable[[], object], timeout: float = TIMEOUT) -> None:
+    def until(self, condition: Callable[[], object], timeout: float = GUARD) -> None:
         """Take in messages until a condition holds."""
         deadline = time.monotonic() + timeout
         while not condition():
