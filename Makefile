@@ -28,12 +28,15 @@ THIS_MAKE := $(MAKE)
 # An interrupted `python -m venv` starts again.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help venv demo lab test lint types unit engine kernel browser matrix bench screenshots docs clean
+.PHONY: help venv system demo lab test lint types unit engine kernel browser matrix bench screenshots docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 venv: $(ALL) ## install everything into .venv
+
+system: ## install the packages of the system that the targets need (as root)
+	@$(NEED) python unit test browser
 
 $(BIN)/python:
 	@$(NEED) python
