@@ -1,1 +1,1 @@
-"""One cell, one exec. It knows nothing of Jupyter: output goes to whoever is handed in."""
+"""One cell, one exec. It is independent of Jupyter: output goes to a listener."""

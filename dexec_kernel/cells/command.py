@@ -23,11 +23,11 @@ _NO_OPTIONS = CellOptions()
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What one exec runs.
+    """The command of one exec.
 
-    ``stdin`` is sent and, unless ``keeps_stdin``, ended; None where the command gets none. ``mark``
-    is what a driver answers with. ``hands_over`` where its shell tells its state at the end. A
-    terminal's size is in ``config``.
+    ``stdin`` is sent and, unless ``keeps_stdin``, closed; None if the command gets no stdin.
+    ``mark`` is the mark of the driver's messages. ``hands_over`` is true if its shell sends its
+    state at the end. A terminal's size is in ``config``.
     """
 
     config: ExecConfig
@@ -176,7 +176,7 @@ def _state_environment(options: CellOptions, state: ShellState | None) -> dict[s
             env["DEXEC_FOLDER"] = state.folder
     if options.user:
         env["DEXEC_USER"] = "1"
-    # What the cell asks for comes after what the session has.
+    # The cell's own variables override the session's.
     if exports := _exports(options):
         number = sum(name.startswith("DEXEC_STATE_") for name in env)
         env[f"DEXEC_STATE_{number}"] = exports

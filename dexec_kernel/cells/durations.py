@@ -8,7 +8,7 @@ from dexec_kernel.cells.source.options import CellOptions
 
 #: In seconds: a shorter cell is over before anybody has read an estimate.
 MIN_DURATION = 1.0
-#: How many cells are remembered, those that ran last.
+#: The number of recent cells that are remembered.
 MAX_CELLS = 500
 
 

@@ -1,4 +1,4 @@
-"""One exec, from create to inspected: what comes out of it, and what is known of it."""
+"""One exec, from create to inspected: its output and its state."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ _PID_DELAY = 0.02
 
 
 class Execution:
-    """Runs one command. What is known of it stands in the attributes, None while unknown.
+    """Runs one command. Its attributes are None while unknown.
 
-    ``output`` gets what it prints; ``changed`` is called when the PID becomes known;
+    ``output`` gets its output; ``changed`` is called when the PID becomes known;
     ``running`` is set when the command is known to run; ``stdin`` asks for input, None for none.
     :attr:`stream` tells which of the output is the cell's: see :mod:`dexec_kernel.cells.stream`.
     """
@@ -93,7 +93,7 @@ class Execution:
         self.backgrounded = asyncio.Event()
         self.background_exit_code = 0
         self.background_count = 0
-        #: What the cell's shell said of its state at the end, by kind.
+        #: The state that the cell's shell sent at its end, by kind.
         self.handover: dict[str, bytes] = {}
         self.running = running
         self._stdin = stdin
@@ -124,14 +124,14 @@ class Execution:
             return inspect
         finally:
             attached.close()
-            # Whatever ended it, what the command has printed is not lost.
+            # Keep the command's output, however it ended.
             self._take_rest()
             self.output.close()
 
     async def _stream_and_wait(self, attached: Exec, command: Command) -> ExecInspect:
         """Pass the stream on to its end; return how the exec ended.
 
-        Raises :class:`ExecLost` for what breaks from here on: the engine was told to start it.
+        Raises :class:`ExecLost` for any fault from here on: the engine was told to start it.
         """
         try:
             is_sent = _is_sent_at_once(command)
@@ -181,7 +181,7 @@ class Execution:
         self.exec_id = exec_id
 
     def signaller(self, shell: Shell, user: str) -> Signaller:
-        """Return the way to signal the command. Raises :class:`SignalError` where there is none."""
+        """Return the way to signal the command. Raises :class:`SignalError` if there is no way."""
         try:
             way = find_signaller(
                 self._backend,
@@ -311,7 +311,7 @@ class Execution:
             self._enter(StreamEvent.STARTED)  # No report is as long.
 
     def _hear(self, message: Message) -> None:
-        """Take in what the driver says: first that it runs, and where; at the end its state."""
+        """Take a message of the driver: its PID and folder first, its state at the end."""
         kind, _, said = message.data.partition(b" ")
         if kind == b"start":
             pid, _, cwd = said.decode("utf-8", "replace").partition(" ")

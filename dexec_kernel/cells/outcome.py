@@ -31,14 +31,14 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is known of a cell's exec at one moment.
+    """The state of a cell's exec at one moment.
 
-    ``pid`` is the one on the engine's host, ``exit_code`` inspect's: both None while unknown.
-    ``inner_pid`` is the same process's in the container, where it has said so.
-    ``started`` is in seconds since the epoch, ``duration`` in seconds, ``output_bytes`` counts
-    stdout and stderr. ``note`` is what else the user should know, in words. ``log`` is the path of
-    the file with the whole output, on the kernel's side, where the notebook does not have it.
-    ``expected`` is how many seconds the same cell took last time, None where that is not known.
+    ``pid`` is the PID on the engine's host, ``exit_code`` is inspect's: both None while unknown.
+    ``inner_pid`` is the PID in the container, if the process has reported it. ``started`` is in
+    seconds since the epoch, ``duration`` in seconds, ``output_bytes`` counts stdout and stderr.
+    ``note`` is a further message for the user. ``log`` is the path of the whole output on the
+    kernel's side, if the notebook has only a part of it. ``expected`` is the same cell's last
+    duration in seconds, None if unknown.
     """
 
     state: State
@@ -78,7 +78,7 @@ class Interrupted:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """There is no exit code to go by: ``error`` says why."""
+    """The exit code is unknown: ``error`` says why."""
 
     error: DexecError
 
@@ -96,7 +96,7 @@ class TimedOut:
 class Backgrounded:
     """The cell's own commands have ended with ``exit_code``, and background processes go on.
 
-    The exit code is what the shell says; inspect has it when the last process has ended.
+    The exit code is the shell's own report; inspect has it when the last process has ended.
     """
 
     exit_code: int
@@ -106,9 +106,9 @@ Outcome = Exited | Backgrounded | Interrupted | TimedOut | Failed
 
 
 def exit_reason(exit_code: int, *, cause: str = "") -> str:
-    """Return what an exit code means, in brackets' worth of words, or "".
+    """Explain an exit code in a few words ("SIGKILL, out of memory"); "" without an explanation.
 
-    ``cause`` is what is known besides, such as "out of memory".
+    ``cause`` is a further reason, such as "out of memory".
     """
     meaning = ""
     if exit_code == _NOT_EXECUTABLE:

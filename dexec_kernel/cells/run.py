@@ -61,7 +61,7 @@ _NOT_BEGUN = "before it was started"
 _MAY_START = "the engine had not started it yet, and may still do so"
 NO_SHELL_NOTE = "no shell in the image: ran as one command line"
 
-#: What terminals begin with, since there were terminals.
+#: The usual initial size of a terminal.
 DEFAULT_CONSOLE_SIZE = ConsoleSize(rows=24, columns=80)
 
 
@@ -270,7 +270,7 @@ class CellRun:
             inspect = await self._run_to_end_or_background(command, standby)
         except StdinNotPassed:
             if not self._memory.stdin_passes:
-                raise  # The command needs its stdin: there is no other way to run it.
+                raise  # The command needs its stdin: no other way can run it.
             self._memory.stdin_passes = False
             return await self._try(shell)
         except CommandNotStarted as error:
@@ -337,7 +337,7 @@ class CellRun:
             self._notes += [note] if note else []
 
     def _new_execution(self) -> Execution:
-        # They share the event: whoever waits for the cell to run waits for whichever does.
+        # They share the event, so that a waiter is woken by whichever of them runs.
         return Execution(
             self._backend,
             self._container.id,

@@ -43,7 +43,7 @@ MAX_WITHHELD = 64 * 1024
 
 
 class StreamState(Enum):
-    """Where the stream of an exec stands."""
+    """The states of an exec's stream."""
 
     WITHHELD = auto()
     STANDBY = auto()
@@ -54,7 +54,7 @@ class StreamState(Enum):
 
 
 class StreamEvent(Enum):
-    """What changes the state of a stream."""
+    """The events that change the state of a stream."""
 
     #: The command runs: its driver says so, or the engine names its PID.
     STARTED = auto()
@@ -103,12 +103,12 @@ class CellStream:
 
     @property
     def state(self) -> StreamState:
-        """Where it stands."""
+        """The current state."""
         return self._machine.state
 
     @property
     def is_full(self) -> bool:
-        """Whether some of what is kept had to be left out."""
+        """Whether a part of the withheld output was dropped."""
         return self._omitted > 0
 
     @property
@@ -123,7 +123,7 @@ class CellStream:
     def enter(self, event: StreamEvent) -> list[Frame]:
         """Take an event; return the frames that are due now. Raises :class:`WrongTransition`.
 
-        At the end of a stream that never ran those that are kept stay so: see :meth:`release`.
+        At the end of a stream that never ran, withheld frames stay withheld: see :meth:`release`.
         """
         return self.release() if self._machine.go(event) in _PASSING else []
 

@@ -1,4 +1,4 @@
-"""What cells leave for later cells to know: the containers' shells and the session's state."""
+"""The memory between cells: the containers' shells and the session's state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Session:
 
     def __init__(self) -> None:
         self._states: dict[str, ShellState] = {}
-        #: What was handed over last, and the state that it made: most cells leave it as it was.
+        #: The last hand-over and its state: most cells do not change it.
         self._handed_over: dict[str, tuple[Mapping[str, bytes], ShellState]] = {}
 
     def state(self, container_id: str) -> ShellState | None:
@@ -60,7 +60,7 @@ class Session:
 
 
 class Memory:
-    """What is found out once, and not with every cell."""
+    """Facts that are found out once instead of with every cell."""
 
     def __init__(
         self,
@@ -96,6 +96,6 @@ class Memory:
         return self._defaults.get(container_id, ExecDefaults())
 
     def candidates(self, container_id: str) -> list[Shell]:
-        """Return the shells to try in a container, the one that is wanted or known alone."""
+        """Return the shells to try in a container: the wanted or known one, else all."""
         known = self._wanted.get(container_id) or self.shells.get(container_id)
         return list(SHELLS) if known is None else [known]

@@ -44,7 +44,7 @@ class Background:
             self.stop_or_interrupt(run)
 
     def stop_or_interrupt(self, run: CellRun) -> None:
-        """End a cell's processes: of one that runs, or those that live on in the background."""
+        """End the processes of a cell, running or in the background."""
         if run not in self._followers:
             run.interrupt()
             return

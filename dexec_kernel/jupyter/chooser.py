@@ -1,4 +1,4 @@
-"""The list of containers that stands under the error of a cell that had none to run in."""
+"""The list of containers below the error of a cell that had no container to run in."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _RETRY = 2.0
 class ContainerWatch:
     """Listens to the engine's events while it has listeners. Everything is on the main event loop.
 
-    ``choice`` is what was seen last.
+    ``choice`` is the last known one.
     """
 
     def __init__(self, settings: Settings, engine: Callable[[], Awaitable[EngineClient]]) -> None:
@@ -69,7 +69,7 @@ class ContainerWatch:
 
     async def _listen(self) -> None:
         while True:
-            # What goes wrong is told by the look that follows.
+            # The look that follows reports the fault.
             with suppress(DexecError):
                 async with await (await self._engine()).events() as events:
                     self._wake.set()

@@ -22,7 +22,7 @@ from dexec_kernel.cells.workspace import Memory
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """A question that was sent: to whom, as which message, of which cell."""
+    """A sent question: its front end, its message and its cell."""
 
     identity: list[bytes]
     message_ids: frozenset[str]
@@ -50,12 +50,12 @@ class Input:
         options: CellOptions,
         changed: Callable[[], None],
     ) -> Stdin:
-        """Return the stdin of the cell that is being handled: whoever has sent it is asked."""
+        """Return the stdin of the current cell, which asks the cell's sender."""
         places = (self.asker(), source, backend, container_id, memory)
         return Stdin(*places, options=options, changed=changed)
 
     def asker(self) -> Ask:
-        """Return what asks whoever has sent the cell that is being handled."""
+        """Return a function that asks the sender of the current cell."""
         kernel = self._kernel
         parent = kernel.get_parent("shell")
         identity = kernel._get_shell_context_var(kernel._shell_parent_ident)  # noqa: SLF001
@@ -89,7 +89,7 @@ class Input:
                 self._pending = None
 
     def _receive(self, frames: list[bytes]) -> None:
-        """Take a message of the stdin channel. What it says reaches no log."""
+        """Take a message of the stdin channel. Its content is never logged."""
         session = self._kernel.session
         try:
             identity, rest = session.feed_identities(frames)
@@ -100,7 +100,7 @@ class Input:
         pending = self._pending
         if pending is None or pending.answer.done() or message["msg_type"] != "input_reply":
             return
-        # Not every front end says what it answers. Those that do may answer late.
+        # Not every front end names the question that it answers. Those that do may answer late.
         answered = message["parent_header"].get("msg_id")
         value = message["content"].get("value")
         is_ours = identity[:1] == pending.identity[:1] and answered in {None, *pending.message_ids}

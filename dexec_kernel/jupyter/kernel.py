@@ -1,8 +1,8 @@
 """DexecKernel: Jupyter messages in, Jupyter messages out. Glue only.
 
-Everything happens on the main event loop: the shell channel's requests arrive there, and what
-arrives elsewhere (interrupt and shutdown on the control thread) hops over. What cells need is
-imported behind the first answer, so that a front end finds the kernel ready in half the time.
+Everything happens on the main event loop: the shell channel's requests arrive there; interrupt and
+shutdown arrive on the control thread and are passed on to it. Modules for cells are imported after
+the first answer, so that the kernel is ready in half the time.
 Source: Jupyter messaging protocol 5.5.
 """
 
@@ -131,7 +131,7 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
             return self._service
 
         def note(opening: asyncio.Task[Service]) -> None:
-            # An installation in pieces: a kernel that does not start says more than one that hangs.
+            # A broken installation: a kernel that does not start is clearer than one that hangs.
             if not opening.cancelled() and (error := opening.exception()) is not None:
                 self.log.critical("The kernel cannot start.", exc_info=error)
                 self.io_loop.stop()

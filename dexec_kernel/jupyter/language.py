@@ -1,4 +1,4 @@
-"""What a front end asks about text: completion, help, whether it is complete."""
+"""Answers about text: completion, help, completeness."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Language:
     # --- the container ---------------------------------------------------------------------------
 
     async def _within(self, question: Coroutine[Any, Any, _T]) -> _T | None:
-        """Return the answer to a question, None when it is late or the engine has none."""
+        """Return the answer to a question, or None if it is late or the engine fails."""
         if self._question is not None and not self._question.done():
             question.close()
             return None

@@ -8,7 +8,7 @@ from ipykernel.kernelbase import Kernel
 
 
 class Messages:
-    """Sends a cell's messages with that cell as their parent, whatever else is being handled."""
+    """Sends a cell's messages with that cell as their parent, even during another request."""
 
     def __init__(self, kernel: Kernel, *, silent: bool) -> None:
         self._kernel = kernel

@@ -40,8 +40,8 @@ _REPEAT_AFTER = 0.5
 class CellRunner:
     """Runs the cells of a kernel. Everything happens on the main event loop.
 
-    ``last`` is what is known of the cell that ran last, None before the first. ``changed`` is
-    called when a cell begins, when more is known of it, and when it ends.
+    ``last`` is the snapshot of the last finished cell, None before the first. ``changed`` is called
+    when a cell begins, when its snapshot changes, and when it ends.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class CellRunner:
 
     @property
     def current(self) -> Snapshot | None:
-        """What is known of the cell that runs, None where none does."""
+        """The snapshot of the running cell, or None."""
         return None if self._cell is None else self._cell.snapshot()
 
     def interrupt(self) -> None:

@@ -1,7 +1,7 @@
-"""What a kernel does for its front end: cells, magics, completion, help, history.
+"""The services of a kernel for its front end: cells, magics, completion, help, history.
 
-Everything is put together here, apart from :mod:`dexec_kernel.jupyter.kernel`, which can say that
-it is ready without importing this module.
+They are put together here and not in :mod:`dexec_kernel.jupyter.kernel`, so that the kernel can
+report that it is ready before it imports this module.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ from dexec_kernel.shell.complete import CompletionContext
 class Service:
     """Serves the front end of one kernel. Everything happens on the main event loop.
 
-    ``has_waiting`` tells whether more cells wait behind the one that runs. Close it with
-    :meth:`aclose`. ``language`` answers what a front end asks about text, ``history`` stores cells.
+    ``has_waiting`` tells whether more cells are queued. Close it with :meth:`aclose`. ``language``
+    answers questions about text, ``history`` stores cells.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Service:
             fault = await self._execute(code, messages, interactive=interactive)
         except DexecError as error:
             if isinstance(error, EngineUnavailable):
-                # The next cell looks for the engine anew; it may come up elsewhere.
+                # The next cell looks for the engine again; its address may have changed.
                 await self._forget_engine()
             fault = of_error(error)
         except Exception as error:  # noqa: BLE001 -- a cell always gets its reply

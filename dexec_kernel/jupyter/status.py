@@ -1,4 +1,4 @@
-"""What ``%status`` shows: one live bar for the whole kernel, which follows every cell."""
+"""The display of ``%status``: one live bar for the whole kernel that follows every cell."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The shell in the container: what is said to it, and what it says."""
+"""The shell in the container: its commands and scripts, and the parsers of its answers."""

@@ -26,14 +26,14 @@ _token = re.compile(
     |(?P<word>(?:[^ \t\r\n'"\\]|\\.|'[^']*'|"(?:[^"\\]|\\.)*")+)""",
     re.DOTALL | re.VERBOSE,
 )
-#: The parts of a word in which quoting is undone, and what a backslash escapes in double quotes.
+#: The quoted parts of a word, and the characters that a backslash escapes in double quotes.
 _part = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\.""", re.DOTALL)
 _escaped = re.compile(r'\\([$`"\\\n])')
 
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """What runs the cells of a container: the name of a shell, its path, or "" for none."""
+    """The shell for the cells of a container: its name or path, or "" for none."""
 
     value: str
 
@@ -43,7 +43,7 @@ class Shell:
 
 
 Shell.BASH, Shell.SH, Shell.NONE = Shell("bash"), Shell("sh"), Shell("")
-#: What is tried where nothing is said, the preferred first.
+#: The shells to try by default, the preferred first.
 SHELLS = (Shell.BASH, Shell.SH, Shell.NONE)
 
 
@@ -77,10 +77,10 @@ def driver_environment(mark: str, *, hand_over: bool, standby: bool = False) -> 
 
 
 def driver_stdin(source: str, mark: str, update: bytes = b"") -> bytes:
-    """Return what :func:`driver_command` wants on its stdin. The cell has no NUL in it.
+    """Return the stdin of :func:`driver_command`. The cell must not contain NUL.
 
-    ``update`` is what a standby evaluates before the cell, "" for nothing. What follows on stdin is
-    the cell's own.
+    ``update`` is evaluated by a standby before the cell; "" for nothing. The rest of stdin belongs
+    to the cell.
     """
     before = update + f"\n{mark}state\n".encode() if update else b""
     return before + f"{source}\n{mark}\n".encode()
@@ -94,8 +94,8 @@ def driver_arguments(source: str) -> list[str]:
     data = source.encode()
     if len(data) > _MAX_ARGUMENTS_SIZE:
         raise ConfigurationError(
-            f"The cell has {len(data):,} bytes. What stands between this kernel and the engine"
-            f" passes no stdin on, and without it a cell has at most {_MAX_ARGUMENTS_SIZE:,}."
+            f"The cell has {len(data):,} bytes. A proxy in front of the engine passes no stdin on;"
+            f" without stdin a cell may have {_MAX_ARGUMENTS_SIZE:,} bytes at most."
         )
     parts: list[str] = []
     start = 0
@@ -111,10 +111,10 @@ def driver_arguments(source: str) -> list[str]:
 def signal_command(
     shell: Shell, signal: str, leader: int, known: Mapping[int, int] | None = None
 ) -> list[str]:
-    """Return the command that sends ``signal`` ("INT", or "0" for none) to what a cell started.
+    """Return the command that sends ``signal`` ("INT", "0" for none) to a cell's processes.
 
-    It prints who is alive, as PID:START. ``leader`` is the PID of the cell inside the container;
-    ``known`` are those that an earlier call has printed, each with its start time.
+    It prints the living ones as PID:START. ``leader`` is the PID of the cell in the container;
+    ``known`` are the processes that an earlier call has printed, each with its start time.
     """
     script = f"{script_text('reach.sh')}\n{script_text('signal.sh')}"
     processes = [f"{pid}:{start}" for pid, start in (known or {}).items()]
@@ -156,7 +156,7 @@ def command_line(source: str) -> list[str]:
 
 
 def _unquote(part: re.Match[str]) -> str:
-    """Return what a quoted part of a word stands for. A backslash takes a newline away."""
+    """Return the unquoted text of a quoted part. A backslash removes a newline."""
     text = part[0]
     if text.startswith("'"):
         return text[1:-1]

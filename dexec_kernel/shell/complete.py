@@ -1,7 +1,7 @@
-"""Completion of shell text from inside the container. What was typed is never evaluated.
+"""Completion of shell text from inside the container. Typed text is never evaluated.
 
-``cursor`` finds the word, ``complete.sh`` lists what there is, and what it lists is compared and
-quoted here.
+``cursor`` finds the word, ``complete.sh`` lists the candidates, and this module compares and quotes
+them.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from dexec_kernel.shell.language.quoting import closing, quote_rest
 MAX_MATCHES = 500
 _TYPES = {"c": "command", "F": "function", "d": "folder", "f": "file"}
 _SCRIPTS = {Kind.NAME: "variable", Kind.VARIABLE: "variable"}
-#: What `set` prints of a variable; its value may have several lines, in quotes.
+#: A variable as `set` prints it; its value may have several lines, in quotes.
 _listed = re.compile(
     r"""^(?P<name>[A-Za-z_]\w*)=(?P<value>(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^'"\\\n])*)$""",
     re.MULTILINE | re.ASCII | re.DOTALL,
 )
 _identifier = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-#: What the script itself sets.
+#: The variables that the script itself sets.
 _OF_SCRIPT = frozenset({"mark", "kind", "folder", "base", "found", "count"})
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionContext:
-    """What the session knows and an exec of its own does not: where it is, what it has defined."""
+    """The session's folder and definitions, which a separate exec does not have."""
 
     cwd: str | None = None
     variables: frozenset[str] = frozenset()
@@ -42,7 +42,7 @@ class CompletionContext:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A text to insert, and what it is: a command, function, variable, file or folder."""
+    """A text to insert, and its kind: a command, function, variable, file or folder."""
 
     text: str
     type: str
@@ -86,7 +86,7 @@ async def complete(
 
 
 def read_variables(answer: str) -> dict[str, str | None]:
-    """Read a listing of variables; the values are quoted, and None where it has none."""
+    """Read a listing of variables; the values are quoted, or None for a name without a value."""
     form, _, listing = answer.partition("\n")
     if form == "names":
         return dict.fromkeys(listing.split())
@@ -133,7 +133,7 @@ def _starting(names: Iterable[str], start: str, kind: str) -> Iterator[tuple[str
 
 
 def _inserted(cursor: Cursor, name: str, kind: str, following: str) -> str | None:
-    """Return the text to insert: what was typed, the rest of the name, and what ends it."""
+    """Return the text to insert: the typed part, the rest of the name, and its closing quote."""
     base = _parts(cursor)[1]
     if cursor.kind is Kind.VARIABLE:
         end = "}" if cursor.raw.startswith("${") and following != "}" else ""

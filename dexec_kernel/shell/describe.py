@@ -1,4 +1,4 @@
-"""What a word of shell text is, as the container's shell knows it; the word is never evaluated."""
+"""The description of a word by the container's shell; the word is never evaluated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dexec_kernel.shell.ask import ask
 from dexec_kernel.shell.complete import CompletionContext, read_variables
 from dexec_kernel.shell.language.cursor import Cursor, Kind, find_cursor
 
-#: Where a word ends, for whoever stands in the middle of it.
+#: The end of a word, for a cursor in the middle of it.
 _rest_of_word = re.compile(r"[^\s;&|<>()'\"`$\\{}]*")
 _secret = re.compile(r"KEY|TOKEN|PASS|SECRET|CREDENTIAL|AUTH|_PWD", re.IGNORECASE)
 _command_name = re.compile(r"[\w.:+@%/\[\]!{}][\w.:+@%/\[\]!{}-]*")

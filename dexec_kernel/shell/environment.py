@@ -37,7 +37,7 @@ _alias = re.compile(rb"^(?:alias (?:-- )?)?'?([^\s='()]+)=", re.MULTILINE)
 
 
 def variable_names(printed: bytes) -> frozenset[str]:
-    """Return the names of all variables in what a shell has printed."""
+    """Return the names of all variables in a shell's listing."""
     pattern = _bash_line if printed.startswith(b"declare ") else _posix
     return frozenset(match["name"].decode() for match in pattern.finditer(printed))
 

@@ -1,16 +1,16 @@
-"""What a cell's shell says at its end, as ``handover.sh`` sends it. No I/O.
+"""The hand-over: the state that a cell's shell sends at its end, by ``handover.sh``. No I/O.
 
-Where nobody else has the cell's output open, each kind of state is a message of its own. Otherwise
-all of it is one text, sent in numbered parts into which nothing else can get, and a last message
-``parts NUMBER LENGTH SEPARATOR``. The separator stands where marks would stand; its beginning
-stands for a line's end in what bash sends.
+If no other process has the cell's output open, each kind of state is a separate message. Otherwise
+the state is one text, sent in numbered parts that other output cannot split, followed by a message
+``parts NUMBER LENGTH SEPARATOR``. The separator takes the place of the marks; in text from bash its
+beginning replaces a newline.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-#: In bytes: how much of the separator stands for a line's end.
+#: In bytes: the part of the separator that replaces a newline.
 _LINE_END_SIZE = 14
 
 
@@ -44,7 +44,7 @@ def whole(said: Mapping[str, bytes]) -> Mapping[str, bytes]:
     if numbered.keys() != {f"part{index}" for index in range(number)}:
         raise DamagedHandover
     text = b"".join(numbered[f"part{index}"] for index in range(number))
-    # Shells count bytes or characters, and those that are none as one.
+    # Shells count bytes or characters, and an invalid byte as one.
     if expected not in {len(text), len(text.decode("utf-8", "surrogateescape"))}:
         raise DamagedHandover
     found = {}

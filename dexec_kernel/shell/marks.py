@@ -1,4 +1,4 @@
-"""What the driver tells the kernel in band, cut out of the stream again. No I/O."""
+"""Removes the driver's in-band messages from a stream. No I/O."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What stood between two marks."""
+    """The text between two marks."""
 
     data: bytes
 
@@ -19,11 +19,11 @@ def new_mark() -> str:
 
 
 class MarkScanner:
-    """Splits a stream into its own bytes and the messages that stand between marks.
+    """Splits a stream into output and the messages between marks.
 
-    Only as many bytes are held back as could be the beginning of a mark. After as many
-    ``messages`` as were announced nothing is looked for any more: whoever prints the arguments of
-    the cell's process (`ps >&2`) prints marks, which are output like any other then.
+    Only bytes that could be the beginning of a mark are held back. After the announced number of
+    ``messages`` the search ends: a cell that prints the arguments of its own process (`ps >&2`)
+    prints marks, which are then ordinary output.
     """
 
     def __init__(self, mark: str, *, messages: int = 1) -> None:

@@ -31,7 +31,7 @@ _NEVER_CARRIED = frozenset({"interactive", "noexec", "onecmd", "privileged", "st
 _LAST = ("errexit", "verbose", "xtrace")
 
 _option = re.compile(rb"^set ([+-])o ([a-z-]+)$", re.MULTILINE)
-#: What bash has without a terminal. A cell that has one (-t) is told another by the engine.
+#: Bash's TERM without a terminal. With a terminal (-t) the engine sets another one.
 _dumb_terminal = re.compile(rb'^declare -- TERM="dumb"\n', re.MULTILINE)
 #: The compatibility levels are told by BASH_COMPAT as well, which setting one of them would make.
 _shopt = re.compile(rb"^shopt -[su] (?!compat)[a-z0-9_]+$", re.MULTILINE)
@@ -39,7 +39,7 @@ _exported = re.compile(
     rb"^(?:export|declare -[A-Za-z]*x[A-Za-z]*) ([A-Za-z_][A-Za-z0-9_]*)", re.MULTILINE
 )
 
-#: What a hand-over consists of, the last of it last.
+#: The parts of a hand-over, in order.
 KINDS = ("options", "folder", "umask", "functions", "aliases", "variables")
 _ALWAYS = frozenset({"options", "folder", "umask", "aliases", "variables"})
 
@@ -69,7 +69,7 @@ class ShellState:
 
     def environment(self) -> dict[str, str]:
         """Return what hands the state to the driver, but for the folder."""
-        # Bytes that are no UTF-8 do not survive: the engine's API is JSON.
+        # Bytes that are not UTF-8 are lost: the engine's API is JSON.
         text = self.script.decode("utf-8", "replace")
         starts = range(0, len(text), _PART_SIZE)
         found = {
@@ -90,7 +90,7 @@ def put_together(said: Mapping[str, bytes], env_names: Iterable[str]) -> ShellSt
         raise DamagedHandover
     variables = _dumb_terminal.sub(b"", handover["variables"])
     exported = {match.decode() for match in _exported.findall(variables)}
-    # What the cell has unset, the container would give to the next one again.
+    # The container would set the unset variables again in the next cell.
     unset = [name for name in env_names if name not in exported and name.isidentifier()]
     lines = [
         b"umask " + handover["umask"].strip(),

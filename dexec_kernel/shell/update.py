@@ -1,4 +1,4 @@
-"""What a shell that has one state of the session evaluates to have another. No I/O."""
+"""Shell code that brings a shell from one state of the session to another. No I/O."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import shlex
 
 from dexec_kernel.shell.state import ShellState
 
-#: In bytes: a shell reads its stdin at about a megabyte a second. What is larger costs as much as
-#: to start another shell.
+#: In bytes: a shell reads its stdin at about a megabyte a second. A larger update takes as long as
+#: starting another shell.
 _MAX_SIZE = 32 * 1024
 
-#: How bash prints a variable, and other shells one that has an attribute.
+#: A variable as bash prints it, and as other shells print one with an attribute.
 _attributes = re.compile(rb"^(?:declare (-\S+)|(export|readonly)) ([A-Za-z_]\w*)", re.MULTILINE)
 
 
 def update_between(before: ShellState | None, after: ShellState | None) -> bytes | None:
-    """Return what brings a shell from ``before`` to ``after``: nothing where they are the same.
+    """Return the code that brings a shell from ``before`` to ``after``, "" if they are equal.
 
-    None is returned where it cannot be done: a state says what there is, and not what must go, such
-    as a variable that was unset, or one that is no array any more. None as a state is that of a
-    shell that has begun with nothing.
+    Return None if that is impossible: a state does not name removals, such as an unset variable or
+    an array that has become a plain variable. None as a state means a shell that started without
+    one.
     """
     if before == after:
         return b""

@@ -1,1 +1,1 @@
-"""The stdin of a cell: which process waits for it, and what it asks for."""
+"""The stdin of a cell: the process that waits for it, and its question."""

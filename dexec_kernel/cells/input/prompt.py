@@ -1,10 +1,10 @@
-"""What a program asks for: the incomplete line that it printed last. No I/O."""
+"""A program's prompt: the incomplete line that it printed last. No I/O."""
 
 from __future__ import annotations
 
 import re
 
-#: In bytes: what is longer is no prompt, and only its end is shown.
+#: In bytes: a longer line is not a prompt, and only its end is shown.
 _MAX_SIZE = 1000
 #: Colours and other sequences for terminals: CSI and OSC of ECMA-48, and short ones.
 _escape_sequence = re.compile(
@@ -12,7 +12,7 @@ _escape_sequence = re.compile(
 )
 _control = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _line_end = re.compile(rb"[\r\n]")
-#: Stands at the end of what asks for something that nobody else should read.
+#: The end of a prompt for a secret.
 _secret = re.compile(
     r"(?<![a-z])(?:pass(?:word|phrase|wd|code|wort)?|pwd|kennwort|mot de passe|contrase(?:ñ|n)a|pin"
     r"(?:[ -]?code)?|secret|(?:api |access )?(?:token|key)|otp|verification code)"
@@ -28,7 +28,7 @@ class Prompt:
         self._tail = b""
 
     def feed(self, data: bytes) -> None:
-        """Take what was printed, whatever the stream: a prompt may be in either."""
+        """Take output of either stream: a prompt may be in both."""
         self._tail = _line_end.split((self._tail + data)[-_MAX_SIZE:])[-1]
 
     def clear(self) -> None:
@@ -43,5 +43,5 @@ class Prompt:
 
 
 def asks_for_secret(prompt: str) -> bool:
-    """Return whether what is typed behind ``prompt`` should not be shown."""
+    """Return whether the answer to ``prompt`` should be hidden."""
     return _secret.search(prompt) is not None

@@ -1,4 +1,4 @@
-"""A cell's stdin while it is open: who waits for it, what is asked, and what is answered."""
+"""A cell's stdin while it is open: its readers, the questions and the answers."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from dexec_kernel.shell.language.reads import which_read
 FIRST_LOOK, MAX_PAUSE, _GROWTH = 0.15, 1.0, 1.4
 #: In seconds: an answer may be on its way while its reader seems to wait for another.
 _SECOND_LOOK = 0.1
-#: In seconds: the silence after which a cell with ``-i`` is asked for input, whoever waits.
+#: In seconds: the silence after which a cell with ``-i`` asks for input in any case.
 FORCED_AFTER = 0.5
-#: What a front end sends for end of file, as ipykernel has it.
+#: A front end's answer for end of file, as in ipykernel.
 END_OF_FILE = "\x04"
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a program asks for; a ``secret`` is not shown while it is typed."""
+    """A program's question; a ``secret`` answer is hidden while it is typed."""
 
     prompt: str
     secret: bool
@@ -76,7 +76,7 @@ class Stdin:
         self._is_answered_elsewhere = False
         #: Whether a question was withdrawn, which a front end may go on showing.
         self.was_withdrawn = False
-        #: What is being asked for, None while nothing is.
+        #: The open question, or None.
         self.question: Question | None = None
 
     @property
@@ -181,7 +181,7 @@ class Stdin:
             self._set_question(None)
 
     async def _wait_for_reader(self, leader: int | None) -> list[str]:
-        """Wait until input is wanted; return what the container says of who wants it."""
+        """Wait until a process waits for input; return the container's report about it."""
         loop = asyncio.get_running_loop()
         pause, silent_since = FIRST_LOOK, loop.time()
         while True:
@@ -197,7 +197,7 @@ class Stdin:
                     continue
                 words = await self._look(leader)
             if self._printed.is_set():
-                continue  # Whoever waited then may have had its answer from elsewhere.
+                continue  # The process may have been answered by other means since.
             if words:
                 return words
             if self._options.interactive and loop.time() >= silent_since + FORCED_AFTER:
@@ -214,7 +214,7 @@ class Stdin:
         return True
 
     async def _look(self, leader: int | None) -> list[str]:
-        """Return what the container says of who waits, in words; nothing where nobody does."""
+        """Return the container's report about waiting processes, in words; empty if none waits."""
         if leader is None:
             return []
         try:

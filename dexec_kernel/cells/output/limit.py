@@ -1,8 +1,8 @@
 """Bounding a cell's output to a head and a tail. No I/O and no clock.
 
-Sizes are those of the text as it travels in Jupyter's messages: JSON in UTF-8, in which quotes and
-line ends take two bytes and other control characters six. Bytes that are no UTF-8 travel as
-U+FFFD, three bytes each.
+Sizes are those of the text in Jupyter's messages: JSON in UTF-8, in which quotes and newlines take
+two bytes and other control characters six. Bytes that are not UTF-8 become U+FFFD, three bytes
+each.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _MAX_CONTINUATION = 3
 
 
 def json_size(data: bytes) -> int:
-    """Return how many bytes ``data`` takes as text in a message; never less than it has.
+    """Return the number of bytes that ``data`` takes in a message, at least its own length.
 
-    A character that is cut at either end counts as what is shown for its parts.
+    A character that is cut at either end counts as its replacement.
     """
     try:
         data.decode()
@@ -43,7 +43,7 @@ def json_size(data: bytes) -> int:
 
 @dataclass(slots=True)
 class Omission:
-    """What was left out between head and tail: ``size`` in bytes, ``lines`` in ends of lines."""
+    """The omission between head and tail: ``size`` in bytes, ``lines`` in newlines."""
 
     size: int = 0
     lines: int = 0
@@ -61,7 +61,7 @@ class Omission:
 class _Chunk:
     stream: str
     data: bytearray
-    #: What it counts besides its data.
+    #: Its size in addition to its data.
     switch: int
 
     @property
@@ -151,7 +151,7 @@ class Limiter:
             end = newline + 1
         elif begun := _begun(data[:end]):
             end -= begun
-        # What a whole line did not fill is the tail's; so output that fits is shown whole.
+        # The tail gets the rest of the head's room, so that output within the limit is complete.
         self._tail_limit += max(0, room - json_size(data[:end]))
         # A character that was begun in an earlier piece is finished.
         return max(end, _continuation(data, self._owed[stream]))
@@ -166,7 +166,7 @@ class Limiter:
             self._tail.append(_Chunk(stream, bytearray(data), switch))
             self._tail_size += switch
         self._tail_size += len(data)
-        # What stays is at least the limit, as nothing takes less room than it has bytes.
+        # At least the limit remains, since the size in a message is never below the byte count.
         while self._tail_size - self._tail[0].size >= self._tail_limit + SWITCH:
             first = self._tail.popleft()
             self._tail_size -= first.size

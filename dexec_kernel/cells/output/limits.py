@@ -1,4 +1,4 @@
-"""How much of a cell's output goes where. Apart from what keeps to it, for the settings' sake."""
+"""The limits of a cell's output. In a module of its own, because the settings import it early."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ MIB, GIB = 1024**2, 1024**3
 
 @dataclass(frozen=True, slots=True)
 class OutputLimits:
-    """How much of a cell's output goes where, in bytes.
+    """The limits of a cell's output, in bytes.
 
-    ``output`` is for the front end, 0 for no bound and no pacing; ``log`` for the log file, 0 for
-    none. Without a folder there is no log.
+    ``output`` is for the front end, 0 for no bound and no pacing; ``log`` is for the log file, 0
+    for no file. Without a folder there is no log.
     """
 
     output: int = 2 * MIB

@@ -24,9 +24,9 @@ MIN_FREE, MIN_FREE_PART = GIB, 0.05
 class CellLog:
     """Takes all the bytes of one cell; a file holds them once :meth:`keep` was called.
 
-    A thread of its own writes, so that a slow disk does not stop the event loop; :meth:`drain`
-    makes whoever reads wait for it. ``limit`` is in bytes, 0 for no log at all. What goes wrong
-    with the file ends the log, not the cell: :attr:`cut` says what it was.
+    A separate thread writes, so that a slow disk does not block the event loop; :meth:`drain` makes
+    the reader wait for it. ``limit`` is in bytes, 0 for no log. A fault of the file ends the log,
+    not the cell: :attr:`cut` describes it.
     """
 
     def __init__(self, folder: LogFolder | None, limit: int) -> None:
@@ -42,7 +42,7 @@ class CellLog:
         self._backlog: deque[Future[None]] = deque()
         self._closing: Future[None] | None = None
         self._is_off = folder is None or limit <= 0
-        #: Where it is, None as long as there is no log.
+        #: Its path, None as long as there is no log.
         self.path: Path | None = None
         #: Why it does not hold everything, "" as long as it does.
         self.cut = "" if limit > 0 else "log_limit is 0"
@@ -64,7 +64,7 @@ class CellLog:
             self._submit()
 
     def keep(self) -> None:
-        """Make it a log: the cell's output is longer than what the notebook shows."""
+        """Make it a log: the cell's output exceeds the notebook's limit."""
         if self._wanted or self._is_off:
             return
         self._wanted = True
@@ -74,7 +74,7 @@ class CellLog:
 
     @property
     def shown_path(self) -> Path | None:
-        """The path, once the file is one that stays."""
+        """The path, once the file is kept."""
         return self.path if self._wanted else None
 
     async def drain(self) -> None:

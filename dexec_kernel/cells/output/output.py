@@ -12,8 +12,8 @@ from dexec_kernel.cells.output.log import CellLog
 from dexec_kernel.cells.output.pace import Pace
 from dexec_kernel.cells.output.text import Coalescer, Piece
 
-#: In seconds: an engine drops what is not read from it two seconds after the process has ended.
-#: What its pipes hold is less than one read takes.
+#: In seconds: the longest pause between two reads. The engine drops unread output two seconds after
+#: the process ends; its pipes hold less than one read takes.
 _MAX_PAUSE = 0.8
 #: In bytes: what is left of the limit for background processes is divided down to this.
 _MIN_ROUND = 4 * 1024
@@ -24,15 +24,15 @@ Emit = Callable[[list[Piece]], None]
 
 
 class Output:
-    """Passes a cell's output to ``emit``, and to a log what that would be too much of.
+    """Sends a cell's output to ``emit`` up to a limit, and all of it to a log beyond that.
 
     The owner calls :meth:`feed`, and :meth:`flush` when nothing more comes for now; awaits
     :meth:`ready` before it reads more, so that a process which prints faster than the front end may
     be told has to wait; awaits :meth:`finish`; and calls :meth:`close` in any case.
 
-    What goes on after :meth:`begin_background` comes in rounds, as nobody knows when it ends. Each
-    has half of what is left of the limit, for a head and a tail of its own: the head comes live,
-    and the tail some time after the head is full. So a flood does not hide what comes later.
+    Output after :meth:`begin_background` is sent in rounds, since its end is unknown. Each round
+    has half of the rest of the limit, for a head and a tail of its own: the head is sent live, and
+    the tail some time after the head is full. So a flood does not hide later output.
     """
 
     def __init__(self, emit: Emit, limits: OutputLimits) -> None:
@@ -60,13 +60,13 @@ class Output:
 
     @property
     def log(self) -> str | None:
-        """The path of the log, None where there is none."""
+        """The path of the log, or None."""
         path = self._log.shown_path
         return None if path is None else str(path)
 
     @property
     def note(self) -> str:
-        """What is to be known of the output besides, in words; "" for nothing."""
+        """A further message about the output, "" for none."""
         omitted = self._omitted + self._limiter.omitted.size
         if omitted:
             note = f"{omitted / MIB:,.1f} MiB of output left out here"
@@ -103,7 +103,7 @@ class Output:
             self.flush()
 
     def flush(self) -> None:
-        """Hand on what is due, and come back for the rest."""
+        """Send the output that is due, and schedule the rest."""
         now = self._now()
         if self._round_ends is not None and now >= self._round_ends:
             self._next_round()
@@ -129,14 +129,14 @@ class Output:
         await self._log.drain()
 
     def hurry(self) -> None:
-        """Wait for the front end no more, as the cell is being ended.
+        """Stop waiting for the front end, as the cell is being ended.
 
-        What it cannot be told in time is left out, and stands in the log.
+        Output that cannot be sent in time is left out; it is in the log.
         """
         self._hurries = True
 
     async def finish(self) -> None:
-        """Pass on what there still is, at the front end's pace."""
+        """Send the remaining output, at the front end's pace."""
         self._take_tail(None if not self._hurries else self._last_room())
         await self._log.close()
         self._conclude()
@@ -146,7 +146,7 @@ class Output:
             self._send(self._now())
 
     def close(self) -> None:
-        """Pass on what there still is, at once. May be called twice."""
+        """Send the remaining output at once. May be called twice."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -176,7 +176,7 @@ class Output:
             self._round_time *= 2
 
     def _next_round(self) -> None:
-        """Pass the tail on, as much as leaves half for what follows, and begin anew."""
+        """Send the tail, up to half of the remaining limit, and start the next round."""
         self._round_ends = None
         tail = self._limiter.finish((self._limit - self._shown) // 2)
         if self._limiter.omitted.size:
@@ -208,7 +208,7 @@ class Output:
         return max(0, self._pace.last_room(self._now()) - waiting)
 
     def _conclude(self) -> None:
-        """Put the line about the omission, and the tail, behind the head."""
+        """Append the line about the omission, and the tail, to the head."""
         if self._is_concluded:
             return
         self._is_concluded = True

@@ -1,8 +1,8 @@
 """Bytes to text, and text to few and large pieces. No I/O and no clock: time is handed in.
 
-Every piece becomes a message that a browser appends, at a cost that grows with what is there, so
-that pieces are few, end with lines, and come more seldom the more there was. The first output
-comes at once.
+Every piece becomes a message that a browser appends, at a cost that grows with the output so far.
+Pieces are therefore few, end with lines, and become less frequent. The first output is sent at
+once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MIN_INTERVAL, MAX_INTERVAL = 0.05, 1.0
 STRETCH_FROM = 1_000_000
 #: In seconds: how long an incomplete line is held for its end.
 MAX_HOLD = 0.25
-#: In characters: the largest piece, and what is never gathered beyond.
+#: In characters: the largest piece, and the most that is gathered.
 MAX_PIECE, LATER_PIECE = 1024 * 1024, 256 * 1024
 #: In bytes, as the JSON that travels: up to here all output may go out at once, so that no piece
 #: ever waits, and large pieces cost the browser half the time. Later they are smaller.
@@ -44,9 +44,9 @@ class _Run:
 
 
 class Coalescer:
-    """Gathers the output of a cell and says what is due.
+    """Gathers the output of a cell and returns the pieces that are due.
 
-    Bytes that are no UTF-8 become U+FFFD; a character that is cut by the end of a frame waits for
+    Bytes that are not UTF-8 become U+FFFD; a character that is cut by the end of a frame waits for
     its rest. The order of the streams is kept, and nothing is dropped.
     """
 
@@ -55,7 +55,7 @@ class Coalescer:
         self._runs: list[_Run] = []
         self._size = 0
         self._total = 0
-        #: What was taken, as JSON, until it is too much for large pieces.
+        #: The size of the output so far as JSON, until it is too much for large pieces.
         self._early_size = 0
         self._last_taken = float("-inf")
         self._held_since: float | None = None
@@ -65,7 +65,7 @@ class Coalescer:
         self._append(stream, self._decoders[stream].decode(data))
 
     def interject(self, stream: str, text: str) -> None:
-        """Put text behind what was fed; a character that is not complete ends there."""
+        """Append text; an incomplete character before it ends there."""
         self._end_characters()
         self._append(stream, text)
 

@@ -19,9 +19,9 @@ class Signaller(Protocol):
     async def send(self, name: str) -> set[int]:
         """Send SIG``name`` to all of them, or nothing for ``"0"``.
 
-        Returns the PIDs of those that were alive before it, the cell's own process as ``leader``.
-        Whoever was found once is found again when its parent has died. Raises what the engine's
-        verbs raise, and :class:`SignalError`.
+        Returns the PIDs of the processes that were alive before it, the cell's own as ``leader``.
+        A process is found again after its parent has died. Raises the errors of the engine's verbs,
+        and :class:`SignalError`.
         """
         ...
 

@@ -23,7 +23,7 @@ _ROOTS = frozenset({"", "0", "root"})
 class ContainerSignaller:
     """Signals from inside the container, through its shell, as the cell's user.
 
-    Whom that user cannot kill, root does: what ``sudo`` has started.
+    Root signals the processes that this user may not, such as those started with ``sudo``.
     """
 
     def __init__(

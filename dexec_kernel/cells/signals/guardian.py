@@ -1,4 +1,4 @@
-"""What ends a kernel's long cells when the kernel itself is killed and can end nothing any more."""
+"""The guardian: an exec that ends a killed kernel's running cells."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class GuardedPlace:
 
 
 class Guarded(Protocol):
-    """What is known of a cell's exec: see :class:`~dexec_kernel.cells.execution.Execution`."""
+    """The needed part of :class:`~dexec_kernel.cells.execution.Execution`."""
 
     inner_pid: int | None
     backgrounded: asyncio.Event

@@ -93,7 +93,7 @@ class HostSignaller:
     async def _alive(self) -> dict[int, int]:
         """Return the PIDs that are the cell's and not zombies, with their start times.
 
-        The same as reach.sh finds, without those that only the cell's output tells.
+        The same processes as reach.sh finds, except those connected only by the cell's output.
         """
         found: dict[int, int] = {}
         sessions = {self._pid}

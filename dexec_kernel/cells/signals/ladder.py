@@ -11,14 +11,14 @@ SIGNALS = ("INT", "TERM", "KILL")
 #: In seconds: when it is looked first whether the processes are gone, which most are at once, and
 #: how often later.
 _FIRST_LOOK, _LOOK_INTERVAL = 0.02, 0.2
-#: In seconds: how long those may take whose leader has already gone, and whom SIGKILL has hit.
+#: In seconds: the grace for processes whose leader has ended, and after SIGKILL.
 _ORPHAN_GRACE = 0.25
 _KILL_GRACE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How it went: the last signal that was sent, and the PIDs that are alive all the same."""
+    """The result: the last signal that was sent, and the PIDs that are still alive."""
 
     signal: str
     survivors: frozenset[int]
@@ -77,8 +77,8 @@ class Ladder:
             if self.skipped.is_set():
                 return alive
             if signaller.leader not in alive or ended.done():
-                # Started with & in a shell, they ignore SIGINT and would make everybody wait.
-                # A leader that is alive all the same has no more to do than to wait for them.
+                # Only children are left: jobs started with & ignore SIGINT, so do not wait for the
+                # full grace period. A leader that is alive is only waiting for them.
                 deadline = min(deadline, loop.time() + _ORPHAN_GRACE)
 
     async def _pause(self, ended: asyncio.Task[object], seconds: float) -> None:

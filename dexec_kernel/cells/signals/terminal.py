@@ -9,15 +9,15 @@ from dexec_kernel.backend.protocol import Exec
 from dexec_kernel.cells.signals import NO_SIGNAL, Signaller
 from dexec_kernel.errors import EngineUnavailable, SignalError
 
-#: What a terminal makes SIGINT of: Ctrl-C.
+#: Ctrl-C, which a terminal turns into SIGINT.
 _INTERRUPT_KEY = b"\x03"
 
 
 class TerminalSignaller:
     """Types Ctrl-C for SIGINT, as the terminal's user would; other signals go another way.
 
-    ``other`` is that way, or the error that says why there is none. Then the engine's inspect
-    of the exec tells whether its process is alive.
+    ``other`` is that way, or an error that says why there is no way. In that case the engine's
+    inspect of the exec tells whether its process is alive.
     """
 
     def __init__(self, attached: Exec, other: Signaller | SignalError) -> None:

@@ -19,9 +19,9 @@ def find_signaller(
     pid: int | None,
     user: str = "",
 ) -> Signaller:
-    """Return the way to signal a cell. Raises :class:`SignalError` where there is none.
+    """Return the way to signal a cell. Raises :class:`SignalError` if there is no way.
 
-    ``inner_pid`` is the cell's PID inside the container, ``pid`` the one on the engine's host;
+    ``inner_pid`` is the cell's PID inside the container, ``pid`` its PID on the engine's host;
     ``user`` is the cell's.
     """
     if shell is not Shell.NONE and inner_pid is not None:

@@ -17,14 +17,14 @@ from dexec_kernel.shell.update import update_between
 
 #: In seconds: how long a cell waits for a standby that is being started, before it goes alone.
 _PATIENCE = 2.0
-#: An engine starts one process of a container after the other, and ends none meanwhile. With one
-#: that waits, one that is started, and one that is next, it is never without work.
+#: An engine starts the processes of a container one at a time and ends none meanwhile. Three
+#: standbys (one ready, one starting, one queued) keep it busy.
 _MORE_WHILE_QUEUED = 2
 
 
 @dataclass(eq=False, slots=True)
 class _Slot:
-    """A standby that is there or on its way. ``state`` is what it is started with."""
+    """A standby, ready or starting. ``state`` is the session state that it starts with."""
 
     place: Place
     state: ShellState | None
@@ -40,7 +40,7 @@ class _Slot:
 
     @property
     def may_serve(self) -> bool:
-        """False when there is none and none will come."""
+        """False if its start has failed or it has ended."""
         return self.standby is not None or not self.opening.done()
 
     async def aclose(self) -> None:
@@ -52,7 +52,7 @@ class _Slot:
 
 @dataclass(frozen=True, slots=True)
 class HandedOut:
-    """A standby for one cell, with what its shell evaluates before it to be up to date."""
+    """A standby for one cell, with the update that its shell evaluates before the cell."""
 
     standby: Standby
     update: bytes
@@ -90,7 +90,7 @@ class Standbys:
 
     @property
     def wanted(self) -> int:
-        """How many there should be, counting those that are being started."""
+        """The wanted number, including standbys that are being started."""
         size = self._size()
         return size + _MORE_WHILE_QUEUED if size and self.is_queued() else size
 
@@ -101,10 +101,10 @@ class Standbys:
         shells: Sequence[Shell],
         state: ShellState | None,
     ) -> None:
-        """See that as many as are wanted wait in a container, and none elsewhere. Returns at once.
+        """Keep the wanted number of standbys in one container and none elsewhere. Returns at once.
 
-        While cells are queued those that were started with an older state stay: the cell that gets
-        one brings the new state along. Otherwise they are replaced.
+        While cells are queued, standbys with an older state stay: a cell brings the new state
+        along. Otherwise they are replaced.
         """
         place, wanted, is_queued = Place.of(container), self.wanted, self.is_queued()
         for slot in list(self._slots):
@@ -119,10 +119,10 @@ class Standbys:
         self._set_timer()
 
     async def take(self, container: ContainerInspect, state: ShellState | None) -> HandedOut | None:
-        """Hand out a standby that can serve a cell with ``state``; None where there is none.
+        """Return a standby that can serve a cell with ``state``, or None.
 
-        Waits for one that is being started: it is there sooner than a new one would be. The caller
-        closes its connection.
+        Waits for a standby that is being started, which is quicker than starting a new exec. The
+        caller closes its connection.
         """
         place = Place.of(container)
         deadline = asyncio.get_running_loop().time() + _PATIENCE

@@ -1,4 +1,4 @@
-"""What is done between cells: the exec of the next one is started ahead."""
+"""The work between cells: starting the next cell's exec ahead."""
 
 from __future__ import annotations
 
@@ -85,9 +85,9 @@ class Preparation:
 
 
 def _turn(exec_count: int) -> float:
-    """Return how long to wait, in seconds, where so many execs share a container.
+    """Return the pause in seconds before a standby, given the number of execs in the container.
 
-    While an engine starts one exec of a container it ends no other. In a class that runs a cell all
-    at once, whoever is done first would keep the others from their end.
+    While an engine starts one exec of a container it ends no other. If a class runs a cell at once,
+    the first kernels to finish would delay the end of all others.
     """
     return random.uniform(1.0, 2.0) * exec_count * _TURN if exec_count > _FEW else 0.0  # noqa: S311 -- no secret

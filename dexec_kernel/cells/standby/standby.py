@@ -1,8 +1,8 @@
-"""The next exec, started ahead: a shell that waits on its stdin for a cell, which may never come.
+"""A standby: an exec that is started ahead, whose shell waits on its stdin for a cell.
 
-To start a process takes the engine 30 to 60 ms. A standby has that behind it, and the session's
-state restored, when its cell comes. It is an exec like any other, with a PID and an exit code of
-its own; it ends by itself when its stdin does, and so with the kernel.
+An engine needs 30 to 60 ms to start a process. A standby has started and restored the session's
+state before its cell arrives. It is an ordinary exec with its own PID and exit code; it ends when
+its stdin does, and therefore with the kernel.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _START_TIMEOUT = 10.0
 class ReadAhead:
     """Wraps an exec, and is one.
 
-    The first owner calls :meth:`read_ahead` for what it needs to see, then :meth:`watch`: from then
-    on :attr:`is_silent` tells whether anything more has come, the end of the stream included. The
-    second owner reads as if nobody had before.
+    The first owner calls :meth:`read_ahead` for the frames that it needs, then :meth:`watch`: from
+    then on :attr:`is_silent` is false once anything has arrived, the end of the stream included.
+    The second owner reads the stream from its beginning.
     """
 
     def __init__(self, attached: Exec) -> None:
@@ -125,7 +125,7 @@ class ReadAhead:
 
 @dataclass(frozen=True, slots=True)
 class Standby:
-    """An exec that waits for its cell. ``state`` is what its shell began with, None for nothing.
+    """An exec that waits for its cell. ``state`` is its shell's initial session state, or None.
 
     Its owner closes the exec, which ends it while it waits.
     """
@@ -138,7 +138,7 @@ class Standby:
 
     @property
     def waits(self) -> bool:
-        """True while it is there: one that has ended or lost its connection has no silence."""
+        """True while it is waiting. False once it has sent anything or its stream has ended."""
         return self.exec.is_silent
 
 
@@ -163,9 +163,9 @@ async def open_standby(
     *,
     is_urgent: bool,
 ) -> Standby | None:
-    """Start a standby with the first of the shells that starts; None where none does.
+    """Start a standby with the first of the shells that starts; return None if all fail.
 
-    One that is ``is_urgent`` is not asked for its PID, which the end of its cell tells as well.
+    With ``is_urgent`` its PID is not asked for now; the inspect at the end of its cell has it.
     """
     for shell in shells:
         if shell is Shell.NONE:

@@ -1,7 +1,7 @@
-"""The word under the cursor and what it is there for. No I/O, and nothing is evaluated.
+"""The word under the cursor and its role. No I/O, and nothing is evaluated.
 
-Unlike the grammar in ``syntax`` this takes any text, wrong as it may be, since it is read while it
-is being typed. Positions are in code points, as in the messaging protocol from 5.2 on.
+Unlike the grammar, this accepts any text, however wrong, because the text is still being typed.
+Positions are in code points, as in the messaging protocol from 5.2 on.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ _TAKES_NAME = frozenset({"export", "unset", "readonly", "local", "declare", "typ
 
 
 class Kind(Enum):
-    """What a word may be completed to."""
+    """The kinds of completions for a word."""
 
     COMMAND = "command"
     PROGRAM = "program"  # a command by its path
     FILE = "file"
     FOLDER = "folder"
     NAME = "name"  # a variable, without a $
-    VARIABLE = "variable"  # behind a $ or ${
+    VARIABLE = "variable"  # after a $ or ${
     NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """What stands at the cursor.
+    """The word at the cursor.
 
-    ``raw`` is what was typed from ``start`` to the cursor, ``value`` what that stands for to the
-    shell, ``quote`` the quote that is open: ``'``, ``"`` or ``$'``. ``is_home`` says that it begins
-    with a ``~`` that the shell expands; ``command`` is the command that it is an argument of.
+    ``raw`` is the typed text from ``start`` to the cursor, ``value`` its unquoted value, ``quote``
+    the open quote: ``'``, ``"`` or ``$'``. ``is_home`` is true if it begins with a ``~`` that the
+    shell expands; ``command`` is the command whose argument it is.
     """
 
     kind: Kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-#: After these words another command stands.
+#: A command follows these words.
 _BEFORE_COMMAND = frozenset(["if", "then", "elif", "else", "while", "until", "do", "!", "{"])
 _TAKES_COMMAND = frozenset(
     ["sudo", "env", "exec", "nohup", "command", "builtin", "type", "which", "nice", "xargs", "time"]

@@ -22,7 +22,7 @@ _CASE_ENDS = frozenset({";;", ";&", ";;&", "esac"})
 def check_syntax(text: str) -> None:
     """Read shell text. Raises :class:`SyntaxFault` and :class:`Unfinished`.
 
-    Raises RecursionError for what is nested too deep.
+    Raises RecursionError if it is nested too deep.
     """
     _Parser(text).program()
 
@@ -213,7 +213,7 @@ class _Parser(Lexer):
         self._compound()
 
     def _compound(self) -> None:
-        """Read the body of a function, which is no simple command."""
+        """Read the body of a function, which cannot be a simple command."""
         self._newlines()
         self._require_more()
         if self._peek() not in _COMPOUND:

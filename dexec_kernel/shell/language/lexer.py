@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-#: What stands between words: blanks, and newlines that a backslash takes away; comments.
+#: The space between words: blanks, newlines after a backslash, comments.
 _blank = re.compile(r"(?:[ \t]|\\\n)+|#[^\n]*")
 _operator = re.compile(r"&&|\|\||;;&|;;|;&|\|&|[;&|()]")
 #: A word that may be a reserved one: it ends where an unquoted word ends.
@@ -17,7 +17,7 @@ _unquote = re.compile(r"\\(.)|['\"]", re.DOTALL)
 
 
 class SyntaxFault(Exception):
-    """The text is wrong whatever follows."""
+    """The text is wrong, and no continuation can correct it."""
 
 
 class Unfinished(Exception):
@@ -33,9 +33,9 @@ class Unfinished(Exception):
 
 
 class Lexer:
-    """Reads words; each method leaves ``_pos`` behind what it has read.
+    """Reads words; each method moves ``_pos`` to the end of its text.
 
-    The commands inside ``$(…)`` are the grammar's business (``syntax.Parser``).
+    The grammar (``grammar.Parser``) reads the commands inside ``$(…)``.
     """
 
     def __init__(self, text: str) -> None:
@@ -89,7 +89,7 @@ class Lexer:
         raise self._unfinished(inside_text=True)
 
     def _peek(self) -> str:
-        """Return the operator or the possible reserved word that stands here, "" for none."""
+        """Return the operator or the possible reserved word here, "" for none."""
         self._blanks()
         if _redirection.match(self._text, self._pos):
             return ""
@@ -97,7 +97,7 @@ class Lexer:
         return match[0] if match else ""
 
     def _need(self, *words: str) -> str:
-        """Read one of ``words``, which must stand here."""
+        """Read one of ``words``, which must be here."""
         self._blanks()
         if (word := self._peek()) not in words:
             raise SyntaxFault
@@ -112,7 +112,7 @@ class Lexer:
     # --- words ----------------------------------------------------------------------------------
 
     def _redirect(self) -> bool:
-        """Read a redirection, if one stands here; return whether."""
+        """Read a redirection, if there is one here; return whether there was."""
         self._blanks()
         match = _redirection.match(self._text, self._pos)
         if match is None:
@@ -127,7 +127,7 @@ class Lexer:
         return True
 
     def _word(self) -> str:
-        """Read a word; return it as it stands, "" where there is none."""
+        """Read a word and return it unchanged, "" if there is none."""
         start = self._pos
         while not self._at_end():
             char = self._text[self._pos]
@@ -162,7 +162,7 @@ class Lexer:
         self._need(")")
 
     def _piece(self, *, quoted: bool = False) -> None:
-        """Read one character of a word, or what stands as one: a quote, an expansion."""
+        """Read one character of a word, or a unit such as a quote or an expansion."""
         char = self._text[self._pos]
         if char == "\\":
             if self._text[self._pos + 1 :] in {"", "\n"}:
@@ -205,7 +205,7 @@ class Lexer:
         self._list(frozenset({")"}), may_be_empty=True)
 
     def _arithmetic(self, start: int) -> bool:
-        """Read an arithmetic expression and its ``))``; return False where it is none."""
+        """Read an arithmetic expression and its ``))``; return False if it is not one."""
         before, self._pos = self._pos, start
         self._balanced(1)
         if self._at(")"):

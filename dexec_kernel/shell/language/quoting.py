@@ -1,13 +1,13 @@
-"""How the rest of a name is written behind what was typed of it. No I/O."""
+"""Quoting the rest of a name after its typed beginning. No I/O."""
 
 from __future__ import annotations
 
 import re
 
-#: What means nothing to a shell, wherever in a word it stands.
+#: Characters without a meaning for the shell, anywhere in a word.
 _plain = re.compile(r"[A-Za-z0-9_@%+=:,./-]")
 _special_in_double = re.compile(r'([$`"\\])')
-#: What backquotes take a backslash away from.
+#: Characters that lose their backslash inside backquotes.
 _special_in_backquotes = re.compile(r"[`\\$]")
 
 

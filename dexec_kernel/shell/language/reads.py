@@ -1,7 +1,7 @@
-"""What the `read` commands of a cell ask for, from the cell's text. No I/O.
+"""The prompts of a cell's `read` commands, from the cell's text. No I/O.
 
-Shells print the prompt of ``read -p`` on a terminal only, and elsewhere nothing tells of ``-s``.
-Nothing is evaluated: where the text does not say which `read` it is, there is no prompt.
+Shells print the prompt of ``read -p`` on a terminal only, and do not report ``-s`` at all. Nothing
+is evaluated: if the text leaves open which `read` is waiting, there is no prompt.
 """
 
 from __future__ import annotations

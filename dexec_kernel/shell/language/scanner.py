@@ -21,10 +21,10 @@ _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
 
 
 class Scanner:
-    """Goes through text once; ``frames`` is what it ends in.
+    """Scans text once; ``frames`` is the nesting at its end.
 
-    ``variable`` is where a ``$`` begins whose name the text ends in, and that name. ``is_nothing``
-    says that it ends in a comment or a here-document.
+    If the text ends in the name of a variable, ``variable`` is the position of its ``$`` and the
+    name. ``is_nothing`` is true if the text ends in a comment or a here-document.
     """
 
     def __init__(self, text: str) -> None:
@@ -99,7 +99,7 @@ class Scanner:
         following = self._text[self._pos + 1 : self._pos + 2]
         if not following:
             self._begin(frame)
-            self._pos += 1  # What it escapes is not typed yet; whoever asks leaves it out.
+            self._pos += 1  # The escaped character is not typed yet; the caller leaves it out.
         elif following == "\n":
             self._pos += 2
         elif frame.quote and following not in '$`"\\':
@@ -115,7 +115,7 @@ class Scanner:
             self._pos += 2
             return
         match = _variable.match(self._text, begin)
-        assert match is not None  # noqa: S101 -- a $ stands here
+        assert match is not None  # noqa: S101 -- there is a $ here
         if match.end() == len(self._text):
             self.variable = begin, match["name"]
             return
@@ -175,7 +175,7 @@ class Scanner:
             self._word_character(frame, char)
 
     def _word_character(self, frame: Level, char: str) -> None:
-        """Take a character; behind the = of ``x=y`` and ``--option=y`` another word begins."""
+        """Take a character; a new word begins after the = of ``x=y`` and ``--option=y``."""
         before = "".join(frame.value)
         self._add(frame, char)
         if char == "=" and not frame.is_segment:

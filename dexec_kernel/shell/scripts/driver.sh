@@ -34,7 +34,7 @@ if [ -n "${BASH_VERSION-}" ]; then
   # shellcheck disable=SC3044 # bash's own word, for bash alone
   shopt -s expand_aliases
 fi
-# Some of what a shell prints of itself it does not take back: its read-only variables.
+# A shell prints its read-only variables and does not accept them again.
 eval "$__dexec_state" 2>/dev/null
 if [ -n "${DEXEC_USER-}" ]; then
   HOME=$__dexec_home
@@ -53,7 +53,7 @@ if [ -n "$__dexec_standby" ]; then
 fi
 if [ -n "${DEXEC_WAIT-}" ]; then
   IFS= read -r __dexec_line || exit 125
-  # What the terminal has echoed by now is not the cell's.
+  # The terminal's echo up to here is not the cell's output.
   printf '%sgo %s' "$__dexec_mark" "$__dexec_mark" >&2
 fi
 unset -v DEXEC_DRIVER DEXEC_MARK DEXEC_HANDOVER DEXEC_OPTIONS DEXEC_USER DEXEC_FOLDER DEXEC_WAIT \
@@ -105,7 +105,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 if [ -n "$__dexec_standby" ]; then
   printf %s "$__dexec_name" 2>/dev/null >/proc/$$/comm
-  # The folder may have been removed and made anew since.
+  # The folder may have been removed and created again since.
   command cd "${__dexec_folder:-$__dexec_first}" 2>/dev/null || command cd "$__dexec_first" || :
   OLDPWD=$__dexec_old
   if [ -n "${BASH_VERSION-}" ]; then
