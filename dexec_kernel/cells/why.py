@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from copy import copy
 
 from dexec_kernel.backend.models import ContainerInspect
 from dexec_kernel.backend.protocol import Backend
@@ -61,7 +62,19 @@ async def named(backend: Backend, container: ContainerInspect, error: DexecError
         case ContainerNotFound():
             return ContainerNotFound.of(container.name)
         case _:
-            return error
+            return _with_name(container, error)
+
+
+def _with_name(container: ContainerInspect, error: DexecError) -> DexecError:
+    """Return the error with the container's name where it has the id."""
+    if container.id not in f"{error.message}{error.advice}":
+        return error
+    renamed = copy(error)
+    renamed.message = error.message.replace(container.id, container.name)
+    renamed.advice = error.advice.replace(container.id, container.name)
+    renamed.args = (renamed.message,)
+    renamed.__cause__, renamed.__traceback__ = error.__cause__, error.__traceback__
+    return renamed
 
 
 async def _why_gone(

@@ -6,7 +6,6 @@ Docker and Podman use different status codes for the same thing (a stopped conta
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,13 +22,16 @@ from dexec_kernel.errors import (
     EngineError,
     EngineUnavailable,
     ExecNotFound,
+    ProtocolError,
 )
 
 #: Said of an exec's container; "exec session … is not running" is said of the exec itself.
 _container_stopped = re.compile(r"container (\S+ is|that is) not running")
 
 # No call is ever redirected, but by the engine's router to a path that was meant otherwise.
-_FIRST_ERROR_STATUS = 300
+FIRST_ERROR_STATUS = 300
+#: In characters: what is shown of an engine's message.
+MAX_MESSAGE = 2_000
 NOT_FOUND, CONFLICT, BAD_REQUEST, FORBIDDEN, SERVER_ERROR = 404, 409, 400, 403, 500
 
 
@@ -47,21 +49,25 @@ class Answer:
 
     def raise_for_error(self, *, container: str = "", exec_id: str = "") -> None:
         """Raise what an error status means: see :func:`error_of`."""
-        if self.status >= _FIRST_ERROR_STATUS:
+        if self.status >= FIRST_ERROR_STATUS:
             message = message_of(self.body)
             raise error_of(self.status, message, container=container, exec_id=exec_id)
 
 
 def message_of(body: bytes) -> str:
-    """Return the message in an error answer's body: ``{"message": …}``, or its plain text."""
+    """Return the message in an error answer's body: ``{"message": …}``, or its plain text.
+
+    Of a long one, as an HTML page of a proxy's, only the beginning.
+    """
     text = body.decode("utf-8", "replace").strip()
     try:
-        content = json.loads(text)
-    except ValueError:
-        return text
+        content = codec.parse(body)
+    except ProtocolError:
+        content = None
     if isinstance(content, dict):
-        return str(content.get("message") or content.get("cause") or text)
-    return text
+        text = str(content.get("message") or content.get("cause") or text)
+    text = text.encode("utf-8", "replace").decode()
+    return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]} …"
 
 
 def error_of(status: int, message: str, *, container: str = "", exec_id: str = "") -> EngineError:
@@ -109,9 +115,15 @@ def top_refused(error: EngineApiError) -> EngineApiError:
     )
 
 
-def no_answer(endpoint: Endpoint, seconds: float, what: str) -> EngineUnavailable:
-    """The engine took the call and gave no answer in time."""
+def no_answer(
+    endpoint: Endpoint, seconds: float, what: str, *, container: str = ""
+) -> EngineUnavailable:
+    """The engine took the call and gave no answer in time; it may be about ``container``."""
+    message = f"The engine at {endpoint.url} did not answer within {seconds:g} s ({what})."
+    if not container:
+        return EngineUnavailable(message, advice=endpoint.advice)
     return EngineUnavailable(
-        f"The engine at {endpoint.url} did not answer within {seconds:g} s ({what}).",
-        advice=endpoint.advice,
+        f"{message} It may be stuck on the container {container!r} alone.",
+        advice="`docker ps` tells whether the engine answers at all. If it does, restart this"
+        " container; if that hangs too, restart the engine.",
     )

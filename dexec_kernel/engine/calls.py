@@ -30,8 +30,9 @@ from dexec_kernel.errors import (
 #: The newest API version that this client was written for, and the oldest that it speaks.
 NEWEST_API, OLDEST_API = "1.51", "1.24"
 
-#: In seconds: to connect; and for an answer, or its head where what follows is a stream.
-CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 60.0
+#: In seconds: to connect; for an answer, or its head where what follows is a stream; and for the
+#: answer of a call that takes its time, and that no cell waits for.
+CONNECT_TIMEOUT, READ_TIMEOUT, PATIENT_TIMEOUT = 5.0, 10.0, 60.0
 _THREADS = 8
 
 
@@ -119,6 +120,7 @@ class EngineCalls:
         what: str,
         *,
         bounded: bool = True,
+        container: str = "",
     ) -> None:
         """Send a streaming request and read its answer's head; close when it fails.
 
@@ -129,7 +131,9 @@ class EngineCalls:
                 await request()
         except TimeoutError as error:
             connection.close()
-            raise answers.no_answer(self.endpoint, READ_TIMEOUT, what) from error
+            raise answers.no_answer(
+                self.endpoint, READ_TIMEOUT, what, container=container
+            ) from error
         except BaseException:
             connection.close()
             raise
@@ -143,6 +147,7 @@ class EngineCalls:
         body: object = None,
         container: str = "",
         exec_id: str = "",
+        timeout: float | None = None,  # noqa: ASYNC109 -- passed on to the thread
     ) -> Answer:
         version = await self.api_version()
         try:
@@ -155,6 +160,7 @@ class EngineCalls:
                     body=body,
                     container=container,
                     exec_id=exec_id,
+                    timeout=timeout,
                 )
             )
         except ApiVersionError:

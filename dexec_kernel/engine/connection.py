@@ -15,12 +15,11 @@ from dexec_kernel.backend.models import Frame
 from dexec_kernel.engine.answers import error_of, message_of
 from dexec_kernel.engine.frames import Decoder, FrameDecoder, RawDecoder
 from dexec_kernel.engine.http.closing import Closing
-from dexec_kernel.engine.http.events import next_event
+from dexec_kernel.engine.http.events import next_event, read_error_body
 from dexec_kernel.engine.http.transport import ByteStream
 from dexec_kernel.errors import EngineUnavailable, ProtocolError, StreamCutOff
 
 _SWITCHING_PROTOCOLS, _OK = 101, 200
-_MAX_ERROR_BODY = 64 * 1024
 _END_OF_TRANSMISSION = b"\x04"
 
 
@@ -72,7 +71,7 @@ class HijackedConnection(Closing):
         elif not isinstance(answer, h11.Response):
             raise ProtocolError("The engine closed the connection instead of answering.")
         elif answer.status_code != _OK:
-            message = message_of(await self._error_body())
+            message = message_of(await read_error_body(self._http, self._stream))
             raise error_of(answer.status_code, message, exec_id=exec_id)
 
     async def get(self, target: str, *, host: str, container: str) -> None:
@@ -87,7 +86,7 @@ class HijackedConnection(Closing):
         if not isinstance(answer, h11.Response):
             raise ProtocolError("The engine did not answer the GET with a response.")
         if answer.status_code != _OK:
-            message = message_of(await self._error_body())
+            message = message_of(await read_error_body(self._http, self._stream))
             raise error_of(answer.status_code, message, container=container)
 
     async def read(self) -> list[Frame]:
@@ -156,15 +155,3 @@ class HijackedConnection(Closing):
             return await self._stream.read()
         event = await next_event(self._http, self._stream)
         return bytes(event.data) if isinstance(event, h11.Data) else b""
-
-    async def _error_body(self) -> bytes:
-        body = b""
-        while len(body) < _MAX_ERROR_BODY:
-            try:
-                event = await next_event(self._http, self._stream)
-            except ProtocolError:
-                break  # The status says enough.
-            if not isinstance(event, h11.Data):
-                break
-            body += bytes(event.data)
-        return body

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from dexec_kernel.backend.models import ContainerInspect, ContainerSummary, ContainerTop
 from dexec_kernel.engine import answers, codec
-from dexec_kernel.engine.calls import EngineCalls, path_segment
+from dexec_kernel.engine.calls import PATIENT_TIMEOUT, EngineCalls, path_segment
 from dexec_kernel.engine.connection import HijackedConnection
 from dexec_kernel.engine.events import LIFE, EventStream, Filters, open_events
 from dexec_kernel.engine.websocket import WebSocketConnection
@@ -73,7 +73,8 @@ class ContainerCalls(EngineCalls):
         """
         path = f"/containers/{path_segment(container, 'container')}/restart"
         params = None if stop_timeout is None else {"t": stop_timeout}
-        await self._call("POST", path, params=params, container=container)
+        timeout = PATIENT_TIMEOUT + (stop_timeout or 0)
+        await self._call("POST", path, params=params, container=container, timeout=timeout)
 
     async def container_logs(
         self,
@@ -103,7 +104,9 @@ class ContainerCalls(EngineCalls):
         connection = HijackedConnection(await self._open_stream(), tty=tty)
         request = partial(connection.get, target, host=self.endpoint.http_host, container=container)
         # Podman answers with the first line, which may be long in coming.
-        await self._begin(connection, request, "container logs", bounded=not follow)
+        await self._begin(
+            connection, request, "container logs", bounded=not follow, container=container
+        )
         return connection
 
     async def attaching_ends_stdin(self, container: ContainerInspect) -> bool:
@@ -132,7 +135,7 @@ class ContainerCalls(EngineCalls):
         request = partial(
             connection.open, target, host=self.endpoint.http_host, container=container
         )
-        await self._begin(connection, request, "container attach")
+        await self._begin(connection, request, "container attach", container=container)
         return connection
 
     async def events(self, filters: Filters = LIFE) -> EventStream:

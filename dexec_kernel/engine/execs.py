@@ -65,12 +65,17 @@ class ExecCalls(ContainerCalls):
         await self._call("POST", path, body=body, exec_id=exec_id)
 
     async def container_exec_attach(
-        self, exec_id: str, *, tty: bool = False, console_size: ConsoleSize | None = None
+        self,
+        exec_id: str,
+        *,
+        tty: bool = False,
+        console_size: ConsoleSize | None = None,
+        container: str = "",
     ) -> AttachedExec:
         """Start an exec and return its attached connection (Go's ``ContainerExecAttach``).
 
-        ``tty`` must be the exec's own: it decides how the stream is framed. The caller closes the
-        connection. Raises :class:`ExecNotFound`.
+        ``tty`` must be the exec's own: it decides how the stream is framed. ``container`` is
+        named by errors alone. The caller closes the connection. Raises :class:`ExecNotFound`.
         """
         body: dict[str, object] = {"Detach": False, "Tty": tty}
         if tty and console_size is not None and await self._knows(_CONSOLE_SIZE_SINCE):
@@ -81,7 +86,7 @@ class ExecCalls(ContainerCalls):
         request = partial(
             connection.start, target, content, host=self.endpoint.http_host, exec_id=exec_id
         )
-        await self._begin(connection, request, "exec start")
+        await self._begin(connection, request, "exec start", container=container)
         return connection
 
     async def exec(
@@ -96,7 +101,10 @@ class ExecCalls(ContainerCalls):
         created(exec_id)
         try:
             attached = await self.container_exec_attach(
-                exec_id, tty=config.tty, console_size=config.console_size
+                exec_id,
+                tty=config.tty,
+                console_size=config.console_size,
+                container=container,
             )
         except EngineApiError as error:
             if reports.is_refused_start(error):
@@ -115,9 +123,9 @@ class ExecCalls(ContainerCalls):
 
         Raises :class:`ExecNotFound`, and :class:`EngineApiError` for an exec that does not run.
         """
-        params = {"h": size.rows, "w": size.columns}
-        path = f"/exec/{path_segment(exec_id, 'exec')}/resize"
-        await self._call("POST", path, params=params, exec_id=exec_id)
+        query = f"h={size.rows}&w={size.columns}"
+        path = f"/exec/{path_segment(exec_id, 'exec')}/resize?{query}"
+        await self._quick_call("POST", path, exec_id=exec_id)
 
     async def container_exec_wait(
         self,
@@ -143,10 +151,12 @@ class ExecCalls(ContainerCalls):
             if inspect.state is ExecState.EXITED:
                 return inspect
             if loop.time() > deadline:
+                process = "" if inspect.pid is None else f" as PID {inspect.pid} on its host"
                 raise ExecLost(
                     f"The exec's stream ended, and {timeout:g} s later the engine still calls it"
-                    f" {inspect.state.value}: its exit code is unknown.",
-                    advice="The process may go on in the container without us.",
+                    f" {inspect.state.value}: its exit code is unknown. Output may be missing, and"
+                    f" the command may still be running{process}.",
+                    advice=f"`docker top {inspect.container_id}` shows what runs there.",
                 )
             await asyncio.sleep(pause)
             pause = min(pause * 2, 0.25)

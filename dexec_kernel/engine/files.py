@@ -31,7 +31,6 @@ from dexec_kernel.errors import (
 )
 
 _STAT_HEADER = "x-docker-container-path-stat"
-_FIRST_ERROR_STATUS = 300
 
 
 class ArchiveStream(Closing):
@@ -102,7 +101,7 @@ class FileCalls(ContainerCalls):
             options["copyUIDGID"] = "true"
         async with await self._open("PUT", container, path, **options) as exchange:
             await exchange.send(content)
-            if exchange.status >= _FIRST_ERROR_STATUS:
+            if exchange.status >= answers.FIRST_ERROR_STATUS:
                 raise await self._error_of(exchange, container, path)
 
     async def _open(self, method: str, container: str, path: str, **options: str) -> Exchange:
@@ -115,7 +114,7 @@ class FileCalls(ContainerCalls):
         return await Exchange.open(self.endpoint, method, target)
 
     async def _stat_of(self, exchange: Exchange, container: str, path: str) -> PathStat:
-        if exchange.status >= _FIRST_ERROR_STATUS:
+        if exchange.status >= answers.FIRST_ERROR_STATUS:
             raise await self._error_of(exchange, container, path)
         if (header := exchange.headers.get(_STAT_HEADER)) is None:
             raise ProtocolError(f"The engine says nothing of the path {path}.")

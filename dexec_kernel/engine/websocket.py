@@ -17,9 +17,9 @@ import h11
 from websocket import ABNF, WebSocketProtocolException, frame_buffer
 
 from dexec_kernel.backend.models import Frame, Stream
-from dexec_kernel.engine.answers import NOT_FOUND, error_of, message_of
+from dexec_kernel.engine.answers import FIRST_ERROR_STATUS, NOT_FOUND, error_of, message_of
 from dexec_kernel.engine.http.closing import Closing
-from dexec_kernel.engine.http.events import next_event
+from dexec_kernel.engine.http.events import next_event, read_error_body
 from dexec_kernel.engine.http.transport import ByteStream
 from dexec_kernel.errors import (
     EngineApiError,
@@ -28,9 +28,8 @@ from dexec_kernel.errors import (
     StreamCutOff,
 )
 
-_SWITCHING_PROTOCOLS, _FIRST_ERROR_STATUS = 101, 300
-_MAX_ERROR_BODY = 64 * 1024
-#: RFC 6455, 1.3: the text that a server appends to the key before hashing.
+_SWITCHING_PROTOCOLS = 101
+#: RFC 6455, 1.3: what a server puts behind the key that it hashes.
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -130,15 +129,7 @@ class WebSocketConnection(Closing):
 
     async def _refused(self, http: h11.Connection, status: int, container: str) -> Exception:
         """Return what an answer means that opens no WebSocket."""
-        body = b""
-        while len(body) < _MAX_ERROR_BODY:
-            try:
-                event = await next_event(http, self._stream)
-            except ProtocolError:
-                break  # The status says enough.
-            if not isinstance(event, h11.Data):
-                break
-            body += bytes(event.data)
+        body = await read_error_body(http, self._stream)
         message = message_of(body)
         if status == NOT_FOUND and "no such container" not in message.lower():
             return EngineApiError(
@@ -146,7 +137,7 @@ class WebSocketConnection(Closing):
                 status=status,
                 advice="Docker can, Podman cannot. `%logs -f` shows what the container prints.",
             )
-        if status < _FIRST_ERROR_STATUS:
+        if status < FIRST_ERROR_STATUS:
             return ProtocolError(
                 "Something between here and the engine passes no WebSocket on: it answered"
                 f" {status}."

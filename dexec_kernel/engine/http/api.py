@@ -10,10 +10,14 @@ from urllib.parse import quote, unquote, urlsplit
 import requests
 import requests_unixsocket.adapters
 
-from dexec_kernel.engine.answers import Answer, no_answer
+from dexec_kernel.engine.answers import FIRST_ERROR_STATUS, Answer, no_answer
 from dexec_kernel.engine.endpoint import Endpoint, TlsConfig
-from dexec_kernel.errors import ConfigurationError, EngineUnavailable
+from dexec_kernel.engine.http.calls import MAX_BODY
+from dexec_kernel.engine.http.events import MAX_ERROR_BODY
+from dexec_kernel.errors import ConfigurationError, EngineUnavailable, ProtocolError
 
+#: In bytes.
+_PIECE = 64 * 1024
 _UNIX_SCHEME = "http+unix://"
 
 
@@ -84,25 +88,32 @@ class JsonApi:
         body: Any = None,
         container: str = "",
         exec_id: str = "",
+        timeout: float | None = None,
     ) -> Answer:
         """Do one call and return its answer. ``container`` or ``exec_id`` names its subject.
 
-        Raises the error of an error status (``answers.error_of``), and
-        :class:`EngineUnavailable` without an answer.
+        ``timeout`` bounds the answer, in seconds, None for the client's own. Raises the error of
+        an error status (``answers.error_of``), and :class:`EngineUnavailable` without an answer.
         """
+        times = (self._timeout[0], timeout or self._timeout[1])
         try:
             response = self._session.request(
                 method,
                 self._base + path,
                 params=params,
                 json=body,
-                timeout=self._timeout,
+                timeout=times,
+                stream=True,
                 allow_redirects=False,
             )
+            with response:
+                content = _content_of(response)
         except requests.exceptions.Timeout as error:
             connecting = isinstance(error, requests.exceptions.ConnectTimeout)
-            seconds = self._timeout[0 if connecting else 1]
-            raise no_answer(self._endpoint, seconds, f"{method} {path}") from error
+            seconds = times[0 if connecting else 1]
+            raise no_answer(
+                self._endpoint, seconds, f"{method} {path}", container=container
+            ) from error
         except (requests.exceptions.RequestException, OSError) as error:
             # OSError: requests reports unreadable TLS files as it finds them.
             if isinstance(error, OSError) and self._tls_file_missing():
@@ -112,7 +123,7 @@ class JsonApi:
                 f"The engine at {self._endpoint.url} cannot be reached: {_reason(cause)}.",
                 advice=self._endpoint.advice_on(cause),
             ) from error
-        answer = Answer(response.status_code, response.headers, response.content)
+        answer = Answer(response.status_code, response.headers, content)
         answer.raise_for_error(container=container, exec_id=exec_id)
         return answer
 
@@ -124,6 +135,19 @@ class JsonApi:
         tls = self._endpoint.tls
         files = (tls.ca, tls.cert, tls.key) if tls else ()
         return any(file is not None and not file.is_file() for file in files)
+
+
+def _content_of(response: requests.Response) -> bytes:
+    """Return the answer's body; of an error page the beginning. Raises :class:`ProtocolError`."""
+    limit = MAX_ERROR_BODY if response.status_code >= FIRST_ERROR_STATUS else MAX_BODY
+    body = bytearray()
+    for piece in response.iter_content(_PIECE):
+        body += piece
+        if len(body) > limit:
+            if limit == MAX_BODY:
+                raise ProtocolError(f"An answer of the engine has more than {limit:,} bytes.")
+            break
+    return bytes(body[:limit])
 
 
 def _innermost(error: BaseException) -> BaseException:

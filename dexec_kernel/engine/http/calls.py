@@ -11,14 +11,16 @@ import json
 
 import h11
 
-from dexec_kernel.engine.answers import Answer, no_answer
+from dexec_kernel.engine.answers import FIRST_ERROR_STATUS, Answer, no_answer
 from dexec_kernel.engine.endpoint import Endpoint
-from dexec_kernel.engine.http.events import next_event
+from dexec_kernel.engine.http.events import next_event, read_error_body
 from dexec_kernel.engine.http.transport import ByteStream, open_stream
 from dexec_kernel.errors import EngineUnavailable, ProtocolError, StreamCutOff
 
 #: How many connections wait for the next call at most.
 _MAX_IDLE = 4
+#: In bytes: no answer that the kernel asks for is as long as this.
+MAX_BODY = 64 * 1024 * 1024
 
 
 class KeptCalls:
@@ -46,7 +48,10 @@ class KeptCalls:
             async with asyncio.timeout(self._read_timeout):
                 answer = await self._exchange(method, path, content)
         except TimeoutError as error:
-            raise no_answer(self._endpoint, self._read_timeout, f"{method} {path}") from error
+            what = f"{method} {path}"
+            raise no_answer(
+                self._endpoint, self._read_timeout, what, container=container
+            ) from error
         answer.raise_for_error(container=container, exec_id=exec_id)
         return answer
 
@@ -112,13 +117,22 @@ class _Connection:
             head = await next_event(self._http, self._stream)
         if not isinstance(head, h11.Response):
             raise ProtocolError("The engine closed the connection instead of answering.")
-        parts = []
-        while isinstance(event := await next_event(self._http, self._stream), h11.Data):
-            parts.append(bytes(event.data))
+        if head.status_code >= FIRST_ERROR_STATUS:
+            body = await read_error_body(self._http, self._stream)
+        else:
+            body = await self._body()
         if self._http.our_state is self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
         found = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
-        return Answer(head.status_code, found, b"".join(parts))
+        return Answer(head.status_code, found, body)
+
+    async def _body(self) -> bytes:
+        body = bytearray()
+        while isinstance(event := await next_event(self._http, self._stream), h11.Data):
+            body += event.data
+            if len(body) > MAX_BODY:
+                raise ProtocolError(f"An answer of the engine has more than {MAX_BODY:,} bytes.")
+        return bytes(body)
 
     def close(self) -> None:
         """Close it. May be called twice."""

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import h11
 
 from dexec_kernel.engine.http.transport import ByteStream
 from dexec_kernel.errors import EngineUnavailable, ProtocolError, StreamCutOff
+
+#: In bytes: more than this of an error page is neither kept nor shown.
+MAX_ERROR_BODY = 64 * 1024
+
+
+async def read_error_body(http: h11.Connection, stream: ByteStream) -> bytes:
+    """Return the beginning of an error answer's body; what breaks it off is no error of its own."""
+    body = bytearray()
+    with suppress(ProtocolError, EngineUnavailable):  # The status says enough.
+        while len(body) < MAX_ERROR_BODY and isinstance(
+            event := await next_event(http, stream), h11.Data
+        ):
+            body += event.data
+    return bytes(body[:MAX_ERROR_BODY])
 
 
 async def next_event(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
 from typing import Self
 
 import h11
@@ -17,14 +16,12 @@ import h11
 from dexec_kernel.engine import answers
 from dexec_kernel.engine.endpoint import Endpoint
 from dexec_kernel.engine.http.closing import Closing
-from dexec_kernel.engine.http.events import next_event
+from dexec_kernel.engine.http.events import next_event, read_error_body
 from dexec_kernel.engine.http.transport import ByteStream, open_stream
 from dexec_kernel.errors import EngineUnavailable, ProtocolError
 
 #: In seconds: to connect; and for the head of an answer, once the request is sent.
 CONNECT_TIMEOUT, ANSWER_TIMEOUT = 5.0, 60.0
-
-_MAX_ERROR_BODY = 64 * 1024
 
 
 class Exchange(Closing):
@@ -89,12 +86,7 @@ class Exchange(Closing):
 
     async def error_message(self) -> str:
         """Return the message in the body of an error answer, "" if it has none."""
-        body = b""
-        with suppress(ProtocolError, EngineUnavailable):  # The status says enough.
-            async for data in self.body():
-                body += data
-                if len(body) > _MAX_ERROR_BODY:
-                    break
+        body = await read_error_body(self._http, self._stream)
         return answers.message_of(body)
 
     def close(self) -> None:

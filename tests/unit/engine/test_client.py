@@ -46,6 +46,10 @@ async def attach(client):
     return await client.container_exec_attach("e1")
 
 
+async def run(client):
+    return await client.exec("web", CONFIG)
+
+
 async def start(client):
     return await client.container_exec_start("e1")
 
@@ -88,6 +92,41 @@ async def test_engine_that_does_not_answer_in_time(engine, monkeypatch, call):
         engine.on(r"\w+ /v", stall)
         with pytest.raises(EngineUnavailable, match=r"did not answer within 0\.1 s"):
             await call(client)
+
+
+@pytest.mark.parametrize("call", [create, look, run])
+async def test_an_engine_that_is_stuck_on_a_container_is_told_with_its_name(
+    engine, monkeypatch, call
+):
+    monkeypatch.setattr(calls_module, "READ_TIMEOUT", 0.1)
+    async with engine.client(api_version="1.41") as client:
+        engine.on(r"\w+ /v", stall)
+        if call is run:  # Its create is answered, its start is not.
+            engine.on("POST /v1.41/containers/web/exec", answer(201, {"Id": "e1"}))
+        with pytest.raises(EngineUnavailable, match="the container 'web'") as caught:
+            await call(client)
+    assert "docker ps" in caught.value.advice
+
+
+def test_calls_that_a_cell_waits_for_are_bounded():
+    assert calls_module.READ_TIMEOUT == 10.0
+
+
+@pytest.mark.parametrize("call", [*ALL_CALLS, run])
+async def test_a_huge_error_page_is_neither_kept_nor_shown(engine, client, call):
+    engine.on(r"\w+ /v", hang_up(answer(502, b"<html>" + b"x" * 5_000_000)))
+    with pytest.raises(EngineApiError, match="502: <html>x") as caught:
+        await call(client)
+    assert len(str(caught.value)) < 3_000
+
+
+@pytest.mark.parametrize("call", JSON_CALLS)
+async def test_an_answer_without_end_is_a_protocol_error(engine, client, monkeypatch, call):
+    monkeypatch.setattr("dexec_kernel.engine.http.calls.MAX_BODY", 100_000)
+    monkeypatch.setattr("dexec_kernel.engine.http.api.MAX_BODY", 100_000)
+    engine.on(r"\w+ /v", hang_up(answer(200, b" " * 5_000_000)))
+    with pytest.raises(ProtocolError, match="more than 100,000 bytes"):
+        await call(client)
 
 
 @pytest.mark.parametrize("call", ALL_CALLS)
