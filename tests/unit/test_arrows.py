@@ -22,6 +22,7 @@ ARROWS: dict[str, set[str]] = {
     "units": set(),
     "folders": {"errors"},
     "backend": {"errors"},
+    "local": {"backend", "errors"},
     "engine": {"engine", "backend", "errors"},
     "engine.http": {"errors"},
     "shell": {"shell", "backend", "errors"},
