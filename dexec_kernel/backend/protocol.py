@@ -1,8 +1,11 @@
 """What a kernel needs of an engine: ``engine.client.EngineClient`` has all of it.
 
 Each protocol is what one part of the kernel needs. Cells need :class:`Backend`; another engine may
-have that alone. There is no verb for signals,
-since no engine has one: they go through a second exec (``cells.signals``).
+have that alone. There is no verb for signals, since no engine has one: they go through a second
+exec (``cells.signals``). A process that was executed leads a session and a process group of its
+own, which is what a signal is sent to.
+
+``tests/contract/suite.py`` is this contract as tests, which every backend passes.
 """
 
 from __future__ import annotations
