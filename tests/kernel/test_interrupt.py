@@ -111,6 +111,31 @@ def test_an_interrupt_at_the_very_beginning(own, gone, delay):
     assert gone(name) == []
 
 
+#: A library whose import takes until the test lets it go on.
+SLOW_LIBRARY = """
+import os, sys, time
+while not os.path.exists(os.environ["GO_ON"]):
+    time.sleep(0.02)
+sys.path.remove(os.path.dirname(__file__))
+del sys.modules["h11"]
+import h11
+"""
+
+
+def test_an_interrupt_while_the_kernel_still_imports(start_kernel, busybox, tmp_path):
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library/h11.py").write_text(SLOW_LIBRARY)
+    settings = {"PYTHONPATH": str(tmp_path / "library"), "GO_ON": str(tmp_path / "go-on")}
+    kernel = start_kernel(DEXEC_CONTAINER=busybox, **settings)
+    request = kernel.send("sleep 100000")
+    kernel.busy(request)
+    kernel.interrupt()
+    kernel.idles("interrupt_request", 1)
+    (tmp_path / "go-on").touch()
+    assert kernel.collect(request).reply["ename"] == "KeyboardInterrupt"
+    assert kernel.run("echo next").text() == "next\n"
+
+
 def test_output_up_to_the_interrupt_is_kept(kernel):
     code = "n=0; while :; do n=$((n + 1)); echo $n; sleep 0.05; done"
     numbers = [int(word) for word in kernel.run(code, at=kernel.interrupt_at("5")).text().split()]
