@@ -121,7 +121,7 @@ async def test_a_folder_that_is_missing_is_named(api, engine, box, host):
     if engine == host:  # Podman makes it.
         with pytest.raises(PathNotFound):
             await api.copy_to_container(box, "/nope", pieces(tar_of(a=b"x" * MIB)))
-    with pytest.raises(PathNotFound, match="no folder"):
+    with pytest.raises(PathNotFound, match="not a folder"):
         await api.copy_to_container(box, "/etc/passwd", pieces(tar_of(a=b"x" * MIB)))
     with pytest.raises(PathNotFound, match="/etc/passwd"):
         await api.container_stat_path(box, "/etc/passwd/x/")

@@ -295,7 +295,7 @@ async def test_what_cannot_be_copied(api, host, box, tmp_path):
     assert (report.files, report.omitted) == (1, 1)
     with pytest.raises(CopyError, match="folder"):
         await read_file(api, box, "/src", limit=1)
-    with pytest.raises(CopyError, match="ordinary"):
+    with pytest.raises(CopyError, match="regular"):
         await read_file(api, box, "/pipe", limit=1)
 
 
