@@ -73,12 +73,17 @@ async def _drain(connection) -> None:
 
 
 async def test_following_a_silent_log_waits_and_can_be_given_up(place):
-    async with await place.client.container_logs(place.container, follow=True) as connection:
-        following = await waiting(asyncio.create_task(connection.read()))
-        following.cancel()
-        async with asyncio.timeout(GUARD):
-            await asyncio.gather(following, return_exceptions=True)
-        assert following.cancelled()
+    # Podman does not even answer before there is a line.
+    following = await waiting(asyncio.create_task(_follow(place.client, place.container)))
+    following.cancel()
+    async with asyncio.timeout(GUARD):
+        await asyncio.gather(following, return_exceptions=True)
+    assert following.cancelled()
+
+
+async def _follow(client, name: str) -> None:
+    async with await client.container_logs(name, follow=True) as connection:
+        await connection.read()
 
 
 async def test_no_such_container(place):
