@@ -15,6 +15,7 @@ from dexec_kernel.cells.outcome import (
     describe_exit,
     exit_reason,
 )
+from dexec_kernel.display.text import sendable
 from dexec_kernel.errors import CommandNotStarted, DexecError, NotChosenError
 
 # Not red: JupyterLab shows errors on red, which in its dark theme leaves ANSI red hardly readable.
@@ -32,11 +33,12 @@ class CellFault:
     def content(self) -> dict[str, Any]:
         """Return ``ename``, ``evalue`` and ``traceback`` (messaging spec, "Execution errors")."""
         head = f"{_BOLD}{self.name}{_RESET}: {self.value}"
-        return {
+        content = {
             "ename": self.name,
             "evalue": self.value,
             "traceback": [head, *self.details],
         }
+        return {key: sendable(value) for key, value in content.items()}
 
 
 def of_error(error: DexecError) -> CellFault:

@@ -19,6 +19,7 @@ from typing import Any
 
 from dexec_kernel.display.markdown import harmless_markdown
 from dexec_kernel.display.style import CELL, TABLE
+from dexec_kernel.display.text import is_deep, well_formed
 from dexec_kernel.units import format_size
 
 #: In bytes: the limits for reading a file and for showing text.
@@ -108,7 +109,7 @@ def _json(text: str, _size: int, whole: bool) -> Shown | None:  # noqa: FBT001 -
         pretty = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     except (ValueError, RecursionError):
         return None  # Shown as text. Front ends cannot parse NaN, for example.
-    if not isinstance(value, dict | list):
+    if not isinstance(value, dict | list) or is_deep(value) or pretty != well_formed(pretty):
         return None
     return Shown({"text/plain": pretty, "application/json": value})
 

@@ -1,6 +1,13 @@
-"""Text from outside, made fit for one line of a display."""
+"""Text from outside, made fit for a line of a display, or for a message."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+#: Deeper values are for programs: a front end's JSON view, or its parser, does not bear them.
+MAX_DEPTH = 100
 
 
 def one_line(text: str) -> str:
@@ -9,3 +16,41 @@ def one_line(text: str) -> str:
     The result neither breaks the line nor reorders the text next to it.
     """
     return "".join(char if char.isprintable() else " " for char in text)
+
+
+def well_formed(text: str) -> str:
+    """Return ``text`` with U+FFFD for what is no character: half a surrogate pair."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def sendable(value: Any, depth: int = MAX_DEPTH) -> Any:
+    """Return ``value`` as JSON can say it: what cannot be said is replaced, never left out."""
+    match value:
+        case str():
+            return well_formed(value)
+        case Mapping() if depth:
+            return {well_formed(str(k)): sendable(v, depth - 1) for k, v in value.items()}
+        case list() | tuple() if depth:
+            return [sendable(item, depth - 1) for item in value]
+        case None | bool() | int():
+            return value
+        case float() if math.isfinite(value):
+            return value
+        case Mapping() | list() | tuple():
+            return "…"
+    return well_formed(str(value))
+
+
+def is_deep(value: Any) -> bool:
+    """Return whether lists and mappings are nested more than ``MAX_DEPTH`` times in ``value``."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [outer for outer in level if isinstance(outer, dict | list)]
+        if not level:
+            return False
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return True

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from urllib.parse import quote
 
@@ -19,10 +18,13 @@ from dexec_kernel.engine.endpoint import Endpoint
 from dexec_kernel.engine.http.api import JsonApi
 from dexec_kernel.engine.http.calls import KeptCalls
 from dexec_kernel.engine.http.transport import ByteStream, open_stream
+from dexec_kernel.engine.threads import DaemonThreads
 from dexec_kernel.engine.websocket import WebSocketConnection
 from dexec_kernel.errors import (
     ApiVersionError,
     ConfigurationError,
+    DexecError,
+    EngineApiError,
     EngineUnavailable,
     ProtocolError,
 )
@@ -74,7 +76,7 @@ class EngineCalls:
         self._closed = False
         self._api = JsonApi(endpoint, connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT)
         self._kept = KeptCalls(endpoint, connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT)
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="dexec-engine")
+        self._threads = DaemonThreads(_THREADS, name="dexec-engine")
 
     @property
     def url(self) -> str:
@@ -87,6 +89,19 @@ class EngineCalls:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._api.close()
         self._kept.close()
+
+    async def answers(self) -> bool:
+        """Return whether the engine answers at all, with an error, say; no call of Go's.
+
+        It may take as long as the engine does, and is cancelled at once.
+        """
+        try:
+            await self._kept.request("GET", "/_ping")
+        except EngineApiError:
+            return True
+        except DexecError:
+            return False
+        return True
 
     async def ping(self) -> Ping:
         """Ask who is there (Go's ``Ping``). An engine that names no API version speaks 1.24."""

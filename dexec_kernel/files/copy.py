@@ -16,9 +16,9 @@ from dexec_kernel.files.extract import extract
 from dexec_kernel.files.follow import follow
 from dexec_kernel.files.pack import measure, pack
 from dexec_kernel.files.paths import (
+    Destination,
     Landing,
     Source,
-    Target,
     asserts_folder,
     base_name,
     landing_of,
@@ -146,7 +146,7 @@ async def require_folder(files: Files, container: str, path: str) -> PathStat:
     return found
 
 
-def local_target(path: str) -> Target:
+def local_target(path: str) -> Destination:
     """Look at where a copy is to go on the kernel's side. Raises :class:`CopyError`."""
     plain = path.removesuffix("/.").rstrip("/") or "/"
     real = os.path.realpath(plain)
@@ -157,12 +157,12 @@ def local_target(path: str) -> Target:
         folder = parent_of(real)
         if not os.path.isdir(folder):  # noqa: PTH112
             raise CopyError(f"There is no folder {folder}.") from None
-        return Target(real + end, exists=False, is_folder=False)
+        return Destination(real + end, exists=False, is_folder=False)
     except OSError as error:
         raise CopyError(f"{path}: {error.strerror}.") from error
     if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
         raise CopyError(f"{path} is neither a folder nor a file.")
-    return Target(real + end, exists=True, is_folder=stat.S_ISDIR(mode))
+    return Destination(real + end, exists=True, is_folder=stat.S_ISDIR(mode))
 
 
 def _local_source(path: str, *, follow_link: bool) -> tuple[Source, str]:
@@ -185,11 +185,11 @@ def _local_source(path: str, *, follow_link: bool) -> tuple[Source, str]:
     return Source(base_name(path), stat.S_ISDIR(mode), wants_content(path)), real
 
 
-async def _container_target(files: Files, container: str, path: str) -> Target:
+async def _container_target(files: Files, container: str, path: str) -> Destination:
     followed = await follow(files, container, path)
     path, found = followed.path, followed.found
     if isinstance(found, PathNotFound):
-        return Target(path, exists=False, is_folder=False)
+        return Destination(path, exists=False, is_folder=False)
     if found.is_special:
         raise CopyError(f"{path} in the container {container!r} is neither a folder nor a file.")
-    return Target(path, exists=True, is_folder=found.is_dir)
+    return Destination(path, exists=True, is_folder=found.is_dir)

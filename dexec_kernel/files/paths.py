@@ -91,8 +91,8 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """The target: a path and its kind. Symbolic links have been followed."""
+class Destination:
+    """The destination: a path and its kind. Symbolic links have been followed."""
 
     path: str
     exists: bool
@@ -110,7 +110,7 @@ class Landing:
     name: str
 
 
-def landing_of(source: Source, target: Target) -> Landing:
+def landing_of(source: Source, target: Destination) -> Landing:
     """Apply the rules of ``docker cp``. Raises :class:`CopyError`."""
     if target.exists and target.is_folder:
         return Landing(target.path, "" if source.content_only else source.name)

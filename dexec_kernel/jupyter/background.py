@@ -9,9 +9,6 @@ from dexec_kernel.cells.run import CellRun
 from dexec_kernel.display.cell import CellDisplay
 from dexec_kernel.errors import DexecError
 
-#: In seconds: Jupyter waits five for a shutdown, then kills the kernel.
-_END_TIMEOUT = 3.0
-
 
 class Background:
     """Owns what goes on after a cell's reply. Everything happens on the main event loop."""
@@ -52,7 +49,10 @@ class Background:
         task.add_done_callback(self._stopping.discard)
 
     async def end(self, *, keep: bool) -> None:
-        """End all of them, as the kernel ends; with ``keep`` only stop following."""
+        """End all of them, as the kernel ends; with ``keep`` only stop following.
+
+        It takes as long as they do, and is cancelled at once.
+        """
         followers = dict(self._followers)
         for run, task in followers.items():
             if keep:
@@ -64,10 +64,11 @@ class Background:
         ending = {*followers.values(), *self._stopping}
         if not ending:
             return
-        _, late = await asyncio.wait(ending, timeout=_END_TIMEOUT)
-        for task in late:
-            self._log.warning("Background processes could not be ended in time.")
-            task.cancel()
+        try:
+            await asyncio.wait(ending)
+        finally:
+            for task in ending:
+                task.cancel()
 
     async def _stop(self, run: CellRun) -> None:
         try:

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dexec_kernel.cells.outcome import Failed, Outcome
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.display.containers import chosen_data, closed_data
-from dexec_kernel.errors import (
-    ContainerNotFound,
-    ContainerNotRunning,
-    NotChosenError,
-)
+from dexec_kernel.errors import ContainerNotFound, ContainerNotRunning, NotChosenError
 from dexec_kernel.jupyter.containers import ContainerWatch
 from dexec_kernel.jupyter.messages import Messages
 from dexec_kernel.jupyter.settings import Settings
@@ -28,38 +22,27 @@ if TYPE_CHECKING:
 _ERRORS = (NotChosenError, ContainerNotFound, ContainerNotRunning)
 
 
+def wants_choice(ending: Outcome, options: CellOptions) -> bool:
+    """Return whether another container would help with how a cell has ended.
+
+    It does not help a cell that names its container itself.
+    """
+    is_gone = isinstance(ending, Failed) and isinstance(ending.error, _ERRORS)
+    return is_gone and not options.container
+
+
 class Chooser:
     """Shows at most one list: under the last cell that needs it. It goes when one is chosen."""
 
     def __init__(self, settings: Settings, watch: ContainerWatch) -> None:
         self._settings = settings
         self._watch = watch
-        self._is_wanted = False
         self._list: ChoiceRow | None = None
         self._messages: Messages | None = None
         self._display_id = ""
 
-    @contextmanager
-    def watching(self, options: CellOptions) -> Iterator[None]:
-        """Note whether a choice would help with what goes wrong in the body."""
-        self._is_wanted = False
-        try:
-            yield
-        except _ERRORS:
-            # Another choice does not help a cell that names its container itself.
-            self._is_wanted = not options.container
-            raise
-
-    def take(self, outcome: Outcome, options: CellOptions) -> None:
-        """Note whether a choice would help with how a cell has ended."""
-        is_gone = isinstance(outcome, Failed) and isinstance(outcome.error, _ERRORS)
-        self._is_wanted = is_gone and not options.container
-
-    async def offer_if_wanted(self, messages: Messages) -> None:
+    async def offer(self, messages: Messages) -> None:
         """Show the list in the cell whose messages these are, unless there is nothing to choose."""
-        if not self._is_wanted:
-            return
-        self._is_wanted = False
         self.withdraw()
         await self._watch.add(self._update)
         if not self._watch.choice.candidates:

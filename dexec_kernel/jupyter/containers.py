@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+import os
+from collections.abc import Callable, Sequence
 
-from dexec_kernel.backend.targets import candidates, find_container
+from dexec_kernel.backend.models import ContainerSummary
+from dexec_kernel.backend.targets import candidates
 from dexec_kernel.display.containers import Candidate, Choice
-from dexec_kernel.engine.client import EngineClient
+from dexec_kernel.engine.watch import EngineWatch
 from dexec_kernel.errors import ContainerNotFound, DexecError, NotChosenError
 from dexec_kernel.jupyter.settings import Settings
-
-#: In seconds: how long until an engine is asked again that is away, or tells no events.
-_RETRY = 2.0
+from dexec_kernel.jupyter.target import Target
 
 
 class ContainerWatch:
-    """Listens to the engine's events while it has listeners. Everything is on the main event loop.
+    """Follows the engine while it has listeners. Everything is on the main event loop.
 
     ``choice`` is the last known one.
     """
 
-    def __init__(self, settings: Settings, engine: Callable[[], Awaitable[EngineClient]]) -> None:
+    def __init__(self, settings: Settings, target: Target) -> None:
         self._settings = settings
-        self._engine = engine
+        self._target = target
         self._listeners: list[Callable[[], None]] = []
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -55,7 +54,11 @@ class ContainerWatch:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _watch(self) -> None:
-        listening = asyncio.create_task(self._listen())
+        async def wake(_running: Sequence[ContainerSummary]) -> None:
+            self._wake.set()
+
+        watch = EngineWatch(os.environ, on_containers=wake, on_lost=lambda _error: self._wake.set())
+        following = asyncio.create_task(watch.run())
         try:
             while True:
                 await self._wake.wait()
@@ -64,27 +67,16 @@ class ContainerWatch:
                 for listener in tuple(self._listeners):
                     listener()
         finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
-
-    async def _listen(self) -> None:
-        while True:
-            # The look that follows reports the fault.
-            with suppress(DexecError):
-                async with await (await self._engine()).events() as events:
-                    self._wake.set()
-                    async for _event in events:
-                        self._wake.set()
-            self._wake.set()
-            await asyncio.sleep(_RETRY)
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
 
     async def _look(self) -> Choice:
         setting = self._settings.container
         found: tuple[Candidate, ...] = ()
         try:
-            client = await self._engine()
-            found = tuple(Candidate(item.name, item.image) for item in await candidates(client))
-            container = await find_container(client, setting)
+            running = await candidates(await self._target.client())
+            found = tuple(Candidate(item.name, item.image) for item in running)
+            container = await self._target.container()
         except NotChosenError:
             return Choice(found)
         except ContainerNotFound:

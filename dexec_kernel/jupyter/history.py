@@ -28,8 +28,6 @@ Entry = tuple[int, int, str | tuple[str, str | None]]
 MEMORY = ":memory:"
 #: In seconds: storing waits until the reply and the messages of the cell are out.
 _DELAY = 0.1
-#: In seconds: how long the end of a kernel waits for the database.
-_CLOSE_TIMEOUT = 2.0
 #: IPython writes by itself after as many; we say when.
 _NEVER = 1_000_000_000
 _DEFAULT_LENGTH = 10
@@ -84,17 +82,14 @@ class History:
         return await asyncio.wrap_future(self._submit(lambda: self._find(request), []))
 
     async def aclose(self) -> None:
-        """Write what waits, and end the session."""
+        """Write what waits, and end the session. It takes as long as the database does."""
         self._flush()
         if self._thread is None:
             return
-        ending = asyncio.wrap_future(self._submit(self._end, None))
         try:
-            async with asyncio.timeout(_CLOSE_TIMEOUT):
-                await ending
-        except TimeoutError:
-            self._log.warning("The history could not be closed in time.")
-        self._thread.shutdown(wait=False)
+            await asyncio.wrap_future(self._submit(self._end, None))
+        finally:
+            self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _flush(self) -> None:
         if self._timer is not None:
@@ -110,7 +105,7 @@ class History:
         def guarded() -> _T:
             try:
                 return work()
-            except (sqlite3.Error, OSError) as error:
+            except (sqlite3.Error, OSError, ValueError) as error:
                 if not self._is_broken:
                     self._is_broken = True
                     self._log.warning("The history does not work: %s", error)

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 import comm
 from ipykernel._version import kernel_protocol_version
 from ipykernel.kernelbase import Kernel
+from tornado.ioloop import IOLoop
 
 from dexec_kernel import __version__
+from dexec_kernel.jupyter.interrupts import HeldInterrupt
 from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.jupyter.widgets import open_widget, open_widget_control
 
@@ -53,7 +55,10 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         self._opening: asyncio.Task[Service] | None = None
         self._service: Service | None = None
         self._is_closed = False
-        self._was_interrupted = False
+        self._closing: asyncio.Task[None] | None = None
+        self._is_executing = self._is_interrupted = False
+        self._waiting: asyncio.Future[Service] | None = None
+        self._held = HeldInterrupt()
         self.comm_manager = comm.get_comm_manager()
         for name in ("comm_open", "comm_msg", "comm_close"):
             self.shell_handlers[name] = getattr(self.comm_manager, name)
@@ -64,8 +69,10 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
 
     def start(self) -> None:
         """Begin to serve. Called by IPKernelApp, before the event loop runs."""
+        # Before requests can come, which they do on other threads.
+        loop: asyncio.AbstractEventLoop = IOLoop.current().asyncio_loop  # type: ignore[attr-defined]
+        self._loop = loop
         super().start()
-        self._loop: asyncio.AbstractEventLoop = self.io_loop.asyncio_loop
         self._loop.add_signal_handler(signal.SIGINT, self.interrupt)
         for number in (signal.SIGTERM, signal.SIGHUP):
             self._loop.add_signal_handler(number, self._terminate)
@@ -80,10 +87,23 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         if self._opening is None:
             self._loop.call_later(_AFTER_ANSWER, self._open_ahead)
 
-    def interrupt(self) -> None:
-        """Interrupt the cell that runs, if one does. Called on the main event loop."""
-        self._was_interrupted = True
-        if self._service is not None:
+    def should_handle(self, _stream: Any, message: dict[str, Any], _identities: Any) -> bool:
+        """Return true. Called by ipykernel on the main event loop with every request."""
+        self._held.hear(message["header"])
+        return True
+
+    def interrupt(self, header: dict[str, Any] | None = None) -> None:
+        """Interrupt the cell that runs; where none does, the next if it was sent before.
+
+        ``header`` is the interrupt's, None for a signal. Called on the main event loop.
+        """
+        if not self._is_executing:
+            self._held.hold(header)
+            return
+        self._is_interrupted = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+        elif self._service is not None:
             self._service.interrupt()
 
     def pre_handler_hook(self) -> None:
@@ -94,7 +114,7 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
 
     async def interrupt_request(self, stream: Any, ident: Any, parent: Any) -> None:
         """Answer an ``interrupt_request``. Called by ipykernel on the control thread."""
-        self._loop.call_soon_threadsafe(self.interrupt)
+        self._loop.call_soon_threadsafe(self.interrupt, parent["header"])
         self.session.send(stream, "interrupt_reply", {"status": "ok"}, parent, ident=ident)
 
     async def do_shutdown(self, restart: bool) -> dict[str, Any]:  # noqa: FBT001 -- ipykernel's
@@ -109,6 +129,12 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         ending.add_done_callback(lambda _ending: self.io_loop.stop())
 
     async def _close(self) -> None:
+        """End everything, once, however often it is asked for."""
+        if self._closing is None:
+            self._closing = self._loop.create_task(self._end())
+        await asyncio.shield(self._closing)
+
+    async def _end(self) -> None:
         self._is_closed = True
         if self._opening is not None:
             await (await self._opening).aclose()
@@ -118,6 +144,20 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
     async def _serving(self) -> Service:
         """Return what serves the front end, as soon as it is there."""
         return await asyncio.shield(self._opening or self._open())
+
+    async def _serving_cell(self) -> Service | None:
+        """Return what serves a cell; None where the cell is interrupted before that is there."""
+        waiting = self._waiting = asyncio.ensure_future(self._serving())
+        try:
+            service = await waiting
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return None
+        finally:
+            self._waiting = None
+        return None if self._is_interrupted else service
 
     def _open_ahead(self) -> None:
         if self._opening is None and not self._is_closed:
@@ -216,18 +256,26 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         ``allow_stdin`` tells a front end with a person from a program that executes notebooks:
         only the former gets widgets.
         """
-        # A cell that is interrupted while the kernel still imports what cells need does not begin.
-        self._was_interrupted = False
-        service = await self._serving()
         number = self._counter
+        service: Service | None = None
+        fault: dict[str, Any] | None
+        header = self.get_parent("shell")["header"]
+        self._is_executing = True
+        self._is_interrupted = self._held.is_meant_for(header, silent=silent)
         try:
-            fault = await service.execute(
-                code, silent=silent, interactive=allow_stdin, interrupted=self._was_interrupted
-            )
+            if not self._is_interrupted:
+                service = await self._serving_cell()
+            if service is None:
+                fault = self._interrupted_early(silent=silent)
+            else:
+                found = await service.execute(code, silent=silent, interactive=allow_stdin)
+                fault = None if found is None else found.content()
         finally:
+            self._is_executing = False
             if store_history and not silent:
-                service.history.store(number, code)
                 self._counter += 1
+                if service is not None:
+                    service.history.store(number, code)
         if fault is None:
             return {
                 "status": "ok",
@@ -235,7 +283,15 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
                 "payload": [],
                 "user_expressions": {},
             }
-        return {"status": "error", "execution_count": number, **fault.content()}
+        return {"status": "error", "execution_count": number, **fault}
+
+    def _interrupted_early(self, *, silent: bool) -> dict[str, Any]:
+        """Say that a cell was interrupted before it began; nothing may be imported by now."""
+        name, words = "KeyboardInterrupt", "interrupted"
+        content = {"ename": name, "evalue": words, "traceback": [f"{name}: {words}"]}
+        if not silent:
+            self.send_response(self.iopub_socket, "error", content)
+        return content
 
 
 def _import_service() -> type[Service]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from dexec_kernel.backend.models import ContainerInspect
-from dexec_kernel.backend.targets import candidates, find_container, require_running
+from dexec_kernel.backend.protocol import Engine
+from dexec_kernel.backend.targets import candidates
 from dexec_kernel.cells.source.is_complete import Status, is_complete
 from dexec_kernel.cells.workspace import Memory
-from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.errors import DexecError
+from dexec_kernel.jupyter.target import Target
 from dexec_kernel.magics.catalogue import REGISTRY
 from dexec_kernel.magics.complete import MagicWord, Wanted, magic_at, magic_help
 from dexec_kernel.shell.complete import CompletionContext, Completions, Match, complete
@@ -32,16 +33,14 @@ class Language:
 
     def __init__(
         self,
+        target: Target,
         *,
-        engine: Callable[[], Awaitable[EngineClient]],
-        container: Callable[[], str],
         memory: Memory,
         context: Callable[[str], CompletionContext],
         timeout: Callable[[], float],
         log: logging.Logger,
     ) -> None:
-        self._engine = engine
-        self._container = container
+        self._target = target
         self._memory = memory
         self._context = context
         self._timeout = timeout
@@ -121,14 +120,14 @@ class Language:
         self._log.log(level, "No completion or help: %r", error)
 
     async def _containers(self, magic: MagicWord, position: int) -> Completions:
-        running = await candidates(await self._engine())
+        running = await candidates(await self._target.client())
         names = [c.name for c in running if c.name.startswith(magic.word)]
         matches = tuple(Match(name, "container") for name in names)
         return Completions(matches, magic.start, position)
 
     async def _shell_text(self, code: str, position: int, magic: MagicWord | None) -> Completions:
         begin = 0 if magic is None else magic.start
-        client, container = await self._target()
+        client, container = await self._session()
         found = await complete(
             code[begin:],
             position - begin,
@@ -140,7 +139,7 @@ class Language:
         return Completions(found.matches, found.start + begin, found.end + begin)
 
     async def _describe(self, code: str, position: int) -> str:
-        client, container = await self._target()
+        client, container = await self._session()
         return await describe(
             code,
             position,
@@ -150,9 +149,8 @@ class Language:
             context=self._context(container.id),
         )
 
-    async def _target(self) -> tuple[EngineClient, ContainerInspect]:
-        client = await self._engine()
-        container = await find_container(client, self._container())
-        require_running(container)
+    async def _session(self) -> tuple[Engine, ContainerInspect]:
+        """Return the engine, and the container of the session that is asked about."""
+        client, container = await self._target.client(), await self._target.running()
         self._memory.heed(container)
         return client, container

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from jupyter_core.paths import jupyter_runtime_dir
 
 from dexec_kernel.backend.models import ConsoleSize, ContainerInspect
+from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.durations import Durations
 from dexec_kernel.cells.outcome import Backgrounded, Exited, Outcome, Snapshot, State
 from dexec_kernel.cells.output.limits import OutputLimits
@@ -22,14 +23,11 @@ from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.workspace import Memory
 from dexec_kernel.display.cell import CellDisplay
 from dexec_kernel.display.mode import Mode
-from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.jupyter.background import Background
 from dexec_kernel.jupyter.input import Input
 from dexec_kernel.jupyter.messages import Messages
 from dexec_kernel.jupyter.settings import Settings
 
-#: In seconds: Jupyter waits five for a shutdown, then kills the kernel.
-_SHUTDOWN_TIMEOUT = 4.0
 #: A question is withdrawn by no message, and JupyterLab runs no other cell while its box is open,
 #: unless it has interrupted the kernel itself.
 _BOX_NOTE = "press Enter in the other input box, too"
@@ -48,13 +46,11 @@ class CellRunner:
         self,
         settings: Settings,
         memory: Memory,
-        engine: Callable[[], Awaitable[EngineClient]],
         questions: Input,
         log: logging.Logger,
     ) -> None:
         self._settings = settings
         self._memory = memory
-        self._engine = engine
         self._input = questions
         self._log = log
         self.changed: Callable[[], None] = lambda: None
@@ -70,6 +66,7 @@ class CellRunner:
 
     async def run(
         self,
+        backend: Backend,
         container: ContainerInspect,
         cell: Cell,
         messages: Messages,
@@ -77,11 +74,9 @@ class CellRunner:
         interactive: bool,
     ) -> Outcome:
         """Run a cell in a container that runs; ``interactive`` where a person looks at it."""
-        self._by_front_end = False
-        run, display = await self._prepare(container, cell, messages, interactive=interactive)
+        run, display = self._prepare(backend, container, cell, messages, interactive=interactive)
         self._cell = run
-        if self._by_front_end:
-            run.interrupt()
+        self._by_front_end = False
         self._cell_done.clear()
         display.start()
         self.changed()
@@ -117,23 +112,30 @@ class CellRunner:
         if self._cell is not None:
             self._cell.interrupt()
 
+    async def end(self) -> None:
+        """End what the cells have started, as far as the settings say so.
+
+        It takes as long as the processes do, and is cancelled at once.
+        """
+        background = asyncio.create_task(self._background.end(keep=self._settings.keep_background))
+        try:
+            if self._cell is not None:
+                self._cell.interrupt(urgent=True)
+                await self._cell_done.wait()
+            await background
+        finally:
+            background.cancel()
+
     async def aclose(self) -> None:
-        """End what the cells have started, as far as the settings say so."""
-        if self._cell is not None:
-            self._cell.interrupt(urgent=True)
-            try:
-                async with asyncio.timeout(_SHUTDOWN_TIMEOUT):
-                    await self._cell_done.wait()
-            except TimeoutError:
-                self._log.warning("The cell's processes could not be ended in time.")
-        await self._background.end(keep=self._settings.keep_background)
+        """Remove the logs, and show nothing more."""
         if self._repeat is not None:
             self._repeat.cancel()
         if self._logs is not None:
             await asyncio.to_thread(self._logs.close)
 
-    async def _prepare(
+    def _prepare(
         self,
+        backend: Backend,
         container: ContainerInspect,
         cell: Cell,
         messages: Messages,
@@ -155,16 +157,16 @@ class CellRunner:
                 return replace(known, note=note)
             return known
 
-        engine, options = await self._engine(), self._with_defaults(cell.options)
+        options = self._with_defaults(cell.options)
         settings = self._settings
         expected = self._durations.expected(container.name, cell.options, cell.body)
         stdin = None
         if interactive and not messages.silent:
             stdin = self._input.of_cell(
-                cell.body, engine, container.id, self._memory, options=options, changed=changed
+                cell.body, backend, container.id, self._memory, options=options, changed=changed
             )
         run = CellRun(
-            engine,
+            backend,
             container,
             cell.body,
             self._memory,

@@ -7,6 +7,7 @@ report that it is ready before it imports this module.
 from __future__ import annotations
 
 import asyncio
+from asyncio import FIRST_COMPLETED
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -14,8 +15,8 @@ from typing import Any
 from ipykernel.kernelbase import Kernel
 
 from dexec_kernel.backend.models import ContainerInspect
-from dexec_kernel.backend.targets import find_container, require_running
-from dexec_kernel.cells.outcome import Exited
+from dexec_kernel.backend.protocol import Backend
+from dexec_kernel.cells.outcome import Exited, Failed, Interrupted, Outcome
 from dexec_kernel.cells.output.log_folder import remove_stale_logs
 from dexec_kernel.cells.source.cell import Cell, parse_cell
 from dexec_kernel.cells.standby.pool import Standbys
@@ -24,10 +25,10 @@ from dexec_kernel.cells.why import unexpected
 from dexec_kernel.cells.workspace import Memory
 from dexec_kernel.display.fault import CellFault, fault_of, interrupted, of_error
 from dexec_kernel.display.mode import Mode
-from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.errors import DexecError, EngineUnavailable
-from dexec_kernel.jupyter.chooser import Chooser
+from dexec_kernel.jupyter.chooser import Chooser, wants_choice
 from dexec_kernel.jupyter.containers import ContainerWatch
+from dexec_kernel.jupyter.deadline import Deadline
 from dexec_kernel.jupyter.history import Entry, History, HistoryRequest
 from dexec_kernel.jupyter.input import Input
 from dexec_kernel.jupyter.language import Language
@@ -35,10 +36,15 @@ from dexec_kernel.jupyter.messages import Messages
 from dexec_kernel.jupyter.runner import CellRunner, log_parent
 from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.jupyter.status import KernelStatus
+from dexec_kernel.jupyter.target import Target
 from dexec_kernel.magics.catalogue import REGISTRY
 from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.registry import run_calls
 from dexec_kernel.shell.complete import CompletionContext
+
+#: In seconds: Jupyter kills a kernel that has not ended after five. What is reserved for all else
+#: than processes; what an engine may take to say that it is there, and what is left if it does not.
+_BUDGET, _REST, _ANSWER, _HOPELESS = 4.0, 0.5, 1.0, 0.6
 
 
 class Service:
@@ -52,19 +58,19 @@ class Service:
         self, kernel: Kernel, settings: Settings, *, has_waiting: Callable[[], bool]
     ) -> None:
         log = kernel.log
-        self._kernel, self._settings = kernel, settings
-        self._client: EngineClient | None = None
-        self._is_executing = False
-        self._was_interrupted = False
-        self._finding: asyncio.Task[ContainerInspect] | None = None
+        self._kernel, self._settings, self._log = kernel, settings, log
+        self._target = Target(settings)
+        self._is_executing = self._is_interrupted = False
+        self._offering: asyncio.Task[None] | None = None
+        self._finding: asyncio.Task[tuple[Backend, ContainerInspect]] | None = None
         standbys = Standbys(lambda: settings.standby, has_waiting, lambda: settings.standby_timeout)
         self._memory = Memory(keeps_background=lambda: settings.keep_background, standbys=standbys)
         self._input = Input(kernel)
-        self._cells = CellRunner(settings, self._memory, self._engine, self._input, log)
-        self._watch = ContainerWatch(settings, self._engine)
+        self._cells = CellRunner(settings, self._memory, self._input, log)
+        self._watch = ContainerWatch(settings, self._target)
         self._chooser = Chooser(settings, self._watch)
         self._status = KernelStatus(
-            *(settings, self._watch, self._engine),
+            *(settings, self._watch, self._target),
             memory=self._memory,
             cells=self._cells,
             interrupt=self.interrupt,
@@ -72,16 +78,14 @@ class Service:
         )
         self._preparation = Preparation(
             self._memory,
-            self._engine,
-            container=lambda: settings.container,
+            self._target,
             is_busy=lambda: self._is_executing,
             log=log,
         )
         self._magics: MagicContext | None = None
         self.history = History(lambda: settings.history_file, log)
         self.language = Language(
-            engine=self._engine,
-            container=lambda: settings.container,
+            self._target,
             memory=self._memory,
             context=self._context,
             timeout=lambda: settings.completion_timeout,
@@ -96,41 +100,47 @@ class Service:
 
     def interrupt(self) -> None:
         """Interrupt the cell that runs, if one does."""
-        self._was_interrupted = True
+        self._is_interrupted = True
         self._stop_magics_and_finding()
         self._cells.interrupt()
 
     async def aclose(self) -> None:
-        """End what runs in the container, and everything else."""
-        self._stop_magics_and_finding()
-        await self._cells.aclose()
-        self._chooser.withdraw()
-        await self._status.aclose()
-        await self._watch.aclose()
-        await self._preparation.aclose()
-        self._input.close()
-        await self.language.aclose()
-        await self.history.aclose()
-        await self._forget_engine()
+        """End what runs in the container, and everything else, within ``_BUDGET`` seconds.
 
-    async def execute(
-        self, code: str, *, silent: bool, interactive: bool, interrupted: bool = False
-    ) -> CellFault | None:
+        An engine that does not answer gets less: nothing can be ended through it.
+        """
+        deadline = Deadline(_BUDGET)
+        self._stop_magics_and_finding()
+        self._chooser.withdraw()
+        self._input.close()
+        ending = asyncio.ensure_future(self._cells.end())
+        asking = asyncio.ensure_future(self._target.answers())
+        await asyncio.wait({ending, asking}, timeout=_ANSWER, return_when=FIRST_COMPLETED)
+        if not (ending.done() or (asking.done() and asking.result())):
+            deadline = Deadline(_HOPELESS)
+        asking.cancel()
+        if not await deadline.wait(ending, reserve=_REST):
+            self._log.warning("What cells have started could not be ended in time.")
+        rest = (self._status, self._watch, self._preparation, self.language, self.history)
+        if not await deadline.wait(*(part.aclose() for part in (*rest, self._cells))):
+            self._log.warning("The kernel could not be ended in order in time.")
+        await self._target.forget()
+
+    async def execute(self, code: str, *, silent: bool, interactive: bool) -> CellFault | None:
         """Run a cell, the only one at a time. Return what went wrong, None for nothing.
 
+        It always returns: an exception that nothing was prepared for is an :class:`InternalError`.
         ``interactive`` tells a front end with a person from a program that executes notebooks:
-        only the former gets widgets. ``interrupted``: an interrupt came before there was a service.
+        only the former gets widgets.
         """
-        self._was_interrupted = interrupted
         messages = Messages(self._kernel, silent=silent)
-        self._is_executing = True
+        self._is_executing, self._is_interrupted, offers = True, False, False
         try:
-            fault = await self._execute(code, messages, interactive=interactive)
+            fault, offers = await self._execute(code, messages, interactive=interactive)
         except DexecError as error:
-            if isinstance(error, EngineUnavailable):
-                # The next cell looks for the engine again; its address may have changed.
-                await self._forget_engine()
             fault = of_error(error)
+            if isinstance(error, EngineUnavailable):
+                await self._forget_engine()
         except Exception as error:  # noqa: BLE001 -- a cell always gets its reply
             fault = of_error(unexpected(error))
         finally:
@@ -138,9 +148,20 @@ class Service:
             self._preparation.after_cell()
         if fault is not None:
             messages.publish("error", fault.content())
-            if self._is_live(messages, interactive=interactive):
-                await self._chooser.offer_if_wanted(messages)
+            if offers and self._is_live(messages, interactive=interactive):
+                await self._offer(messages)
         return fault
+
+    async def _offer(self, messages: Messages) -> None:
+        """Show the containers that there are to choose from. An interrupt ends the look at them."""
+        offering = self._offering = asyncio.create_task(self._chooser.offer(messages))
+        try:
+            await asyncio.wait({offering})
+        finally:
+            offering.cancel()
+            self._offering = None
+        if not offering.cancelled() and (error := offering.exception()) is not None:
+            self._log.error("No containers can be shown.", exc_info=error)
 
     async def find_history(self, *values: Any, **named: Any) -> list[Entry]:
         """Return lines of the history; the arguments are those of a ``history_request``."""
@@ -148,50 +169,52 @@ class Service:
 
     async def _execute(
         self, code: str, messages: Messages, *, interactive: bool
-    ) -> CellFault | None:
+    ) -> tuple[CellFault | None, bool]:
+        """Run a cell; return what went wrong, and whether another container would help."""
         if self._settings.fault is not None:
             raise self._settings.fault
         cell = parse_cell(code)
-        if self._was_interrupted:
-            return interrupted("", "")
         if not await self._run_magics(cell, messages, interactive=interactive):
-            return interrupted("", "")
+            return interrupted("", ""), False
         if not cell.runs:
-            return None
-        with self._chooser.watching(cell.options):
-            container = await self._find(cell.options.container or self._settings.container)
-        if container is None or self._was_interrupted:
-            return interrupted("", "")
-        outcome = await self._cells.run(container, cell, messages, interactive=interactive)
-        self._chooser.take(outcome, cell.options)
+            return None, False
+        if self._is_interrupted:
+            return interrupted("", ""), False
+        outcome = await self._run(cell, messages, interactive=interactive)
         if cell.options.no_error and isinstance(outcome, Exited):
-            return None
-        return fault_of(outcome)
+            return None, False
+        return fault_of(outcome), wants_choice(outcome, cell.options)
 
-    async def _find(self, name: str) -> ContainerInspect | None:
-        """Return the container of a cell, which runs; None when the cell is interrupted."""
+    async def _run(self, cell: Cell, messages: Messages, *, interactive: bool) -> Outcome:
+        """Run a cell in its container."""
 
-        async def find() -> ContainerInspect:
-            container = await find_container(await self._engine(), name)
-            require_running(container)
-            return container
+        async def find() -> tuple[Backend, ContainerInspect]:
+            return await self._target.client(), await self._target.running(cell.options.container)
 
         finding = self._finding = asyncio.create_task(find())
         try:
-            return await finding
+            backend, container = await finding
+        except DexecError as error:
+            if isinstance(error, EngineUnavailable):
+                await self._forget_engine()
+            return Failed(error)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            return None
+            return Interrupted("", "")
         finally:
             self._finding = None
+        if self._is_interrupted:
+            return Interrupted("", "")
+        return await self._cells.run(backend, container, cell, messages, interactive=interactive)
 
     def _stop_magics_and_finding(self) -> None:
         if self._magics is not None:
             self._magics.interrupted.set()
-        if self._finding is not None:
-            self._finding.cancel()
+        for task in (self._finding, self._offering):
+            if task is not None:
+                task.cancel()
 
     async def _run_magics(self, cell: Cell, messages: Messages, *, interactive: bool) -> bool:
         """Run a cell's magics, all of which are read before; return False when interrupted."""
@@ -200,7 +223,7 @@ class Service:
             calls.append(REGISTRY.read(cell.cell_magic, body=cell.body))
         context = MagicContext(
             settings=self._settings,
-            engine=self._engine,
+            target=self._target,
             publish=messages.publish,
             shells=self._memory.shells,
             last=self._cells.last,
@@ -231,13 +254,7 @@ class Service:
             state.folder or None, state.variables, state.functions, state.aliases
         )
 
-    async def _engine(self) -> EngineClient:
-        if self._client is None:
-            self._client = await EngineClient.from_environment()
-        return self._client
-
     async def _forget_engine(self) -> None:
-        client, self._client = self._client, None
+        """Look for the engine again with the next cell: it may come up elsewhere."""
         await self._memory.standbys.aclose()
-        if client is not None:
-            await client.aclose()
+        await self._target.forget()

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dexec_kernel.cells.workspace import Memory
 from dexec_kernel.display.kernel_bar import KernelState, kernel_bar_html, kernel_bar_text
-from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.errors import DexecError
 from dexec_kernel.jupyter.containers import ContainerWatch
 from dexec_kernel.jupyter.messages import Messages
 from dexec_kernel.jupyter.runner import CellRunner
 from dexec_kernel.jupyter.settings import Settings
+from dexec_kernel.jupyter.target import Target
 
 if TYPE_CHECKING:
     # Imported when a panel is shown: most notebooks never need one.
@@ -36,7 +36,7 @@ class KernelStatus:
         self,
         settings: Settings,
         watch: ContainerWatch,
-        engine: Callable[[], Awaitable[EngineClient]],
+        target: Target,
         *,
         memory: Memory,
         cells: CellRunner,
@@ -46,7 +46,7 @@ class KernelStatus:
         self._settings = settings
         self._watch = watch
         self._memory = memory
-        self._engine = engine
+        self._target = target
         self._cells = cells
         self._interrupt = interrupt
         self._standby_count = standby_count
@@ -138,7 +138,7 @@ class KernelStatus:
     async def _restart_container(self, container_id: str, name: str) -> None:
         self._say(f"restarting {name} …")
         try:
-            await (await self._engine()).container_restart(container_id)
+            await (await self._target.client()).container_restart(container_id)
         except DexecError as error:
             self._say(f"{name} was not restarted: {error.message}")
         else:

@@ -8,7 +8,6 @@ from contextlib import closing
 
 from dexec_kernel.backend.models import ContainerInspect
 from dexec_kernel.backend.protocol import Containers, MainStreams
-from dexec_kernel.backend.targets import find_container, require_running
 from dexec_kernel.cells.source.parser import MagicParser
 from dexec_kernel.errors import ConfigurationError, ContainerNotFound
 from dexec_kernel.magics.context import MagicContext
@@ -22,12 +21,8 @@ _SETTLE = 1.0
 
 async def _attach(context: MagicContext, arguments: Namespace) -> None:
     client = await context.client()
-    if arguments.name:
-        container = await find_container(client, arguments.name)
-    else:
-        container = await context.container()
     # Docker would wait for a stopped one to be started.
-    require_running(container)
+    container = await context.target.running(arguments.name)
     line: str | None = arguments.send
     if line is not None:
         _require_stdin(container)

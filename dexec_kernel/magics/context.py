@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 from dexec_kernel.backend.models import ContainerInspect, ContainerTop, Ping
 from dexec_kernel.backend.protocol import Engine, Files, Logs, MainStreams
-from dexec_kernel.backend.targets import find_container
 from dexec_kernel.cells.input.stdin import Ask
 from dexec_kernel.cells.outcome import Snapshot
 from dexec_kernel.cells.workspace import Memory
@@ -47,6 +46,22 @@ class MagicEngine(Engine, Files, Logs, MainStreams, Protocol):
         ...
 
 
+class MagicTarget(Protocol):
+    """The engine, and the containers on it."""
+
+    async def client(self) -> MagicEngine:
+        """Return the engine's client."""
+        ...
+
+    async def container(self, name: str = "") -> ContainerInspect:
+        """Look at a container, the current one without a name."""
+        ...
+
+    async def running(self, name: str = "") -> ContainerInspect:
+        """Look at a container that runs."""
+        ...
+
+
 @dataclass
 class MagicContext:
     """One cell's magics share it. ``interrupted`` is set when the user interrupts the cell.
@@ -58,7 +73,7 @@ class MagicContext:
     """
 
     settings: MagicSettings
-    engine: Callable[[], Awaitable[MagicEngine]]
+    target: MagicTarget
     publish: Publish
     shells: Mapping[str, Shell] = field(default_factory=dict)
     last: Snapshot | None = None
@@ -70,18 +85,18 @@ class MagicContext:
 
     async def client(self) -> MagicEngine:
         """Return the engine's client. Raises :class:`EngineUnavailable`."""
-        return await self.engine()
+        return await self.target.client()
 
-    async def container(self) -> ContainerInspect:
-        """Look at the current container, whether it runs or not.
+    async def container(self, name: str = "") -> ContainerInspect:
+        """Look at a container, the current one without a name, whether it runs or not.
 
         Raises :class:`ContainerNotFound`, :class:`NotChosenError`.
         """
-        return await find_container(await self.client(), self.settings.container)
+        return await self.target.container(name)
 
     async def set_container(self, name: str) -> ContainerInspect:
         """Run cells in ``name`` from here on. Raises :class:`ContainerNotFound`."""
-        chosen = await find_container(await self.client(), name)
+        chosen = await self.container(name)
         self.settings.container = name
         return chosen
 

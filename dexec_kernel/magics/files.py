@@ -9,7 +9,6 @@ from argparse import Namespace
 
 from dexec_kernel.backend.models import ContainerInspect
 from dexec_kernel.backend.protocol import Files
-from dexec_kernel.backend.targets import find_container
 from dexec_kernel.cells.source.parser import MagicParser
 from dexec_kernel.display.file import READ_LIMIT, show_file
 from dexec_kernel.display.progress import progress_data, summary_data
@@ -139,12 +138,8 @@ def _in_container(text: str, magic: str) -> Location:
 async def _container_of(
     context: MagicContext, location: Location
 ) -> tuple[Files, ContainerInspect]:
-    client = await context.client()
-    if location.container:
-        container = await find_container(client, location.container)
-    else:
-        container = await context.container()
-    return client, container
+    container = await context.container(location.container)
+    return await context.client(), container
 
 
 def _cp_parser() -> MagicParser:

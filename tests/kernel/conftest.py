@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -293,3 +297,30 @@ def gone(commands: Callable[[str], list[str]]) -> Callable[[str], list[str]]:
 def gate(host: str) -> Callable[[str], Gate]:
     """Make a gate in a container."""
     return lambda container: Gate(host, container)
+
+
+@pytest.fixture
+def silent_engine() -> Iterator[tuple[str, threading.Event]]:
+    """An engine that accepts connections and answers nothing; the event tells of the first."""
+    # Not tmp_path, which is too long for a socket.
+    with tempfile.TemporaryDirectory(prefix="dexec-") as folder, socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(Path(folder) / "engine.sock"))
+        s.listen()
+        asked = threading.Event()
+        kept: list[socket.socket] = []
+
+        def accept() -> None:
+            try:
+                while True:
+                    kept.append(s.accept()[0])
+                    asked.set()
+            except OSError:
+                return
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        yield f"unix://{folder}/engine.sock", asked
+        s.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        for connection in kept:
+            connection.close()

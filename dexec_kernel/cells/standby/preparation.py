@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from typing import Protocol
 
-from dexec_kernel.backend.protocol import Engine
-from dexec_kernel.backend.targets import find_container, require_running
+from dexec_kernel.backend.models import ContainerInspect
+from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.workspace import Memory
 from dexec_kernel.errors import DexecError
 
@@ -18,25 +19,35 @@ _AFTER_CELL = 0.005
 _TURN, _FEW = 0.05, 4
 
 
+class NextTarget(Protocol):
+    """Where the next cell will run."""
+
+    async def client(self) -> Backend:
+        """Return the engine."""
+        ...
+
+    async def running(self) -> ContainerInspect:
+        """Return the container, which runs. Raises :class:`DexecError` where there is none."""
+        ...
+
+
 class Preparation:
     """Sees that a standby waits in the container of the next cell, and none elsewhere.
 
-    ``container`` names it, ``is_busy`` tells whether a cell runs. Everything happens on the main
+    ``is_busy`` tells whether a cell runs. Everything happens on the main
     event loop.
     """
 
     def __init__(
         self,
         memory: Memory,
-        engine: Callable[[], Awaitable[Engine]],
+        target: NextTarget,
         *,
-        container: Callable[[], str],
         is_busy: Callable[[], bool],
         log: logging.Logger,
     ) -> None:
         self._memory = memory
-        self._engine = engine
-        self._container = container
+        self._target = target
         self._is_busy = is_busy
         self._log = log
         self._timer: asyncio.TimerHandle | None = None
@@ -71,9 +82,7 @@ class Preparation:
             standbys.let_go()
             return
         try:
-            engine = await self._engine()
-            container = await find_container(engine, self._container())
-            require_running(container)
+            engine, container = await self._target.client(), await self._target.running()
             await asyncio.sleep(_turn(container.exec_count))
         except DexecError as error:
             # The next cell says it, if it is still so then.

@@ -81,6 +81,19 @@ def test_json():
         assert set(show("/a.json", text).data) == {"text/plain"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    ['{"a": "\\ud800"}', '{"\\udc00": 1}', "[" * 101 + "]" * 101, "[" * 50_000 + "]" * 50_000],
+)
+def test_json_that_no_front_end_bears_is_text(text):
+    shown = show("/a.json", text)
+    assert shown.data == {"text/plain": text}
+
+
+def test_json_may_be_a_hundred_deep():
+    assert "application/json" in show("/a.json", "[" * 100 + "]" * 100).data
+
+
 def test_markdown_keeps_its_looks_and_loses_its_teeth():
     text = (
         "# Title\n<img src=x onerror=alert(1)> [a](javascript:x) [b]( javascript:x) ![i](http://x)\n"

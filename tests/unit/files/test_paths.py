@@ -6,10 +6,10 @@ import pytest
 
 from dexec_kernel.files.errors import CopyError
 from dexec_kernel.files.paths import (
+    Destination,
     Landing,
     Location,
     Source,
-    Target,
     base_name,
     landing_of,
     local_path,
@@ -84,15 +84,15 @@ CONTENT = Source("s", is_folder=True, content_only=True)
 
 
 def folder(path):
-    return Target(path, exists=True, is_folder=True)
+    return Destination(path, exists=True, is_folder=True)
 
 
 def file(path):
-    return Target(path, exists=True, is_folder=False)
+    return Destination(path, exists=True, is_folder=False)
 
 
 def nothing(path):
-    return Target(path, exists=False, is_folder=False)
+    return Destination(path, exists=False, is_folder=False)
 
 
 @pytest.mark.parametrize(

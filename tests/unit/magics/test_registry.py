@@ -17,17 +17,24 @@ from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.registry import Magic, Registry, run_calls
 
 
+class NoEngine:
+    async def client(self):
+        raise DexecError("no engine here")
+
+    async def container(self, name=""):
+        raise DexecError(f"no engine here, and no container {name!r}")
+
+    running = container
+
+
 def make_context() -> tuple[MagicContext, list]:
     published: list = []
-
-    async def engine():
-        raise DexecError("no engine here")
 
     def publish(kind, content):
         published.append((kind, content))
 
     settings = SimpleNamespace(container="", timeout=0.0)
-    return MagicContext(settings=settings, engine=engine, publish=publish), published
+    return MagicContext(settings=settings, target=NoEngine(), publish=publish), published
 
 
 def magic(name: str, handler, *, takes_body: bool = False) -> Magic:

@@ -12,9 +12,11 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any
+
+from dexec_kernel.engine.threads import DaemonThreads
 
 _BEGIN = 1_000.0
 #: In seconds, real ones: how long a test may wait for something without a time limit of its own.
@@ -126,27 +128,33 @@ _loops: weakref.WeakSet[JumpingLoop] = weakref.WeakSet()
 @contextmanager
 def counting_threads() -> Iterator[None]:
     """Let the loop know of the work of all pools of threads."""
-    submit = ThreadPoolExecutor.submit
 
-    def counted(
-        self: ThreadPoolExecutor, work: Callable[..., Any], *args: Any, **named: Any
-    ) -> Future[Any]:
-        is_counted = threading.Event()
+    def counting(submit: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
+        def counted(
+            self: Executor, work: Callable[..., Any], *args: Any, **named: Any
+        ) -> Future[Any]:
+            is_counted = threading.Event()
 
-        def run() -> Any:
-            is_counted.wait()
-            return work(*args, **named)
+            def run() -> Any:
+                is_counted.wait()
+                return work(*args, **named)
 
-        future = submit(self, run)
-        _work.add(future)
-        is_counted.set()
-        return future
+            future = submit(self, run)
+            _work.add(future)
+            is_counted.set()
+            return future
 
-    ThreadPoolExecutor.submit = counted  # type: ignore[method-assign, assignment]
+        return counted
+
+    pools: tuple[type[Executor], ...] = (ThreadPoolExecutor, DaemonThreads)
+    submits = [pool.submit for pool in pools]
+    for pool in pools:
+        pool.submit = counting(pool.submit)  # type: ignore[method-assign]
     try:
         yield
     finally:
-        ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
+        for pool, submit in zip(pools, submits, strict=True):
+            pool.submit = submit  # type: ignore[method-assign]
 
 
 async def settle() -> None:

@@ -7,30 +7,29 @@ import logging
 
 import pytest
 
-from dexec_kernel.cells.standby import preparation as preparation_module
 from dexec_kernel.cells.standby.pool import Standbys
 from dexec_kernel.cells.standby.preparation import Preparation
 from dexec_kernel.cells.workspace import Memory
 
 
-class Engine:
+class Target:
     """A container in which so many execs run."""
 
     def __init__(self, exec_count):
         self.exec_count = exec_count
 
+    async def client(self):
+        return None
+
+    async def running(self):
+        return self
+
 
 @pytest.fixture
-def prepared(monkeypatch):
+def prepared():
     """Prepare in a container with so many execs; returns after which times it did."""
 
     async def prepare(exec_count, *, is_busy=False):
-        async def engine():
-            return None
-
-        async def find(_engine, _name):
-            return Engine(exec_count)
-
         loop = asyncio.get_running_loop()
         begun = loop.time()
         done = []
@@ -38,13 +37,10 @@ def prepared(monkeypatch):
         memory.prepare = lambda engine, container: done.append(loop.time() - begun)
         preparation = Preparation(
             memory,
-            engine,
-            container=lambda: "web",
+            Target(exec_count),
             is_busy=lambda: is_busy and loop.time() > begun,
             log=logging.getLogger(),
         )
-        monkeypatch.setattr(preparation_module, "find_container", find)
-        monkeypatch.setattr(preparation_module, "require_running", lambda container: None)
         await preparation._prepare()
         return done
 

@@ -1,0 +1,150 @@
+"""What serves the front end: every cell gets its reply, and an interrupt ends whatever it is at."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from dexec_kernel.errors import EngineUnavailable
+from dexec_kernel.jupyter.messages import Messages
+from dexec_kernel.jupyter.service import Service
+from dexec_kernel.jupyter.settings import Settings
+
+
+class Kernel:
+    """Keeps the messages that are sent; one in ``refused`` cannot be."""
+
+    def __init__(self) -> None:
+        self.log = logging.getLogger("dexec-test")
+        self.iopub_socket = None
+        self.session = SimpleNamespace(send=self._send)
+        self.sent: list[tuple[str, dict[str, Any]]] = []
+
+    def get_parent(self, _channel: str) -> dict[str, Any]:
+        return {}
+
+    def _topic(self, _kind: str) -> bytes:
+        return b""
+
+    def _send(self, _socket: object, kind: str, content: dict[str, Any], **_options: Any) -> None:
+        json.dumps(content, ensure_ascii=False).encode()
+        self.sent.append((kind, content))
+
+
+class Target:
+    """An engine that cannot be reached: looking for it does what the test says."""
+
+    def __init__(self, look) -> None:
+        self._look = look
+        self.forgotten = 0
+
+    async def client(self):
+        return await self._look()
+
+    async def container(self, _name=""):
+        return await self._look()
+
+    running = container
+
+    async def answers(self) -> bool:
+        return False
+
+    async def forget(self) -> None:
+        self.forgotten += 1
+
+
+@pytest.fixture
+async def make():
+    made = []
+
+    def make_service(look):
+        kernel, settings = Kernel(), Settings()
+        settings.standby = 0
+        settings.history_file = ":memory:"
+        service = Service(kernel, settings, has_waiting=lambda: False)
+        service._target = Target(look)
+        service._preparation.after_cell = lambda: None
+        made.append(service)
+        return service, kernel
+
+    yield make_service
+    for service in made:
+        await service.aclose()
+
+
+@pytest.mark.parametrize("code", ["echo x", "%status", "%show :/f", "%%exec -c web\ntrue"])
+async def test_a_fault_of_the_kernel_is_the_reply_and_the_next_cell_is_served(make, code):
+    async def look():
+        raise ZeroDivisionError("no")
+
+    service, kernel = make(look)
+    for _ in range(2):
+        fault = await service.execute(code, silent=False, interactive=False)
+        assert fault.name == "InternalError"
+        assert "ZeroDivisionError" in fault.value
+    assert [kind for kind, _ in kernel.sent] == ["error", "error"]
+
+
+async def test_an_engine_that_is_gone_is_looked_for_again(make):
+    async def look():
+        raise EngineUnavailable("gone")
+
+    service, _ = make(look)
+    for _ in range(2):
+        fault = await service.execute("true", silent=True, interactive=False)
+        assert fault.name == "EngineUnavailable"
+    assert service._target.forgotten == 2
+
+
+@pytest.mark.parametrize("code", ["true", "%status", "%status\ntrue", "%logs -f\ntrue"])
+async def test_an_interrupt_ends_the_look_for_the_container(make, code):
+    looking = asyncio.Event()
+
+    async def look():
+        looking.set()
+        await asyncio.Event().wait()
+
+    service, _ = make(look)
+    cell = asyncio.create_task(service.execute(code, silent=False, interactive=False))
+    await looking.wait()
+    service.interrupt()
+    assert (await cell).name == "KeyboardInterrupt"
+
+
+async def test_an_interrupt_in_the_moment_when_the_container_is_found_is_kept(make):
+    service, _ = make(None)
+
+    async def look():
+        service.interrupt()
+        return SimpleNamespace()
+
+    service._target = Target(look)
+    fault = await service.execute("true", silent=False, interactive=False)
+    assert fault.name == "KeyboardInterrupt"
+
+
+async def test_an_interrupt_of_nothing_leaves_the_next_cell_alone(make):
+    async def look():
+        raise EngineUnavailable("gone")
+
+    service, _ = make(look)
+    service.interrupt()
+    fault = await service.execute("true", silent=False, interactive=False)
+    assert fault.name == "EngineUnavailable"
+
+
+async def test_it_ends_twice_and_without_an_engine(make):
+    service, _ = make(None)
+    await service.aclose()
+
+
+async def test_a_message_that_no_front_end_can_read_is_mended(make):
+    _, kernel = make(None)
+    messages = Messages(kernel, silent=False)
+    messages.publish("stream", {"name": "stdout", "text": "a\ud800b"})
+    assert kernel.sent == [("stream", {"name": "stdout", "text": "a\ufffdb"})]
