@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from dexec_kernel.errors import (
     CommandNotStarted,
@@ -12,6 +14,11 @@ from dexec_kernel.errors import (
     ContainerPaused,
     DexecError,
 )
+
+if TYPE_CHECKING:
+    from dexec_kernel.backend.models import ContainerInspect
+    from dexec_kernel.cells.execution import Execution
+    from dexec_kernel.cells.source.options import CellOptions
 
 _SIGNAL_BASE = 128
 _NOT_EXECUTABLE, _NOT_FOUND = 126, 127
@@ -145,3 +152,49 @@ def state_of(outcome: Outcome | None, *, is_begun: bool) -> State:
             return State.NOT_STARTED
         case Failed():
             return State.LOST if is_begun else State.NOT_STARTED
+
+
+def snapshot_of(
+    execution: Execution,
+    outcome: Outcome | None,
+    *,
+    container: ContainerInspect,
+    options: CellOptions,
+    started: float,
+    duration: float,
+    notes: Sequence[str] = (),
+) -> Snapshot:
+    """Return what is known of a cell, from its exec and its ``outcome``, None while it runs.
+
+    ``started`` is in seconds since the epoch, ``duration`` in seconds; ``notes`` come first.
+    """
+    said = list(notes)
+    if isinstance(outcome, Interrupted | TimedOut) and outcome.note:
+        said.append(outcome.note)
+    if execution.output.note:
+        said.append(execution.output.note)
+    if isinstance(outcome, Backgrounded):
+        count = execution.background_count
+        said.append(f"{count} process{'es' * (count != 1)} live{'s' * (count == 1)} on")
+    exit_code = execution.exit_code
+    reason = outcome.reason if isinstance(outcome, Exited) else ""
+    if exit_code is not None and not reason:
+        reason = exit_reason(exit_code)
+    return Snapshot(
+        state=state_of(outcome, is_begun=execution.exec_id is not None),
+        container=container.name,
+        container_id=container.id,
+        image=container.image,
+        exec_id=execution.exec_id,
+        pid=execution.pid,
+        exit_code=exit_code,
+        exit_reason=reason,
+        started=started,
+        duration=duration,
+        user=options.user or container.user or "root",
+        cwd=execution.cwd or options.workdir or container.working_dir or "/",
+        output_bytes=execution.output.total_bytes,
+        note="; ".join(said),
+        log=execution.output.log,
+        inner_pid=execution.inner_pid,
+    )

@@ -1,22 +1,16 @@
-"""Running one cell: through which shell, how it is interrupted, how it ended."""
+"""Supervising one cell: its interrupts, its time limit, its processes in the background."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from dexec_kernel.backend.models import ConsoleSize, ContainerInspect, ExecInspect
-from dexec_kernel.backend.protocol import Backend
-from dexec_kernel.cells.command import (
-    Command,
-    build_command,
-    changes_session,
-    may_use_standby,
-)
-from dexec_kernel.cells.execution import Execution, StandbyLost, StdinNotPassed
+from dexec_kernel.backend.models import ConsoleSize, ExecInspect
+from dexec_kernel.cells.command import changes_session
+from dexec_kernel.cells.execution import Execution
 from dexec_kernel.cells.input.stdin import Stdin
 from dexec_kernel.cells.outcome import (
     Backgrounded,
@@ -27,29 +21,21 @@ from dexec_kernel.cells.outcome import (
     Snapshot,
     TimedOut,
     exit_reason,
-    state_of,
+    snapshot_of,
 )
 from dexec_kernel.cells.output.limits import OutputLimits
-from dexec_kernel.cells.output.output import Emit, Output
+from dexec_kernel.cells.output.output import Output
+from dexec_kernel.cells.output.text import Piece
 from dexec_kernel.cells.signals import Signaller
 from dexec_kernel.cells.signals.guardian import GuardedPlace
 from dexec_kernel.cells.signals.ladder import Ladder
-from dexec_kernel.cells.source.options import CellOptions
-from dexec_kernel.cells.standby.pool import HandedOut
-from dexec_kernel.cells.standby.standby import Standby
+from dexec_kernel.cells.source.cell import Cell
+from dexec_kernel.cells.start import Start, Starts
 from dexec_kernel.cells.why import cause_of, named, unexpected
-from dexec_kernel.cells.workspace import Memory
-from dexec_kernel.errors import (
-    CommandNotStarted,
-    DexecError,
-    EngineError,
-    ExecLost,
-    SignalError,
-)
+from dexec_kernel.cells.workspace import Workspace
+from dexec_kernel.errors import DexecError, EngineError, ExecLost, SignalError
 from dexec_kernel.shell.commands import Shell
 
-_DEFAULT_LIMITS = OutputLimits()
-_DEFAULT_OPTIONS = CellOptions()
 #: In seconds: for an engine to start a process, which takes most about 50 ms.
 _START_TIMEOUT = 10.0
 #: In seconds: for the stream to end after the processes have, which is a matter of milliseconds.
@@ -65,50 +51,55 @@ NO_SHELL_NOTE = "no shell in the image: ran as one command line"
 DEFAULT_CONSOLE_SIZE = ConsoleSize(rows=24, columns=80)
 
 
-class CellRun:
-    """One cell in one container. ``run`` is called once.
+@dataclass(frozen=True, slots=True)
+class CellLimits:
+    """The bounds of a cell: its output's, the seconds that each signal may take, its terminal's."""
 
-    ``emit`` gets the output, ``changed`` is called when more is known, which
-    :meth:`snapshot` returns. ``interrupt_grace`` is in seconds, for each step; ``limits`` say how
-    much of the output goes where. ``console_size`` is that of a terminal, where ``options`` ask
-    for one; ``stdin`` asks for input, None where nobody can be asked.
+    output: OutputLimits = OutputLimits()  # noqa: RUF009 -- frozen
+    interrupt_grace: float = 2.0
+    console_size: ConsoleSize = DEFAULT_CONSOLE_SIZE
+
+
+class CellListener(Protocol):
+    """Hears of one cell. Called on the event loop."""
+
+    def printed(self, pieces: list[Piece]) -> None:
+        """Take output, in order."""
+        ...
+
+    def changed(self) -> None:
+        """Take in that :meth:`CellRun.snapshot` has something new."""
+        ...
+
+
+class CellRun:
+    """One cell in the container of a workspace. ``run`` is called once.
+
+    ``stdin`` asks for input, None where nobody can be asked.
     """
 
     def __init__(
         self,
-        backend: Backend,
-        container: ContainerInspect,
-        source: str,
-        memory: Memory,
-        *,
-        emit: Emit,
-        changed: Callable[[], None],
-        interrupt_grace: float,
-        limits: OutputLimits = _DEFAULT_LIMITS,
-        options: CellOptions = _DEFAULT_OPTIONS,
-        console_size: ConsoleSize = DEFAULT_CONSOLE_SIZE,
+        workspace: Workspace,
+        cell: Cell,
+        limits: CellLimits,
+        listener: CellListener,
         stdin: Stdin | None = None,
     ) -> None:
-        self._backend = backend
-        self._container = container
-        self._source = source
-        self._memory = memory
-        memory.heed(container)
-        self._options = options
-        self._user = options.user or container.user
-        self._console_size = console_size
-        self._stdin = stdin
-        self._notes: list[str] = []
-        self._emit = emit
-        self._changed = changed
+        self._workspace = workspace
+        self._container = workspace.container
+        self._cell = cell
         self._limits = limits
-        self._ladder = Ladder(interrupt_grace)
+        self._listener = listener
+        self._stdin = stdin
+        self._starts = Starts(workspace, cell, limits.console_size, may_ask=stdin is not None)
+        self._notes: list[str] = []
+        self._ladder = Ladder(limits.interrupt_grace)
         self._interrupted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._running = asyncio.Event()
         self._execution = self._new_execution()
-        self._shell: Shell | None = None
-        self._started = time.time()
-        self._clock = time.monotonic()
+        self._shell = Shell.NONE
+        self._started, self._clock = time.time(), time.monotonic()
         self._ended_after: float | None = None
         self._outcome: Outcome | None = None
         self._rest: asyncio.Task[ExecInspect] | None = None
@@ -120,7 +111,7 @@ class CellRun:
         """
         work = asyncio.create_task(self._work())
         ends: set[asyncio.Future[Any]] = {work, self._interrupted}
-        timeout = self._options.timeout
+        timeout = self._cell.options.timeout
         try:
             await asyncio.wait(ends, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             self._set_outcome(await work if work.done() else await self._end(work))
@@ -189,112 +180,68 @@ class CellRun:
 
     def snapshot(self) -> Snapshot:
         """Return what is known of the cell now."""
-        execution, outcome = self._execution, self._outcome
-        reason = outcome.reason if isinstance(outcome, Exited) else ""
-        notes = list(self._notes)
-        if isinstance(outcome, Interrupted | TimedOut) and outcome.note:
-            notes.append(outcome.note)
-        if self._shell is Shell.NONE and not self._options.command:
-            notes.append(NO_SHELL_NOTE)
-        if execution.output.note:
-            notes.append(execution.output.note)
-        if isinstance(outcome, Backgrounded):
-            count = execution.background_count
-            notes.append(f"{count} process{'es' * (count != 1)} live{'s' * (count == 1)} on")
-        exit_code = execution.exit_code
-        if exit_code is not None and not reason:
-            reason = exit_reason(exit_code)
         duration = self._ended_after
-        return Snapshot(
-            state=state_of(outcome, is_begun=execution.exec_id is not None),
-            container=self._container.name,
-            container_id=self._container.id,
-            image=self._container.image,
-            exec_id=execution.exec_id,
-            pid=execution.pid,
-            exit_code=exit_code,
-            exit_reason=reason,
+        return snapshot_of(
+            self._execution,
+            self._outcome,
+            container=self._container,
+            options=self._cell.options,
             started=self._started,
             duration=time.monotonic() - self._clock if duration is None else duration,
-            user=self._user or "root",
-            cwd=execution.cwd or self._options.workdir or self._container.working_dir or "/",
-            output_bytes=execution.output.total_bytes,
-            note="; ".join(notes),
-            log=execution.output.log,
-            inner_pid=execution.inner_pid,
+            notes=self._notes,
         )
 
     # --- the work -----------------------------------------------------------------------------
 
     async def _work(self) -> Outcome:
         try:
-            return await self._try_shells()
-        except DexecError as error:
-            return Failed(await named(self._backend, self._container, error))
-
-    async def _try_shells(self) -> Outcome:
-        """Run the cell in what waits for it, else with the first shell that the image has."""
-        if may_use_standby(self._options):
-            state = self._memory.session.state(self._container.id)
-            handed_out = await self._memory.standbys.take(self._container, state)
-            if self._memory.standbys.is_queued() and not self._options.container:
-                self._memory.prepare(self._backend, self._container)
-            if handed_out is not None:
+            start = await self._starts.first()
+            while True:
                 try:
-                    return await self._try(handed_out.standby.shell, handed_out)
-                except StandbyLost:
-                    pass  # Nothing of the cell has run.
-                except BaseException:
-                    handed_out.standby.exec.close()
-                    raise
-        *others, last = self._memory.candidates(self._container.id)
-        for shell in others:
-            try:
-                return await self._try(shell)
-            except CommandNotStarted as error:
-                # The shell itself was not found, so nothing of the cell has run.
-                if not error.missing_command:
-                    raise
-        return await self._try(last)
+                    return await self._try(start)
+                except EngineError as error:
+                    following = self._starts.after(start, error)
+                    if following is None:
+                        raise
+                    start = following
+        except DexecError as error:
+            return Failed(await named(self._workspace.backend, self._container, error))
 
-    async def _try(self, shell: Shell, handed_out: HandedOut | None = None) -> Outcome:
-        if self._interrupted.done() and handed_out is None:
+    async def _try(self, start: Start) -> Outcome:
+        if start.standby is None and self._interrupted.done():
             return Interrupted("", _NOT_BEGUN)
-        self._shell = shell
-        command = self._command(shell, handed_out)
-        if command is None:
+        if start.command is None:
             return Exited(0, "")
+        self._shell = start.shell
         self._execution = self._new_execution()
-        standby = None if handed_out is None else handed_out.standby
+        is_line = start.shell is Shell.NONE and not self._cell.options.command
+        if is_line and NO_SHELL_NOTE not in self._notes:
+            self._notes.append(NO_SHELL_NOTE)
         try:
-            inspect = await self._run_to_end_or_background(command, standby)
-        except StdinNotPassed:
-            if not self._memory.stdin_passes:
-                raise  # The command needs its stdin: no other way can run it.
-            self._memory.stdin_passes = False
-            return await self._try(shell)
-        except CommandNotStarted as error:
-            if shell is Shell.NONE and error.missing_command:
-                self._memory.shells[self._container.id] = shell
+            inspect = await self._run_to_end_or_background(start)
+        except BaseException:
+            if start.standby is not None:
+                start.standby.exec.close()
             raise
-        self._memory.shells[self._container.id] = shell
+        self._workspace.shell = start.shell
         self._take_over()
         if inspect is None:
             return Backgrounded(self._execution.background_exit_code)
         exit_code = inspect.exit_code
         if exit_code is None:
             raise ExecLost("The engine does not know the exit code.")
-        cause = await cause_of(self._backend, self._container.id, exit_code, since=self._started)
+        cause = await cause_of(
+            self._workspace.backend, self._container.id, exit_code, since=self._started
+        )
         return Exited(exit_code, exit_reason(exit_code, cause=cause))
 
-    async def _run_to_end_or_background(
-        self, command: Command, standby: Standby | None
-    ) -> ExecInspect | None:
+    async def _run_to_end_or_background(self, start: Start) -> ExecInspect | None:
         """Run the command; return None when only its background processes are left."""
-        execution = self._execution
-        place = GuardedPlace(self._container.id, self._shell or Shell.NONE, self._user)
-        work = execution.run(command, standby)
-        guarded = self._memory.guardians.beside(work, self._backend, place, execution)
+        assert start.command is not None  # noqa: S101 -- an empty cell runs nothing
+        execution, workspace = self._execution, self._workspace
+        place = GuardedPlace(self._container.id, start.shell, self._user)
+        work = execution.run(start.command, start.standby)
+        guarded = workspace.guardians.beside(work, workspace.backend, place, execution)
         self._rest = asyncio.create_task(guarded)
         waiting = asyncio.create_task(execution.backgrounded.wait())
         try:
@@ -310,42 +257,30 @@ class CellRun:
         await execution.learn_pid()
         return None
 
-    def _command(self, shell: Shell, handed_out: HandedOut | None) -> Command | None:
-        if handed_out is not None:
-            may_ask = self._stdin is not None
-            return handed_out.command(self._source, self._options, may_ask=may_ask)
-        command = build_command(
-            shell,
-            self._source,
-            self._options,
-            self._memory.session.state(self._container.id),
-            stdin_passes=self._memory.stdin_passes,
-            console_size=self._console_size,
-            may_ask=self._stdin is not None,
-        )
-        return command and command.with_defaults(self._container.exec_defaults)
-
     def _take_over(self) -> None:
         """Take over the state of the cell's shell, and note what the user should know of it."""
-        session, execution = self._memory.session, self._execution
-        before = session.state(self._container.id)
-        if before and execution.cwd not in {None, before.folder} and not self._options.workdir:
+        workspace, execution, options = self._workspace, self._execution, self._cell.options
+        before = workspace.state
+        if before and execution.cwd not in {None, before.folder} and not options.workdir:
             self._notes.append(f"the folder {before.folder} is gone")
-        if changes_session(self._options):
-            names = self._container.env_names
-            note = session.take_over(self._container.id, execution.handover, env_names=names)
+        if changes_session(options):
+            note = workspace.take_over(execution.handover)
             self._notes += [note] if note else []
 
     def _new_execution(self) -> Execution:
         # They share the event, so that a waiter is woken by whichever of them runs.
         return Execution(
-            self._backend,
+            self._workspace.backend,
             self._container.id,
-            output=Output(self._emit, self._limits),
-            changed=self._changed,
+            output=Output(self._listener.printed, self._limits.output),
+            changed=self._listener.changed,
             running=self._running,
             stdin=self._stdin,
         )
+
+    @property
+    def _user(self) -> str:
+        return self._cell.options.user or self._container.user
 
     # --- the interrupt ------------------------------------------------------------------------
 
@@ -353,7 +288,7 @@ class CellRun:
         """End a cell that was interrupted, or that has had its time."""
         if self._stdin is not None:
             self._stdin.close()
-        seconds = self._options.timeout
+        seconds = self._cell.options.timeout
         if self._interrupted.done() or seconds is None:
             return await self._interrupt(work)
         outcome = await self._interrupt(work)
@@ -387,7 +322,7 @@ class CellRun:
         return Interrupted(f"SIG{ended.signal}", note)
 
     def _signaller(self) -> Signaller:
-        return self._execution.signaller(self._shell or Shell.NONE, self._user)
+        return self._execution.signaller(self._shell, self._user)
 
     async def _has_begun(self, work: asyncio.Task[Outcome]) -> bool:
         """Wait until the command runs; return False when it does not, or has already ended.

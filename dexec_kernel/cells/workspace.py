@@ -1,66 +1,98 @@
-"""The memory between cells: the containers' shells and the session's state."""
+"""The containers as a kernel knows them: how their cells run, and the state that cells leave."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from dexec_kernel.backend.models import ContainerInspect, ExecDefaults
 from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.signals.guardian import Guardians
 from dexec_kernel.cells.standby.pool import Standbys
+from dexec_kernel.shell.ask import ask
 from dexec_kernel.shell.commands import SHELLS, Shell
-from dexec_kernel.shell.handover import DamagedHandover, HandoverTooLarge
-from dexec_kernel.shell.state import ShellState, put_together
+from dexec_kernel.shell.state import Session, ShellState
 
 
-class Session:
-    """The states of the containers that cells have run in."""
+class Workspace:
+    """One container: ``backend`` reaches it, ``container`` is its latest inspect.
 
-    def __init__(self) -> None:
-        self._states: dict[str, ShellState] = {}
-        #: The last hand-over and its state: most cells do not change it.
-        self._handed_over: dict[str, tuple[Mapping[str, bytes], ShellState]] = {}
+    ``shell`` runs its cells, None until one has; ``session`` has the state that they leave. Made by
+    :meth:`Workspaces.of`. ``standbys`` and ``guardians`` are the kernel's, who owns their execs.
+    """
 
-    def state(self, container_id: str) -> ShellState | None:
-        """Return the state that the next cell in a container begins with; None for the first."""
-        return self._states.get(container_id)
+    def __init__(
+        self,
+        backend: Backend,
+        container: ContainerInspect,
+        *,
+        standbys: Standbys,
+        guardians: Guardians,
+    ) -> None:
+        self.backend = backend
+        self.container = container
+        self.standbys = standbys
+        self.guardians = guardians
+        self.shell: Shell | None = None
+        self.session = Session()
+        #: False where a proxy before the engine drops the upgrade that stdin needs.
+        self.stdin_passes = True
+        self.renew(backend, container)
 
-    def take_over(
-        self, container_id: str, handover: Mapping[str, bytes], *, env_names: Iterable[str]
-    ) -> str:
-        """Take over what a cell's shell said at its end; return what the user should know, or "".
+    def renew(self, backend: Backend, container: ContainerInspect) -> None:
+        """Take note of a later inspect of the container, and of the client that made it."""
+        self.backend, self.container = backend, container
+        if name := container.wanted_shell:
+            self.shell = Shell.NONE if name == "none" else Shell(name)
 
-        ``handover`` holds what it said by kind (``KINDS``), ``env_names`` are the variables that
-        the container gives to every process. A hand-over that is missing or damaged changes
-        nothing.
-        """
-        if not handover:
-            return ""  # The shell was replaced or killed, or ended by a trap of its own.
-        before = self._states.get(container_id)
-        if before is not None and self._handed_over.get(container_id) == (handover, before):
-            return ""
-        try:
-            state = put_together(handover, env_names)
-        except DamagedHandover:
-            return "the shell's state arrived damaged, and the one before is kept"
-        except HandoverTooLarge as error:
-            return f"the shell's state is too large ({error}), and the one before is kept"
-        self._states[container_id] = state
-        self._handed_over[container_id] = (handover, state)
-        return ""
+    @property
+    def shells(self) -> list[Shell]:
+        """The shells to try, the preferred first; the known one alone."""
+        return list(SHELLS) if self.shell is None else [self.shell]
 
-    def set_variable(self, container_id: str, name: str, value: str) -> None:
-        """Export a variable to the cells that follow."""
-        state = self._states.get(container_id) or ShellState(b"", "", "")
-        self._states[container_id] = state.with_variable(name, value)
+    @property
+    def defaults(self) -> ExecDefaults:
+        """The user and the folder of an exec that names none."""
+        return self.container.exec_defaults
 
-    def reset(self, container_id: str) -> None:
-        """Forget the state: the next cell begins as the container has it."""
-        self._states.pop(container_id, None)
+    def prepare(self) -> None:
+        """Start the exec of the next cell; see :meth:`Standbys.prepare`."""
+        if self.stdin_passes:
+            self.standbys.prepare(self.backend, self.container, self.shells, self.state)
+
+    @property
+    def state(self) -> ShellState | None:
+        """What the next cell begins with, None for what the container has."""
+        return self.session.state
+
+    def take_over(self, handover: Mapping[str, bytes]) -> str:
+        """Take over a cell's state; return a note for the user. See :meth:`Session.take_over`."""
+        return self.session.take_over(handover, env_names=self.container.env_names)
+
+    async def ask(
+        self,
+        script: str,
+        arguments: Sequence[str] = (),
+        *,
+        user: str = "",
+        privileged: bool = False,
+    ) -> str | None:
+        """Run a script in the container and return its answer; see :func:`shell.ask.ask`."""
+        config = self.defaults
+        shell, answer = await ask(
+            *(self.backend, self.container.id, self.shells, script, arguments),
+            user=user or config.user,
+            working_dir=config.working_dir,
+            privileged=privileged,
+        )
+        self.shell = shell or self.shell
+        return answer
 
 
-class Memory:
-    """Facts that are found out once instead of with every cell."""
+class Workspaces:
+    """One workspace for each container that a kernel has used.
+
+    ``keeps_background`` tells whether background processes stay when the kernel ends.
+    """
 
     def __init__(
         self,
@@ -70,32 +102,24 @@ class Memory:
     ) -> None:
         self.guardians = Guardians(keeps_background)
         self.standbys = standbys or Standbys(lambda: 0, lambda: False, lambda: 0.0)
-        self.shells: dict[str, Shell] = {}
-        self._wanted: dict[str, Shell] = {}
-        self._defaults: dict[str, ExecDefaults] = {}
-        self.session = Session()
-        #: False where a proxy before the engine drops the upgrade that stdin needs.
-        self.stdin_passes = True
+        self._by_id: dict[str, Workspace] = {}
 
-    def prepare(self, backend: Backend, container: ContainerInspect) -> None:
-        """Start in a container what the next cell will run in; see :meth:`Standbys.prepare`."""
-        self.heed(container)
-        shells, state = self.candidates(container.id), self.session.state(container.id)
-        if self.stdin_passes:
-            self.standbys.prepare(backend, container, shells, state)
+    def of(self, backend: Backend, container: ContainerInspect) -> Workspace:
+        """Return the workspace of a container that ``backend`` has just inspected."""
+        workspace = self._by_id.get(container.id)
+        if workspace is None:
+            workspace = self._by_id[container.id] = Workspace(
+                backend, container, standbys=self.standbys, guardians=self.guardians
+            )
+        else:
+            workspace.renew(backend, container)
+        return workspace
 
-    def heed(self, container: ContainerInspect) -> None:
-        """Take note of the shell, user and folder that the container's labels want."""
-        self._defaults[container.id] = container.exec_defaults
-        if name := container.wanted_shell:
-            wanted = Shell.NONE if name == "none" else Shell(name)
-            self._wanted[container.id] = self.shells[container.id] = wanted
+    def state(self, container_id: str) -> ShellState | None:
+        """Return the state of a container's session; None where no cell has left one."""
+        workspace = self._by_id.get(container_id)
+        return None if workspace is None else workspace.state
 
-    def defaults(self, container_id: str) -> ExecDefaults:
-        """Return what an exec in a container gets where it names no user or folder."""
-        return self._defaults.get(container_id, ExecDefaults())
-
-    def candidates(self, container_id: str) -> list[Shell]:
-        """Return the shells to try in a container: the wanted or known one, else all."""
-        known = self._wanted.get(container_id) or self.shells.get(container_id)
-        return list(SHELLS) if known is None else [known]
+    def drop(self, container_id: str) -> None:
+        """Forget a container that is gone."""
+        self._by_id.pop(container_id, None)

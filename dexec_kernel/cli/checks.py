@@ -10,8 +10,9 @@ from dexec_kernel.backend.models import ContainerInspect, Ping
 from dexec_kernel.backend.targets import COMPOSE_PREFIX, find_container
 from dexec_kernel.cells.outcome import Exited, Failed, Outcome, Snapshot, describe_exit
 from dexec_kernel.cells.output.text import Piece
-from dexec_kernel.cells.run import CellRun
-from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.cells.run import CellLimits, CellRun
+from dexec_kernel.cells.source.cell import Cell
+from dexec_kernel.cells.workspace import Workspace, Workspaces
 from dexec_kernel.cli.findings import Finding, Verdict
 from dexec_kernel.engine.client import NEWEST_API, EngineClient
 from dexec_kernel.engine.endpoint import Endpoint, find_endpoint, probe
@@ -46,7 +47,7 @@ class Patient:
         self._environ = environ
         self._asked = container
         self._client: EngineClient | None = None
-        self._memory = Memory()
+        self._workspaces = Workspaces()
         self._printed = ""
 
     def checks(self) -> list[tuple[str, Callable[[], Awaitable[Finding]]]]:
@@ -71,6 +72,10 @@ class Patient:
     def _engine(self) -> EngineClient:
         assert self._client is not None  # noqa: S101 -- the check of the connection has made it
         return self._client
+
+    @property
+    def _workspace(self) -> Workspace:
+        return self._workspaces.of(self._engine, self._container)
 
     @property
     def _tool(self) -> str:
@@ -166,7 +171,7 @@ class Patient:
 
     async def _run_cells(self) -> Finding:
         outcome = await self._run_cell()
-        shell = self._memory.shells.get(self._container.id)
+        shell = self._workspace.shell
         if shell is Shell.NONE:
             return Finding(
                 "cell",
@@ -196,28 +201,17 @@ class Patient:
         return Finding("cell", Verdict.OK, message)
 
     async def _run_cell(self) -> Outcome:
-        printed: list[str] = []
-
-        def emit(pieces: list[Piece]) -> None:
-            printed.extend(piece.text for piece in pieces if piece.stream == "stdout")
-
-        cell = CellRun(
-            self._engine,
-            self._container,
-            _CELL,
-            self._memory,
-            emit=emit,
-            changed=lambda: None,
-            interrupt_grace=_INTERRUPT_GRACE,
-        )
+        printed = _Printed()
+        limits = CellLimits(interrupt_grace=_INTERRUPT_GRACE)
+        cell = CellRun(self._workspace, Cell(body=_CELL), limits, printed)
         outcome = await cell.run()
-        self._snapshot, self._printed = cell.snapshot(), "".join(printed)
+        self._snapshot, self._printed = cell.snapshot(), printed.stdout
         return outcome
 
     async def _look_at_stdin(self) -> Finding:
-        if self._memory.shells.get(self._container.id) is Shell.NONE:
+        if self._workspace.shell is Shell.NONE:
             return Finding("stdin", Verdict.SKIPPED, "not checked: the image has no shell")
-        if not self._memory.stdin_passes:
+        if not self._workspace.stdin_passes:
             return Finding(
                 "stdin",
                 Verdict.WARNING,
@@ -232,3 +226,16 @@ class Patient:
         user, number = self._snapshot.user or "unknown", self._printed.strip()
         who = f"{user} (uid {number})" if number.isdigit() and number != user else user
         return Finding("user", Verdict.OK, f"{who}, in the folder {self._snapshot.cwd}")
+
+
+class _Printed:
+    """Keeps what a cell prints on stdout."""
+
+    def __init__(self) -> None:
+        self.stdout = ""
+
+    def printed(self, pieces: list[Piece]) -> None:
+        self.stdout += "".join(piece.text for piece in pieces if piece.stream == "stdout")
+
+    def changed(self) -> None:
+        """Nobody looks at the cell while it runs."""

@@ -14,10 +14,9 @@ from typing import Any
 from ipykernel.kernelbase import Kernel
 from zmq.eventloop.zmqstream import ZMQStream
 
-from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.input.stdin import Ask, Question, Stdin
 from dexec_kernel.cells.source.options import CellOptions
-from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.shell.ask import Ask as AskContainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +42,13 @@ class Input:
     def of_cell(
         self,
         source: str,
-        backend: Backend,
-        container_id: str,
-        memory: Memory,
+        ask_container: AskContainer,
         *,
         options: CellOptions,
         changed: Callable[[], None],
     ) -> Stdin:
-        """Return the stdin of the current cell, which asks the cell's sender."""
-        places = (self.asker(), source, backend, container_id, memory)
-        return Stdin(*places, options=options, changed=changed)
+        """Return the stdin of the cell that is being handled: whoever has sent it is asked."""
+        return Stdin(self.asker(), source, ask_container, options=options, changed=changed)
 
     def asker(self) -> Ask:
         """Return a function that asks the sender of the current cell."""

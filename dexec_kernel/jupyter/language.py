@@ -7,11 +7,9 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from dexec_kernel.backend.models import ContainerInspect
-from dexec_kernel.backend.protocol import Engine
 from dexec_kernel.backend.targets import candidates
 from dexec_kernel.cells.source.is_complete import Status, is_complete
-from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.cells.workspace import Workspace, Workspaces
 from dexec_kernel.errors import DexecError
 from dexec_kernel.jupyter.target import Target
 from dexec_kernel.magics.catalogue import REGISTRY
@@ -35,13 +33,13 @@ class Language:
         self,
         target: Target,
         *,
-        memory: Memory,
+        workspaces: Workspaces,
         context: Callable[[str], CompletionContext],
         timeout: Callable[[], float],
         log: logging.Logger,
     ) -> None:
         self._target = target
-        self._memory = memory
+        self._workspaces = workspaces
         self._context = context
         self._timeout = timeout
         self._log = log
@@ -127,30 +125,17 @@ class Language:
 
     async def _shell_text(self, code: str, position: int, magic: MagicWord | None) -> Completions:
         begin = 0 if magic is None else magic.start
-        client, container = await self._session()
-        found = await complete(
-            code[begin:],
-            position - begin,
-            backend=client,
-            container_id=container.id,
-            memory=self._memory,
-            context=self._context(container.id),
-        )
+        workspace = await self._workspace()
+        context = self._context(workspace.container.id)
+        found = await complete(code[begin:], position - begin, ask=workspace.ask, context=context)
         return Completions(found.matches, found.start + begin, found.end + begin)
 
     async def _describe(self, code: str, position: int) -> str:
-        client, container = await self._session()
-        return await describe(
-            code,
-            position,
-            backend=client,
-            container_id=container.id,
-            memory=self._memory,
-            context=self._context(container.id),
-        )
+        workspace = await self._workspace()
+        context = self._context(workspace.container.id)
+        return await describe(code, position, ask=workspace.ask, context=context)
 
-    async def _session(self) -> tuple[Engine, ContainerInspect]:
-        """Return the engine, and the container of the session that is asked about."""
+    async def _workspace(self) -> Workspace:
+        """Return the workspace of the session that is asked about."""
         client, container = await self._target.client(), await self._target.running()
-        self._memory.heed(container)
-        return client, container
+        return self._workspaces.of(client, container)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from jupyter_core.paths import jupyter_runtime_dir
@@ -13,16 +14,18 @@ from jupyter_core.paths import jupyter_runtime_dir
 from dexec_kernel.backend.models import ConsoleSize, ContainerInspect
 from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.durations import Durations
-from dexec_kernel.cells.outcome import Backgrounded, Exited, Outcome, Snapshot, State
+from dexec_kernel.cells.input.stdin import Stdin
+from dexec_kernel.cells.outcome import Backgrounded, Exited, Failed, Outcome, Snapshot, State
 from dexec_kernel.cells.output.limits import OutputLimits
 from dexec_kernel.cells.output.log_folder import LogFolder
 from dexec_kernel.cells.output.text import Piece
-from dexec_kernel.cells.run import CellRun
+from dexec_kernel.cells.run import CellLimits, CellRun
 from dexec_kernel.cells.source.cell import Cell
 from dexec_kernel.cells.source.options import CellOptions
-from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.display.cell import CellDisplay
 from dexec_kernel.display.mode import Mode
+from dexec_kernel.errors import ContainerNotFound
 from dexec_kernel.jupyter.background import Background
 from dexec_kernel.jupyter.input import Input
 from dexec_kernel.jupyter.messages import Messages
@@ -38,22 +41,22 @@ _REPEAT_AFTER = 0.5
 class CellRunner:
     """Runs the cells of a kernel. Everything happens on the main event loop.
 
-    ``last`` is the snapshot of the last finished cell, None before the first. ``changed`` is called
-    when a cell begins, when its snapshot changes, and when it ends.
+    ``last`` is the snapshot of the last finished cell, None before the first. Each of the
+    ``listeners`` is called when a cell begins, when its snapshot changes, and when it ends.
     """
 
     def __init__(
         self,
         settings: Settings,
-        memory: Memory,
+        workspaces: Workspaces,
         questions: Input,
         log: logging.Logger,
     ) -> None:
         self._settings = settings
-        self._memory = memory
+        self._workspaces = workspaces
         self._input = questions
         self._log = log
-        self.changed: Callable[[], None] = lambda: None
+        self.listeners: list[Callable[[], None]] = []
         self._durations = Durations()
         self._cell: CellRun | None = None
         self._background = Background(log)
@@ -79,12 +82,14 @@ class CellRunner:
         self._by_front_end = False
         self._cell_done.clear()
         display.start()
-        self.changed()
+        self._changed()
         try:
             outcome = await run.run()
             if outcome == Exited(0, ""):
                 seconds = run.snapshot().duration
                 self._durations.remember(container.name, cell.options, cell.body, seconds)
+            if isinstance(outcome, Failed) and isinstance(outcome.error, ContainerNotFound):
+                self._workspaces.drop(container.id)
             if isinstance(outcome, Backgrounded):
                 self._background.follow(run, display)
             else:
@@ -98,13 +103,17 @@ class CellRunner:
             self.last = run.snapshot()
             self._cell = None
             self._cell_done.set()
-            self.changed()
+            self._changed()
         return outcome
 
     @property
     def current(self) -> Snapshot | None:
         """The snapshot of the running cell, or None."""
         return None if self._cell is None else self._cell.snapshot()
+
+    def _changed(self) -> None:
+        for listener in self.listeners:
+            listener()
 
     def interrupt(self) -> None:
         """Interrupt the cell that runs, if one does, as the front end has asked."""
@@ -142,12 +151,7 @@ class CellRunner:
         *,
         interactive: bool,
     ) -> tuple[CellRun, CellDisplay]:
-        def emit(pieces: list[Piece]) -> None:
-            display.print(pieces)
-
-        def changed() -> None:
-            display.update(stdin)
-            self.changed()
+        listener = _Listener(self._changed)
 
         def snapshot() -> Snapshot:
             known = replace(run.snapshot(), expected=expected)
@@ -157,37 +161,31 @@ class CellRunner:
                 return replace(known, note=note)
             return known
 
+        workspace = self._workspaces.of(backend, container)
         options = self._with_defaults(cell.options)
         settings = self._settings
         expected = self._durations.expected(container.name, cell.options, cell.body)
         stdin = None
         if interactive and not messages.silent:
-            stdin = self._input.of_cell(
-                cell.body, backend, container.id, self._memory, options=options, changed=changed
-            )
-        run = CellRun(
-            backend,
-            container,
-            cell.body,
-            self._memory,
-            emit=emit,
-            changed=changed,
-            interrupt_grace=settings.interrupt_grace,
-            limits=self._output_limits(),
-            options=options,
-            console_size=ConsoleSize(rows=settings.rows, columns=settings.columns),
-            stdin=stdin,
+            ask = partial(workspace.ask, user=options.user, privileged=options.privileged)
+            stdin = self._input.of_cell(cell.body, ask, options=options, changed=listener.changed)
+        limits = CellLimits(
+            self._output_limits(),
+            settings.interrupt_grace,
+            ConsoleSize(rows=settings.rows, columns=settings.columns),
         )
+        run = CellRun(workspace, replace(cell, options=options), limits, listener, stdin)
         mode = Mode(settings.status_bar)
         if mode is Mode.LIVE and not interactive:
             mode = Mode.STATIC
-        display = CellDisplay(
+        display = listener.display = CellDisplay(
             Mode.OFF if messages.silent else mode,
             publish=messages.publish,
             snapshot=snapshot,
             on_interrupt=lambda: self._background.stop_or_interrupt(run),
             on_kill=lambda: self._background.kill(run),
         )
+        listener.stdin = stdin
         return run, display
 
     def _output_limits(self) -> OutputLimits:
@@ -200,6 +198,24 @@ class CellRunner:
         """Return a cell's options with the settings where the cell does not say."""
         timeout = self._settings.timeout if options.timeout is None else options.timeout
         return replace(options, timeout=timeout or None)  # 0 is no limit
+
+
+class _Listener:
+    """Tells the display of a cell, and all who follow the kernel, of a cell's news."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self.display: CellDisplay | None = None
+        self.stdin: Stdin | None = None
+
+    def printed(self, pieces: list[Piece]) -> None:
+        if self.display is not None:
+            self.display.print(pieces)
+
+    def changed(self) -> None:
+        if self.display is not None:
+            self.display.update(self.stdin)
+        self._changed()
 
 
 def log_parent() -> Path:

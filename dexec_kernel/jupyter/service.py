@@ -22,7 +22,7 @@ from dexec_kernel.cells.source.cell import Cell, parse_cell
 from dexec_kernel.cells.standby.pool import Standbys
 from dexec_kernel.cells.standby.preparation import Preparation
 from dexec_kernel.cells.why import unexpected
-from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.display.fault import CellFault, fault_of, interrupted, of_error
 from dexec_kernel.display.mode import Mode
 from dexec_kernel.errors import DexecError, EngineUnavailable
@@ -64,20 +64,22 @@ class Service:
         self._offering: asyncio.Task[None] | None = None
         self._finding: asyncio.Task[tuple[Backend, ContainerInspect]] | None = None
         standbys = Standbys(lambda: settings.standby, has_waiting, lambda: settings.standby_timeout)
-        self._memory = Memory(keeps_background=lambda: settings.keep_background, standbys=standbys)
+        self._workspaces = Workspaces(
+            keeps_background=lambda: settings.keep_background, standbys=standbys
+        )
         self._input = Input(kernel)
-        self._cells = CellRunner(settings, self._memory, self._input, log)
+        self._cells = CellRunner(settings, self._workspaces, self._input, log)
         self._watch = ContainerWatch(settings, self._target)
         self._chooser = Chooser(settings, self._watch)
         self._status = KernelStatus(
             *(settings, self._watch, self._target),
-            memory=self._memory,
+            workspaces=self._workspaces,
             cells=self._cells,
             interrupt=self.interrupt,
-            standby_count=lambda: self._memory.standbys.count,
+            standby_count=lambda: self._workspaces.standbys.count,
         )
         self._preparation = Preparation(
-            self._memory,
+            self._workspaces,
             self._target,
             is_busy=lambda: self._is_executing,
             log=log,
@@ -86,7 +88,7 @@ class Service:
         self.history = History(lambda: settings.history_file, log)
         self.language = Language(
             self._target,
-            memory=self._memory,
+            workspaces=self._workspaces,
             context=self._context,
             timeout=lambda: settings.completion_timeout,
             log=log,
@@ -225,10 +227,9 @@ class Service:
             settings=self._settings,
             target=self._target,
             publish=messages.publish,
-            shells=self._memory.shells,
             last=self._cells.last,
             ask=self._input.asker() if interactive and not messages.silent else None,
-            memory=self._memory,
+            workspaces=self._workspaces,
         )
         if self._is_live(messages, interactive=interactive):
             context.show_status = partial(self._status.show, messages)
@@ -247,7 +248,7 @@ class Service:
 
     def _context(self, container_id: str) -> CompletionContext:
         """Return what is known of a container's session besides what an exec sees."""
-        state = self._memory.session.state(container_id)
+        state = self._workspaces.state(container_id)
         if state is None:
             return CompletionContext()
         return CompletionContext(
@@ -256,5 +257,5 @@ class Service:
 
     async def _forget_engine(self) -> None:
         """Look for the engine again with the next cell: it may come up elsewhere."""
-        await self._memory.standbys.aclose()
+        await self._workspaces.standbys.aclose()
         await self._target.forget()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.display.kernel_bar import KernelState, kernel_bar_html, kernel_bar_text
 from dexec_kernel.errors import DexecError
 from dexec_kernel.jupyter.containers import ContainerWatch
@@ -38,14 +38,14 @@ class KernelStatus:
         watch: ContainerWatch,
         target: Target,
         *,
-        memory: Memory,
+        workspaces: Workspaces,
         cells: CellRunner,
         interrupt: Callable[[], None],
         standby_count: Callable[[], int] = lambda: 0,
     ) -> None:
         self._settings = settings
         self._watch = watch
-        self._memory = memory
+        self._workspaces = workspaces
         self._target = target
         self._cells = cells
         self._interrupt = interrupt
@@ -56,7 +56,7 @@ class KernelStatus:
         self._timer: asyncio.TimerHandle | None = None
         self._restarting: asyncio.Task[None] | None = None
         self._notice = ""
-        cells.changed = self.changed
+        cells.listeners.append(self.changed)
 
     async def show(self, messages: Messages, line: Mapping[str, str]) -> None:
         """Show the panel in the cell whose messages these are.
@@ -113,7 +113,7 @@ class KernelStatus:
 
     def _state(self) -> KernelState:
         choice = self._watch.choice
-        session = self._memory.session.state(choice.current_id)
+        session = self._workspaces.state(choice.current_id)
         folder = session.folder if session is not None else ""
         return KernelState(
             choice,

@@ -12,10 +12,9 @@ from dexec_kernel.backend.models import ContainerInspect, ContainerTop, Ping
 from dexec_kernel.backend.protocol import Engine, Files, Logs, MainStreams
 from dexec_kernel.cells.input.stdin import Ask
 from dexec_kernel.cells.outcome import Snapshot
-from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.cells.workspace import Workspace, Workspaces
 from dexec_kernel.display.cell import Publish
 from dexec_kernel.display.style import PRE
-from dexec_kernel.shell.commands import Shell
 
 
 class MagicSettings(Protocol):
@@ -67,17 +66,16 @@ class MagicContext:
     """One cell's magics share it. ``interrupted`` is set when the user interrupts the cell.
 
     A handler is cancelled on an interrupt, so that it needs the event only to end in its own way.
-    ``shells`` has, by container id, those that are known; ``last`` is the last cell that ran,
-    ``memory`` what cells have left. ``show_status`` shows the kernel's live bar, and the mime
+    ``last`` is the last cell that ran, ``workspaces`` are the containers as the kernel knows them.
+    ``show_status`` shows the kernel's live bar, and the mime
     bundle that it is given to those who see no widgets; it is None where nobody could use the bar.
     """
 
     settings: MagicSettings
     target: MagicTarget
     publish: Publish
-    shells: Mapping[str, Shell] = field(default_factory=dict)
     last: Snapshot | None = None
-    memory: Memory = field(default_factory=Memory)
+    workspaces: Workspaces = field(default_factory=Workspaces)
     interrupted: asyncio.Event = field(default_factory=asyncio.Event)
     #: Asks the user for a line; None where nobody can be asked.
     ask: Ask | None = None
@@ -93,6 +91,10 @@ class MagicContext:
         Raises :class:`ContainerNotFound`, :class:`NotChosenError`.
         """
         return await self.target.container(name)
+
+    async def workspace(self, container: ContainerInspect) -> Workspace:
+        """Return a container as the kernel knows it. Raises :class:`EngineUnavailable`."""
+        return self.workspaces.of(await self.client(), container)
 
     async def set_container(self, name: str) -> ContainerInspect:
         """Run cells in ``name`` from here on. Raises :class:`ContainerNotFound`."""

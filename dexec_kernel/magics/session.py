@@ -10,7 +10,6 @@ from dexec_kernel.display.table import line_data, table_data
 from dexec_kernel.errors import CellSyntaxError
 from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.registry import Magic
-from dexec_kernel.shell.ask import ask
 from dexec_kernel.shell.describe import is_secret
 from dexec_kernel.shell.environment import exported_values
 
@@ -28,14 +27,14 @@ async def _env(context: MagicContext, arguments: Namespace) -> None:
                 f"%env: {word.partition('=')[0]!r} is not NAME=VALUE.",
                 advice=_parser_env().usage_line,
             )
-        context.memory.session.set_variable(container.id, name, value)
+        (await context.workspace(container)).session.set_variable(name, value)
     if arguments.assignments:
         return
     require_running(container)
-    context.memory.heed(container)
-    printed = await ask(await context.client(), container.id, context.memory, "environment.sh", ())
+    workspace = await context.workspace(container)
+    printed = await workspace.ask("environment.sh")
     base = exported_values((printed or "").encode("utf-8", "surrogateescape"))
-    state = context.memory.session.state(container.id)
+    state = workspace.state
     ours = dict(state.exported) if state is not None else dict(base)
     if state is not None and not state.variables:  # Only %env has set something by now.
         ours = {**base, **ours}
@@ -56,7 +55,7 @@ def _shown(name: str, value: str) -> str:
 
 async def _reset(context: MagicContext, _arguments: Namespace) -> None:
     container = await context.container()
-    context.memory.session.reset(container.id)
+    (await context.workspace(container)).session.reset()
     context.show(line_data([f"Forgotten. The next cell in {container.name} begins afresh."]))
 
 

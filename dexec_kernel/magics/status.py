@@ -23,7 +23,7 @@ async def _status(context: MagicContext, _arguments: Namespace) -> None:
         f"container {current.words}",
     ]
     if (container := current.container) is not None:
-        shell = context.shells.get(container.id)
+        shell = (await context.workspace(container)).shell
         parts.append(f"image {container.image or 'unknown'}")
         parts.append(f"shell {shell.value if shell is not None else 'not known yet'}")
     parts.append(f"last cell: {_last(context)}")

@@ -4,43 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Protocol
 
 from dexec_kernel.backend.collect import collect
 from dexec_kernel.backend.models import ExecConfig
 from dexec_kernel.backend.protocol import Backend
-from dexec_kernel.cells.source.options import CellOptions
-from dexec_kernel.cells.workspace import Memory
 from dexec_kernel.shell.commands import Shell, script_text
 from dexec_kernel.shell.marks import new_mark
 
 #: In seconds: after this nobody listens any more; the scripts have limits of their own.
 _TIMEOUT = 5.0
-_AS_THE_CONTAINER = CellOptions()
+
+
+class Ask(Protocol):
+    """Runs a script of this package in one container, and returns its answer: see :func:`ask`."""
+
+    async def __call__(self, script: str, arguments: Sequence[str] = ()) -> str | None:
+        """Return what the script prints between its marks, None for no answer."""
+        ...
 
 
 async def ask(
     backend: Backend,
     container_id: str,
-    memory: Memory,
+    shells: Sequence[Shell],
     script: str,
     arguments: Sequence[str],
     *,
-    options: CellOptions = _AS_THE_CONTAINER,
-) -> str | None:
-    """Run a script that prints its answer between two marks; return that, None for no answer.
+    user: str = "",
+    working_dir: str = "",
+    privileged: bool = False,
+) -> tuple[Shell | None, str | None]:
+    """Run a script that prints its answer between two marks.
 
+    Returns the first of the ``shells`` that could run it, and the answer: None each for none.
     ``script`` is a file of this package; the mark comes first of its arguments. An image without
-    a shell gives no answer. The user of ``options`` runs it, as privileged as they say: only then
-    may it look at such a cell's processes. Raises what the engine's verbs raise.
+    a shell gives no answer. Only the user of a cell, as ``privileged`` as the cell, may look at the
+    cell's processes. Raises what :meth:`Backend.exec` and :meth:`Exec.read` raise.
     """
-    for shell in memory.candidates(container_id):
+    for shell in shells:
         if shell is Shell.NONE:
-            return None
+            break
         mark = new_mark()
         name = f"dexec-{script.removesuffix('.sh')}"
         command = [shell.value, "-c", script_text(script), name, mark, *arguments]
-        config = ExecConfig(command, user=options.user, privileged=options.privileged)
-        config = config.with_defaults(memory.defaults(container_id))
+        config = ExecConfig(command, user=user, working_dir=working_dir, privileged=privileged)
         marked = mark.encode()
         try:
             output = await collect(
@@ -51,13 +59,12 @@ async def ask(
                 timeout=_TIMEOUT,
             )
         except TimeoutError:
-            return None
+            break
         _, begun, rest = output.partition(marked)
         if begun:
-            memory.shells[container_id] = shell
             answer, ended, _ = rest.partition(marked)
-            return answer.decode("utf-8", "surrogateescape") if ended else None
-    return None
+            return shell, answer.decode("utf-8", "surrogateescape") if ended else None
+    return None, None
 
 
 def _has_twice(output: bytearray, *, mark: bytes) -> bool:

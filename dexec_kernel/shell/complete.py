@@ -10,9 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from dexec_kernel.backend.protocol import Backend
-from dexec_kernel.cells.workspace import Memory
-from dexec_kernel.shell.ask import ask
+from dexec_kernel.shell.ask import Ask
 from dexec_kernel.shell.language.cursor import Cursor, Kind, find_cursor
 from dexec_kernel.shell.language.quoting import closing, quote_rest
 
@@ -61,19 +59,15 @@ async def complete(
     text: str,
     position: int,
     *,
-    backend: Backend,
-    container_id: str,
-    memory: Memory,
+    ask: Ask,
     context: CompletionContext,
 ) -> Completions:
-    """Complete the word at ``position``. Raises what the engine's verbs raise."""
+    """Complete the word at ``position``. Raises what ``ask`` raises."""
     cursor = find_cursor(text, position)
     following = text[position : position + 1]
     found: list[tuple[str, str]] = []
     if cursor.kind is not Kind.NOTHING and "\0" not in cursor.value:
-        answer = await ask(
-            backend, container_id, memory, "complete.sh", _arguments(cursor, context)
-        )
+        answer = await ask("complete.sh", _arguments(cursor, context))
         if answer is not None:
             found = [*_of_session(cursor, context), *_read(cursor, answer)]
     texts: dict[str, str] = {}

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 
-from dexec_kernel.backend.protocol import Backend
-from dexec_kernel.cells.workspace import Memory
-from dexec_kernel.shell.ask import ask
+from dexec_kernel.shell.ask import Ask
 from dexec_kernel.shell.complete import CompletionContext, read_variables
 from dexec_kernel.shell.language.cursor import Cursor, Kind, find_cursor
 
@@ -24,18 +22,16 @@ async def describe(
     text: str,
     position: int,
     *,
-    backend: Backend,
-    container_id: str,
-    memory: Memory,
+    ask: Ask,
     context: CompletionContext,
 ) -> str:
-    """Say what the word at ``position`` is, "" for nothing. Raises what the verbs raise."""
+    """Say what the word at ``position`` is, "" for nothing. Raises what ``ask`` raises."""
     rest = _rest_of_word.match(text, position)
     cursor = find_cursor(text, rest.end() if rest else position)
 
     async def look(kind: str, name: str, home: str) -> str:
         arguments = [kind, context.cwd or "", home, name]
-        answer = await ask(backend, container_id, memory, "describe.sh", arguments)
+        answer = await ask("describe.sh", arguments)
         return answer or ""
 
     if cursor.kind in {Kind.VARIABLE, Kind.NAME}:

@@ -79,6 +79,44 @@ class ShellState:
         return {**found, "DEXEC_OPTIONS": self.options} if self.options else found
 
 
+class Session:
+    """The state of one container's shell from cell to cell."""
+
+    def __init__(self) -> None:
+        #: What the next cell begins with, None for what the container has.
+        self.state: ShellState | None = None
+        #: The last hand-over, and the state that it made: most cells leave it as it was.
+        self._handed_over: tuple[Mapping[str, bytes], ShellState] | None = None
+
+    def take_over(self, handover: Mapping[str, bytes], *, env_names: Iterable[str]) -> str:
+        """Take over the state that a cell's shell has handed over, by kind (``KINDS``).
+
+        ``env_names`` are the variables that the container gives to every process. Returns a note
+        for the user, "" for none. A hand-over that is missing or damaged changes nothing.
+        """
+        if not handover:
+            return ""  # The shell was replaced or killed, or ended by a trap of its own.
+        if self.state is not None and self._handed_over == (handover, self.state):
+            return ""
+        try:
+            state = put_together(handover, env_names)
+        except DamagedHandover:
+            return "the shell's state arrived damaged, and the one before is kept"
+        except HandoverTooLarge as error:
+            return f"the shell's state is too large ({error}), and the one before is kept"
+        self.state = state
+        self._handed_over = (handover, state)
+        return ""
+
+    def set_variable(self, name: str, value: str) -> None:
+        """Export a variable to the cells that follow."""
+        self.state = (self.state or ShellState(b"", "", "")).with_variable(name, value)
+
+    def reset(self) -> None:
+        """Forget the state: the next cell begins as the container has it."""
+        self.state = None
+
+
 def put_together(said: Mapping[str, bytes], env_names: Iterable[str]) -> ShellState:
     """Return the state that a shell has handed over.
 

@@ -10,8 +10,9 @@ from devtools import containers
 from dexec_kernel.backend.models import ExecConfig, ExecInspect, Stream
 from dexec_kernel.cells.outcome import Outcome, Snapshot
 from dexec_kernel.cells.output.text import Piece
-from dexec_kernel.cells.run import CellRun
-from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.cells.run import CellLimits, CellRun
+from dexec_kernel.cells.source.cell import Cell as SourceCell
+from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.connection import HijackedConnection
 from tests.waiting import GUARD
@@ -49,32 +50,34 @@ class Cell:
         container: str,
         source: str,
         *,
-        memory: Memory | None = None,
+        workspaces: Workspaces | None = None,
         grace: float = PATIENT,
     ) -> None:
         self._client = client
         self._container = container
         self._source = source
         self._grace = grace
-        self.memory = memory or Memory()
+        self.workspaces = workspaces or Workspaces()
         self.pieces: list[Piece] = []
-        self.printed = asyncio.Event()
+        self.has_printed = asyncio.Event()
         self.run: CellRun
 
-    def _emit(self, pieces: list[Piece]) -> None:
+    def printed(self, pieces: list[Piece]) -> None:
         self.pieces += pieces
-        self.printed.set()
+        self.has_printed.set()
+
+    def changed(self) -> None:
+        pass
 
     async def begin(self) -> asyncio.Task[Outcome]:
         """Begin to run the cell."""
+        container = await self._client.container_inspect(self._container)
+        self.workspace = self.workspaces.of(self._client, container)
         self.run = CellRun(
-            self._client,
-            await self._client.container_inspect(self._container),
-            self._source,
-            self.memory,
-            emit=self._emit,
-            changed=lambda: None,
-            interrupt_grace=self._grace,
+            self.workspace,
+            SourceCell(body=self._source),
+            CellLimits(interrupt_grace=self._grace),
+            self,
         )
         return asyncio.create_task(asyncio.wait_for(self.run.run(), GUARD))
 
@@ -91,8 +94,8 @@ class Cell:
         """Wait until the output is as it should be."""
         async with asyncio.timeout(GUARD):
             while not holds():
-                self.printed.clear()
-                await self.printed.wait()
+                self.has_printed.clear()
+                await self.has_printed.wait()
 
     async def known(self) -> Snapshot:
         """Wait until the PID is known."""

@@ -92,12 +92,12 @@ async def test_container_that_is_killed(client, run_container):
     await asyncio.to_thread(containers.kill, client.endpoint.url, name)
     assert await task == Exited(137, "SIGKILL, the container stopped")
     assert cell.stdout == "begun\n"
-    again = Cell(client, name, "true", memory=cell.memory)
+    again = Cell(client, name, "true", workspaces=cell.workspaces)
     outcome = await again.outcome()
     assert isinstance(outcome.error, ContainerNotRunning)
     assert f"'{name}'" in outcome.error.message
     await asyncio.to_thread(containers.start, client.endpoint.url, name)
-    assert await Cell(client, name, "true", memory=cell.memory).outcome() == Exited(0, "")
+    assert await Cell(client, name, "true", workspaces=cell.workspaces).outcome() == Exited(0, "")
 
 
 async def test_container_that_is_removed(client, run_container):

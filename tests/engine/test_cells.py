@@ -10,7 +10,7 @@ import pytest
 
 from dexec_kernel.backend.models import ExecConfig
 from dexec_kernel.cells.outcome import Exited, State
-from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import parse_host
 from dexec_kernel.shell.commands import Shell
@@ -60,13 +60,13 @@ def container(request) -> str:
 )
 async def test_shell_is_found_out_once_per_container(counting, request, name, tried, shell):
     shared = request.getfixturevalue(name)
-    memory = Memory()
+    workspaces = Workspaces()
     for _ in range(3):
-        cell = Cell(counting, shared, "echo 'hi  there'", memory=memory)
+        cell = Cell(counting, shared, "echo 'hi  there'", workspaces=workspaces)
         assert await cell.outcome() == Exited(0, "")
         assert (cell.stdout, cell.stderr) == ("hi  there\n", "")
     assert counting.created == [*tried, tried[-1], tried[-1]]
-    assert list(memory.shells.values()) == [shell]
+    assert cell.workspace.shell == shell
 
 
 @pytest.mark.parametrize(

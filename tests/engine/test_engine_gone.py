@@ -65,7 +65,9 @@ async def test_engine_that_crashes_under_a_cell_and_comes_back(engine, own_clien
         await own_client.container_exec_wait(exec_id)
     if not (await own_client.container_inspect(NAME)).running:
         await asyncio.to_thread(containers.start, engine.host, NAME)
-    assert await Cell(own_client, NAME, "true", memory=cell.memory).outcome() == Exited(0, "")
+    assert await Cell(own_client, NAME, "true", workspaces=cell.workspaces).outcome() == Exited(
+        0, ""
+    )
 
 
 async def test_engine_that_is_stopped_under_an_exec(engine, own_client):

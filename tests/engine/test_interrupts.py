@@ -10,7 +10,7 @@ import pytest
 
 from dexec_kernel.cells import execution as execution_module
 from dexec_kernel.cells.outcome import Exited, Interrupted, State
-from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.errors import SignalError
 from tests.engine.execs import PATIENT, Cell, processes
 from tests.gate import Gate
@@ -64,15 +64,15 @@ async def assert_nothing_is_left(host: str, container: str) -> None:
 @pytest.mark.parametrize("name", SOURCES)
 async def test_everything_ends(client, host, request, image, name):
     container = request.getfixturevalue(image)
-    memory = Memory()
+    workspaces = Workspaces()
     grace = HASTY if name == MAY_GO_ON else PATIENT
-    cell = Cell(client, container, SOURCES[name], memory=memory, grace=grace)
+    cell = Cell(client, container, SOURCES[name], workspaces=workspaces, grace=grace)
     task = await cell.started()
     await interrupted(cell, task)
     assert name in MAY_TAKE_MORE or cell.run.snapshot().exit_code == 130
     assert cell.stdout == "begun\n"
     await assert_nothing_is_left(host, container)
-    assert await Cell(client, container, "true", memory=memory).outcome() == Exited(0, "")
+    assert await Cell(client, container, "true", workspaces=workspaces).outcome() == Exited(0, "")
 
 
 async def test_python_with_children(client, host, debian):
@@ -139,11 +139,11 @@ async def test_session_left_for_another_group(client, host, debian):
 
 @pytest.mark.parametrize("known", [True, False], ids=["shell known", "shell unknown"])
 async def test_interrupt_at_any_moment_of_the_start(client, host, busybox, known):
-    memory = Memory()
+    workspaces = Workspaces()
     if known:
-        await Cell(client, busybox, "true", memory=memory).outcome()
+        await Cell(client, busybox, "true", workspaces=workspaces).outcome()
     for delay in range(0, 120, 15):
-        cell = Cell(client, busybox, "sleep 86000", memory=memory if known else None)
+        cell = Cell(client, busybox, "sleep 86000", workspaces=workspaces if known else None)
         task = await cell.begin()
         await asyncio.sleep(delay / 1000)  # Some moment or other; each must do.
         cell.run.interrupt()
@@ -171,9 +171,9 @@ async def test_interrupt_of_a_cell_that_has_just_ended(client, busybox):
 
 
 async def test_without_a_shell_signals_come_from_this_machine(client, host, noshell):
-    memory = Memory()
-    await Cell(client, noshell, "true", memory=memory).outcome()
-    cell = Cell(client, noshell, "sleep 85000", memory=memory)
+    workspaces = Workspaces()
+    await Cell(client, noshell, "true", workspaces=workspaces).outcome()
+    cell = Cell(client, noshell, "sleep 85000", workspaces=workspaces)
     task = await cell.begin()
     await cell.known()
     await interrupted(cell, task)
@@ -187,9 +187,9 @@ async def test_without_a_shell_and_from_another_machine_the_note_says_so(
     def unreachable(*args: object, **kwargs: object) -> None:
         raise SignalError("from elsewhere")
 
-    memory = Memory()
-    await Cell(client, noshell, "true", memory=memory).outcome()
-    cell = Cell(client, noshell, "sleep 84000", memory=memory)
+    workspaces = Workspaces()
+    await Cell(client, noshell, "true", workspaces=workspaces).outcome()
+    cell = Cell(client, noshell, "sleep 84000", workspaces=workspaces)
     task = await cell.begin()
     pid = (await cell.known()).pid
     monkeypatch.setattr(execution_module, "find_signaller", unreachable)

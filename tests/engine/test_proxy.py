@@ -13,7 +13,7 @@ import pytest
 
 from dexec_kernel.backend.models import ExecConfig
 from dexec_kernel.cells.outcome import Exited, Interrupted
-from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import parse_host
 from dexec_kernel.errors import EngineApiError
@@ -130,10 +130,10 @@ async def test_output_and_exit_code_come_without_an_upgrade(proxied, busybox):
 @pytest.mark.parametrize("name", ["busybox", "debian"])
 async def test_cells_run_all_the_same_and_once(proxied, proxy, host, request, name):
     container = request.getfixturevalue(name)
-    memory = Memory()
+    workspaces = Workspaces()
     source = "echo 'a  é'\necho oh >&2; cat; exit 5"
     for _ in range(2):
-        cell = Cell(proxied, container, source, memory=memory)
+        cell = Cell(proxied, container, source, workspaces=workspaces)
         assert await cell.outcome() == Exited(5, "")
         assert (cell.stdout, cell.stderr) == ("a  é\n", "oh\n")
     # bash, sh where there is no bash, once more without stdin, and the second cell.

@@ -134,13 +134,9 @@ def test_jupyter_stays_where_it_belongs(path):
 
 #: Imports against the arrows that are still to go.
 NOT_YET: dict[str, set[str]] = {
-    "cells.input.stdin": {"cells.workspace"},
     "cli.checks": {"shell.commands"},
     "engine.http.api": {"engine.answers", "engine.endpoint"},
     "engine.http.calls": {"engine.answers", "engine.endpoint"},
     "engine.http.exchange": {"engine.answers", "engine.endpoint"},
     "engine.http.transport": {"engine.endpoint"},
-    "shell.ask": {"cells.source.options", "cells.workspace"},
-    "shell.complete": {"cells.workspace"},
-    "shell.describe": {"cells.workspace"},
 }

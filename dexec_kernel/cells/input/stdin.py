@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from dexec_kernel.backend.protocol import Backend, Exec
+from dexec_kernel.backend.protocol import Exec
 from dexec_kernel.cells.input.prompt import Prompt, asks_for_secret
 from dexec_kernel.cells.source.options import CellOptions
-from dexec_kernel.cells.workspace import Memory
 from dexec_kernel.errors import EngineError
-from dexec_kernel.shell.ask import ask
+from dexec_kernel.shell.ask import Ask as AskContainer
 from dexec_kernel.shell.language.reads import which_read
 
 #: In seconds: how long a cell has been silent when it is first looked at, then how often.
@@ -43,15 +42,14 @@ class Stdin:
     until the end of the input. ``changed`` is called when :attr:`question` has changed. An answer
     reaches the process and nothing else, no log either. It may come from elsewhere, by
     :meth:`send`: then the question is withdrawn, and the user is not asked again.
+    ``ask_container`` runs its scripts as the cell's user.
     """
 
     def __init__(
         self,
         ask_user: Ask,
         source: str,
-        backend: Backend,
-        container_id: str,
-        memory: Memory,
+        ask_container: AskContainer,
         *,
         options: CellOptions,
         changed: Callable[[], None],
@@ -60,9 +58,7 @@ class Stdin:
         #: The text that a shell runs, in which its prompts stand.
         self._source = "" if options.command or options.tty else source
         self._shell_answers = 0
-        self._backend = backend
-        self._container_id = container_id
-        self._memory = memory
+        self._ask_container = ask_container
         self._options = options
         self._changed = changed
         self._prompt = Prompt()
@@ -218,14 +214,7 @@ class Stdin:
         if leader is None:
             return []
         try:
-            answer = await ask(
-                self._backend,
-                self._container_id,
-                self._memory,
-                "waiting.sh",
-                [str(leader)],
-                options=self._options,
-            )
+            answer = await self._ask_container("waiting.sh", [str(leader)])
         except EngineError:
             return []  # The cell's own stream tells more.
         return answer.split() if answer else []

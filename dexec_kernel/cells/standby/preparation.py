@@ -10,7 +10,7 @@ from typing import Protocol
 
 from dexec_kernel.backend.models import ContainerInspect
 from dexec_kernel.backend.protocol import Backend
-from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.errors import DexecError
 
 #: In seconds: the reply of a cell goes out first.
@@ -40,13 +40,13 @@ class Preparation:
 
     def __init__(
         self,
-        memory: Memory,
+        workspaces: Workspaces,
         target: NextTarget,
         *,
         is_busy: Callable[[], bool],
         log: logging.Logger,
     ) -> None:
-        self._memory = memory
+        self._workspaces = workspaces
         self._target = target
         self._is_busy = is_busy
         self._log = log
@@ -63,7 +63,7 @@ class Preparation:
         self._cancel()
         if self._work is not None:
             await asyncio.gather(self._work, return_exceptions=True)
-        await self._memory.standbys.aclose()
+        await self._workspaces.standbys.aclose()
 
     def _cancel(self) -> None:
         if self._timer is not None:
@@ -77,7 +77,7 @@ class Preparation:
             self._work = asyncio.get_running_loop().create_task(self._prepare())
 
     async def _prepare(self) -> None:
-        standbys = self._memory.standbys
+        standbys = self._workspaces.standbys
         if not standbys.wanted:
             standbys.let_go()
             return
@@ -90,7 +90,7 @@ class Preparation:
             standbys.let_go()
         else:
             if not self._is_busy():
-                self._memory.prepare(engine, container)
+                self._workspaces.of(engine, container).prepare()
 
 
 def _turn(exec_count: int) -> float:

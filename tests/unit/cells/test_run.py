@@ -10,7 +10,7 @@ from dexec_kernel.backend.models import USER_LABEL, WORKDIR_LABEL
 from dexec_kernel.cells.outcome import Exited, Failed, State
 from dexec_kernel.cells.run import NO_SHELL_NOTE
 from dexec_kernel.cells.source.options import CellOptions
-from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.errors import (
     CommandNotStarted,
     ConfigurationError,
@@ -27,6 +27,7 @@ from tests.unit.support.fake_backend import (
     err,
     exited,
     greeting,
+    known,
     missing,
     out,
 )
@@ -81,25 +82,25 @@ async def test_reason_of_a_kill_never_hides_the_exit_code(container, oom, reason
 
 
 async def test_shell_is_found_out_once():
-    memory = Memory()
+    workspaces = Workspaces()
     backend = FakeBackend(missing("bash"), Script(), Script())
-    await Cell(backend, memory=memory).outcome()
-    cell = Cell(backend, memory=memory)
+    await Cell(backend, workspaces=workspaces).outcome()
+    cell = Cell(backend, workspaces=workspaces)
     await cell.outcome()
     assert [config.cmd[0] for config in backend.configs] == ["bash", "sh", "sh"]
     assert cell.stdout == ""
 
 
 async def test_image_without_a_shell_runs_a_command_line():
-    memory = Memory()
+    workspaces = Workspaces()
     backend = FakeBackend(missing("bash"), missing("sh"), Script([out("hi\n"), 0.05]), Script([]))
-    cell = Cell(backend, "echo 'h i'", memory)
+    cell = Cell(backend, "echo 'h i'", workspaces)
     assert await cell.outcome() == Exited(0, "")
     assert backend.configs[-1].cmd == ["echo", "h i"]
     assert not backend.configs[-1].attach_stdin
     assert cell.stdout == "hi\n"
     assert cell.run.snapshot().note == NO_SHELL_NOTE
-    await Cell(backend, "true", memory).outcome()
+    await Cell(backend, "true", workspaces).outcome()
     assert len(backend.configs) == 4
 
 
@@ -113,27 +114,26 @@ async def test_missing_command_without_a_shell_is_not_started():
     assert "OCI runtime exec failed" in outcome.error.engine_text
     assert cell.pieces == []
     assert cell.run.snapshot().state is State.NOT_STARTED
-    assert cell.memory.shells == {CONTAINER.id: Shell.NONE}
+    assert cell.workspaces.of(FakeBackend(), CONTAINER).shell is Shell.NONE
 
 
 async def test_failure_that_says_nothing_of_the_shell_is_not_remembered_as_one():
     text = 'OCI runtime exec failed: chdir to cwd ("/gone"): no such file or directory\r\n'
-    memory = Memory()
+    workspaces = Workspaces()
     backend = FakeBackend(
         Script([out(text)], NOT_FOUND_127, NOT_FOUND_127), missing("bash"), Script()
     )
-    outcome = await Cell(backend, memory=memory).outcome()
+    outcome = await Cell(backend, workspaces=workspaces).outcome()
     assert isinstance(outcome.error, CommandNotStarted)
-    assert await Cell(backend, memory=memory).outcome() == Exited(0, "")
-    assert memory.shells == {CONTAINER.id: Shell.SH}
+    assert await Cell(backend, workspaces=workspaces).outcome() == Exited(0, "")
+    assert workspaces.of(FakeBackend(), CONTAINER).shell is Shell.SH
 
 
 @pytest.mark.parametrize("source", ["", "# nothing\n", "a\nb", "echo 'x"])
 async def test_command_line_that_is_none_creates_nothing(source):
-    memory = Memory()
-    memory.shells[CONTAINER.id] = Shell.NONE
+    workspaces = known(Shell.NONE)
     backend = FakeBackend()
-    cell = Cell(backend, source, memory)
+    cell = Cell(backend, source, workspaces)
     outcome = await cell.outcome()
     if source.strip() and not source.startswith("#"):
         assert isinstance(outcome.error, ConfigurationError)
@@ -145,9 +145,10 @@ async def test_command_line_that_is_none_creates_nothing(source):
 @pytest.mark.parametrize("report", ["", "env: can't execute 'nope': No such file\n"])
 async def test_commands_own_127_without_a_pid_stays_its_own(report):
     """Podman tells no PID of an exec that has ended."""
-    memory = Memory()
-    memory.shells[CONTAINER.id] = Shell.NONE
-    cell = Cell(FakeBackend(Script([err(report)], NOT_FOUND_127, NOT_FOUND_127)), "env x", memory)
+    workspaces = known(Shell.NONE)
+    cell = Cell(
+        FakeBackend(Script([err(report)], NOT_FOUND_127, NOT_FOUND_127)), "env x", workspaces
+    )
     assert await cell.outcome() == Exited(127, "command not found")
     assert cell.stderr == report
 
@@ -177,10 +178,10 @@ async def test_a_terminal_behind_such_a_proxy_is_refused_and_not_tried_for_ever(
 
 
 async def test_answer_200_is_remembered():
-    memory = Memory()
+    workspaces = Workspaces()
     backend = FakeBackend(*(Script(upgraded=False) for _ in range(3)))
-    await Cell(backend, memory=memory).outcome()
-    await Cell(backend, memory=memory).outcome()
+    await Cell(backend, workspaces=workspaces).outcome()
+    await Cell(backend, workspaces=workspaces).outcome()
     assert [config.attach_stdin for config in backend.configs] == [True, False, False]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dexec_kernel.cells import run as run_module
+from dexec_kernel.cells import start as start_module
 from dexec_kernel.cells.outcome import Exited, Failed
 from dexec_kernel.errors import DexecError, InternalError
 from tests.unit.support.fake_backend import (
@@ -53,28 +54,28 @@ async def test_a_defect_at_the_engine(script, caplog):
     assert "ZeroDivisionError: a defect" in outcome.error.message
     record = next(r for r in caplog.records if r.levelno == logging.ERROR)
     assert record.exc_info is not None
-    again = Cell(FakeBackend(Script([greeting])), memory=cell.memory)
+    again = Cell(FakeBackend(Script([greeting])), workspaces=cell.workspaces)
     assert await again.outcome() == Exited(0, "")
 
 
 def break_output(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
-    cell.run._emit = raising
+    cell.listener.printed = raising
 
 
 def break_changed(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
-    cell.run._changed = raising
+    cell.listener.changed = raising
 
 
 def break_standbys(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cell.memory.standbys, "take", raising)
+    monkeypatch.setattr(cell.workspaces.standbys, "take", raising)
 
 
 def break_guardians(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cell.memory.guardians, "beside", raising)
+    monkeypatch.setattr(cell.workspaces.guardians, "beside", raising)
 
 
 def break_command(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "build_command", raising)
+    monkeypatch.setattr(start_module, "build_command", raising)
 
 
 def break_cause(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +83,7 @@ def break_cause(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def break_session(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cell.memory.session, "take_over", raising)
+    monkeypatch.setattr(cell.workspace, "take_over", raising)
 
 
 @pytest.mark.parametrize(

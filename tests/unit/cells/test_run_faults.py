@@ -10,7 +10,7 @@ import pytest
 from dexec_kernel.cells import execution as execution_module
 from dexec_kernel.cells.outcome import Exited, Interrupted, State
 from dexec_kernel.cells.source.options import CellOptions
-from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.errors import (
     CellNotRun,
     ContainerNotFound,
@@ -34,6 +34,7 @@ from tests.unit.support.fake_backend import (
     err,
     exited,
     greeting,
+    known,
     missing,
     out,
 )
@@ -47,11 +48,11 @@ UNREACHABLE = EngineUnavailable("nobody answers")
 )
 @pytest.mark.parametrize("driver", [True, False])
 async def test_stream_that_breaks_loses_nothing_of_what_came(fault, driver):
-    memory = Memory()
+    workspaces = Workspaces()
     if not driver:
-        memory.shells[CONTAINER.id] = Shell.NONE
+        workspaces.of(FakeBackend(), CONTAINER).shell = Shell.NONE
     steps = [*([greeting] if driver else []), out("some"), err("thing"), fault]
-    cell = Cell(FakeBackend(Script(steps, look=UNREACHABLE)), memory=memory)
+    cell = Cell(FakeBackend(Script(steps, look=UNREACHABLE)), workspaces=workspaces)
     outcome = await cell.outcome()
     assert isinstance(outcome.error, ExecLost)
     assert outcome.error.__cause__ is fault
@@ -247,9 +248,8 @@ async def test_interrupt_of_a_cell_that_begins_in_its_second_shell():
 async def test_engine_that_goes_away_after_the_processes_have_ended_does_not_make_them_survive():
     cell_script = Script([greeting, FOREVER], look=UNREACHABLE)
     backend = FakeBackend(cell_script, Script([out("17\n.\n")]), Script([out(".\n")]))
-    memory = Memory()
-    memory.shells[CONTAINER.id] = Shell.SH
-    cell = Cell(backend, memory=memory)
+    workspaces = known(Shell.SH)
+    cell = Cell(backend, workspaces=workspaces)
     running = asyncio.create_task(cell.outcome())
     await asyncio.sleep(0.02)
     cell.run.interrupt()

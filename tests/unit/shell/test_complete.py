@@ -9,9 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dexec_kernel.backend.models import Frame, Stream
-from dexec_kernel.cells.workspace import Memory
 from dexec_kernel.magics.catalogue import REGISTRY
 from dexec_kernel.magics.complete import Wanted, magic_at, magic_help
+from dexec_kernel.shell.ask import ask
 from dexec_kernel.shell.commands import Shell
 from dexec_kernel.shell.complete import CompletionContext, complete, read_variables
 from dexec_kernel.shell.describe import describe, is_secret
@@ -157,6 +157,9 @@ class Local:
         self.commands.append(config.cmd)
         return self
 
+    async def ask(self, script, arguments=()):
+        return (await ask(self, "c", [Shell.SH], script, arguments))[1]
+
     upgraded = True
 
     async def read(self):
@@ -186,16 +189,7 @@ def local(request):
 
 
 async def matches(local, text, **context):
-    memory = Memory()
-    memory.shells["c"] = Shell.SH
-    found = await complete(
-        text,
-        len(text),
-        backend=local,
-        container_id="c",
-        memory=memory,
-        context=CompletionContext(**context),
-    )
+    found = await complete(text, len(text), ask=local.ask, context=CompletionContext(**context))
     return {match.text: match.type for match in found.matches}
 
 
@@ -256,26 +250,13 @@ async def test_nothing_is_evaluated(local, tmp_path, word):
         f"export {quoted}",
     ):
         await matches(local, text, cwd=str(tmp_path))
-        memory = Memory()
-        memory.shells["c"] = Shell.SH
-        await describe(
-            text,
-            len(text),
-            backend=local,
-            container_id="c",
-            memory=memory,
-            context=CompletionContext(cwd=str(tmp_path)),
-        )
+        context = CompletionContext(cwd=str(tmp_path))
+        await describe(text, len(text), ask=local.ask, context=context)
     assert list(tmp_path.iterdir()) == []
 
 
 async def said(local, text, **context):
-    memory = Memory()
-    memory.shells["c"] = Shell.SH
-    context = CompletionContext(**context)
-    return await describe(
-        text, len(text), backend=local, container_id="c", memory=memory, context=context
-    )
+    return await describe(text, len(text), ask=local.ask, context=CompletionContext(**context))
 
 
 async def test_descriptions(local, tmp_path):

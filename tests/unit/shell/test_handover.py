@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dexec_kernel.cells.workspace import Session
 from dexec_kernel.shell.handover import DamagedHandover, HandoverTooLarge, whole
-from dexec_kernel.shell.state import MAX_STATE_SIZE
-from tests.unit.shell.test_state import CONTAINER, Prompt
+from dexec_kernel.shell.state import MAX_STATE_SIZE, Session
+from tests.unit.shell.test_state import Prompt
 from tests.unit.support.local_shells import each_shell
 
 SEPARATOR = b"dexec:0123456789abcdef;"
@@ -71,10 +70,10 @@ def test_a_flood_neither_damages_the_state_nor_loses_a_byte(prompt, hold, releas
 def test_options_and_names_are_those_of_the_cell(prompt, hold, release, options):
     prompt("true")
     plain = prompt(f"{options}; true")
-    expected = prompt.session.state(CONTAINER)
+    expected = prompt.session.state
     prompt("set +eux")
     shared = prompt(f"{options}; {hold} & true", release=release)
-    found = prompt.session.state(CONTAINER)
+    found = prompt.session.state
     assert prompt.note == ""
     assert ("parts" in plain.handover, "parts" in shared.handover) == (False, True)
     assert found.options == expected.options
@@ -119,13 +118,13 @@ def test_a_damaged_hand_over_keeps_the_state_before_and_says_so():
         "variables": b"x='1'",
     }
     text = b"".join(b"%s%s %s%s" % (SEPARATOR, k.encode(), v, SEPARATOR) for k, v in kinds.items())
-    assert session.take_over(CONTAINER, in_parts(text, 100), env_names=()) == ""
-    before = session.state(CONTAINER)
+    assert session.take_over(in_parts(text, 100), env_names=()) == ""
+    before = session.state
     assert before.variables == {"x"}
     said = in_parts(text.replace(b"'1'", b"'2'"), 100)
     for damaged in ({**said, "part1": b"noise\n" + said["part1"]}, {"part0": said["part0"]}):
-        assert "damaged" in session.take_over(CONTAINER, damaged, env_names=())
-        assert session.state(CONTAINER) is before
+        assert "damaged" in session.take_over(damaged, env_names=())
+        assert session.state is before
 
 
 def test_characters_count_too():

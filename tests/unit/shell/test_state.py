@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dexec_kernel.cells.workspace import Session
 from dexec_kernel.shell.commands import driver_stdin
-from dexec_kernel.shell.state import MAX_STATE_SIZE
+from dexec_kernel.shell.state import MAX_STATE_SIZE, Session
 from tests.unit.support.local_shells import (
     MARK,
     Result,
@@ -17,8 +16,6 @@ from tests.unit.support.local_shells import (
     run_cell,
     run_shared_cell,
 )
-
-CONTAINER = "c"
 
 
 class Prompt:
@@ -33,7 +30,7 @@ class Prompt:
 
     def __call__(self, source: str, *, stdin: bytes = b"", release: Path | None = None) -> Result:
         """Run a cell. What it leaves in the background may wait for ``release``."""
-        state = self.session.state(CONTAINER)
+        state = self.session.state
         env = {**environment(state, hand_over=True), **self._variables}
         if state is not None:
             env["DEXEC_FOLDER"] = state.folder
@@ -48,7 +45,7 @@ class Prompt:
             release.unlink(missing_ok=True)
             result = run_shared_cell(self.shell, source, release, **given)
         names = ("PATH", "HOME", *self._variables)
-        self.note = self.session.take_over(CONTAINER, result.handover, env_names=names)
+        self.note = self.session.take_over(result.handover, env_names=names)
         return result
 
 
@@ -184,7 +181,7 @@ def test_bash_keeps_functions_arrays_and_shopt(prompt):
 def test_the_state_shows_none_of_our_names(prompt):
     prompt("x=1")
     prompt("y=1")
-    script = prompt.session.state(CONTAINER).script.lower()
+    script = prompt.session.state.script.lower()
     assert b"dexec" not in script
     assert b"mark" not in script
 
@@ -220,11 +217,11 @@ def test_a_damaged_hand_over_keeps_the_one_before():
         "aliases": b"",
         "variables": b"x='1'\n",
     }
-    assert session.take_over("c", whole, env_names=()) == ""
-    before = session.state("c")
+    assert session.take_over(whole, env_names=()) == ""
+    before = session.state
     for kind in whole:
         part = {name: text for name, text in whole.items() if name != kind}
-        assert "damaged" in session.take_over("c", part, env_names=())
-        assert session.state("c") is before
-    session.reset("c")
-    assert session.state("c") is None
+        assert "damaged" in session.take_over(part, env_names=())
+        assert session.state is before
+    session.reset()
+    assert session.state is None

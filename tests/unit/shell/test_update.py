@@ -6,8 +6,7 @@ import shutil
 
 import pytest
 
-from dexec_kernel.cells.workspace import Session
-from dexec_kernel.shell.state import ShellState
+from dexec_kernel.shell.state import Session, ShellState
 from dexec_kernel.shell.update import update_between
 from tests.unit.support.local_shells import each_shell, environment, run_cell
 
@@ -21,8 +20,8 @@ def after(shell: str, source: str, state: ShellState | None = None) -> ShellStat
         env["DEXEC_FOLDER"] = state.folder
     result = run_cell(shell, source, env=env)
     session = Session()
-    assert session.take_over("c", result.handover, env_names=ENV_NAMES) == ""
-    found = session.state("c")
+    assert session.take_over(result.handover, env_names=ENV_NAMES) == ""
+    found = session.state
     assert found is not None
     return found
 

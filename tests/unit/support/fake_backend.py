@@ -20,11 +20,13 @@ from dexec_kernel.backend.models import (
 )
 from dexec_kernel.cells.outcome import Outcome
 from dexec_kernel.cells.output.text import Piece
-from dexec_kernel.cells.run import CellRun
+from dexec_kernel.cells.run import CellLimits, CellRun
+from dexec_kernel.cells.source.cell import Cell as SourceCell
 from dexec_kernel.cells.source.options import CellOptions
-from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.engine import reports
 from dexec_kernel.errors import CommandNotStarted
+from dexec_kernel.shell.commands import Shell
 
 
 class Until(Enum):
@@ -82,6 +84,13 @@ def missing(name: str) -> Script:
     """An exec whose command the image does not have."""
     text = f'OCI runtime exec failed: exec: "{name}": executable file not found in $PATH\r\n'
     return Script([out(text)], NOT_FOUND_127, NOT_FOUND_127)
+
+
+def known(shell: Shell) -> Workspaces:
+    """Workspaces in which the container's shell is known."""
+    workspaces = Workspaces()
+    workspaces.of(FakeBackend(), CONTAINER).shell = shell
+    return workspaces
 
 
 class FakeAttached:
@@ -219,6 +228,20 @@ def _given(value: Any) -> Any:
     return value
 
 
+class Listener:
+    """Hears of a cell, and keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.pieces: list[Piece] = []
+        self.changes = 0
+
+    def printed(self, pieces: list[Piece]) -> None:
+        self.pieces += pieces
+
+    def changed(self) -> None:
+        self.changes += 1
+
+
 class Cell:
     """One cell that runs, and what came of it."""
 
@@ -226,26 +249,27 @@ class Cell:
         self,
         backend: FakeBackend,
         source: str = "true",
-        memory: Memory | None = None,
+        workspaces: Workspaces | None = None,
         options: CellOptions | None = None,
         container: ContainerInspect = CONTAINER,
     ) -> None:
-        self.pieces: list[Piece] = []
-        self.changes = 0
-        self.memory = memory or Memory()
+        self.workspaces = workspaces or Workspaces()
+        self.workspace = self.workspaces.of(backend, container)
+        self.listener = Listener()
         self.run = CellRun(
-            backend,
-            container,
-            source,
-            self.memory,
-            emit=self.pieces.extend,
-            changed=self._change,
-            interrupt_grace=0.05,
-            options=options or CellOptions(),
+            self.workspace,
+            SourceCell(body=source, options=options or CellOptions()),
+            CellLimits(interrupt_grace=0.05),
+            self.listener,
         )
 
-    def _change(self) -> None:
-        self.changes += 1
+    @property
+    def pieces(self) -> list[Piece]:
+        return self.listener.pieces
+
+    @property
+    def changes(self) -> int:
+        return self.listener.changes
 
     async def outcome(self) -> Outcome:
         return await asyncio.wait_for(self.run.run(), 5)

@@ -6,10 +6,9 @@ import os
 import subprocess
 from pathlib import Path
 
-from dexec_kernel.cells.workspace import Session
 from dexec_kernel.shell.commands import driver_environment, driver_stdin
 from dexec_kernel.shell.marks import MarkScanner, Message
-from dexec_kernel.shell.state import ShellState
+from dexec_kernel.shell.state import Session, ShellState
 from tests.unit.support.local_shells import GUARD, MARK, driver, environment
 
 
@@ -44,8 +43,8 @@ class Waiting:
     def handed_over(self) -> ShellState:
         session = Session()
         handover = {kind: said.encode() for kind, said in self.said.items()}
-        assert session.take_over("c", handover, env_names=("PATH", "HOME", "LANG")) == ""
-        state = session.state("c")
+        assert session.take_over(handover, env_names=("PATH", "HOME", "LANG")) == ""
+        state = session.state
         assert state is not None
         return state
 

@@ -11,7 +11,7 @@ from dexec_kernel.cells.input import stdin as module
 from dexec_kernel.cells.input.stdin import Question, Stdin
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.errors import EngineUnavailable
-from tests.unit.support.fake_backend import CONTAINER, FakeAttached, FakeBackend, Memory, Script
+from tests.unit.support.fake_backend import FakeAttached, Script
 
 LEADER = 17
 
@@ -35,13 +35,10 @@ class Cell:
         self.stdin = Stdin(
             self._ask_user,
             source,
-            FakeBackend(),
-            CONTAINER.id,
-            Memory(),
+            self._look,
             options=options or CellOptions(),
             changed=lambda: self.changes.append(self.stdin.is_asking),
         )
-        monkeypatch.setattr(module, "ask", self._look)
         monkeypatch.setattr(module, "FIRST_LOOK", 0.01)
         monkeypatch.setattr(module, "MAX_PAUSE", 0.01)
         monkeypatch.setattr(module, "FORCED_AFTER", 0.05)

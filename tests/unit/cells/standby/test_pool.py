@@ -10,7 +10,7 @@ import pytest
 from dexec_kernel.cells.outcome import Exited
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.standby.pool import Standbys
-from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.errors import CellNotRun, EngineUnavailable, ExecLost, StreamCutOff
 from dexec_kernel.shell.state import ShellState
 from tests.unit.support.fake_backend import (
@@ -40,23 +40,23 @@ def serves(text="hi\n"):
 
 
 class Pool:
-    """A memory with standbys, and what they are told."""
+    """Workspaces with standbys, and what they are told."""
 
     def __init__(self, size=1, timeout=0.0):
         self.size = size
         self.queued = False
         self.standbys = Standbys(lambda: self.size, lambda: self.queued, lambda: timeout)
-        self.memory = Memory(standbys=self.standbys)
+        self.workspaces = Workspaces(standbys=self.standbys)
 
     async def prepare(self, backend, container=CONTAINER):
-        self.memory.prepare(backend, container)
+        self.workspaces.of(backend, container).prepare()
         await asyncio.sleep(0.01)
 
     def set_state(self, state):
-        self.memory.session._states[CONTAINER.id] = state
+        self.workspaces.of(FakeBackend(), CONTAINER).session.state = state
 
     def cell(self, backend, source="true", options=None):
-        return Cell(backend, source, self.memory, options)
+        return Cell(backend, source, self.workspaces, options)
 
 
 @pytest.fixture

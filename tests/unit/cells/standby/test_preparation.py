@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from types import SimpleNamespace
 
 import pytest
 
 from dexec_kernel.cells.standby.pool import Standbys
 from dexec_kernel.cells.standby.preparation import Preparation
-from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.cells.workspace import Workspaces
 
 
 class Target:
@@ -33,10 +34,11 @@ def prepared():
         loop = asyncio.get_running_loop()
         begun = loop.time()
         done = []
-        memory = Memory(standbys=Standbys(lambda: 1, lambda: False, lambda: 0.0))
-        memory.prepare = lambda engine, container: done.append(loop.time() - begun)
+        workspaces = Workspaces(standbys=Standbys(lambda: 1, lambda: False, lambda: 0.0))
+        workspace = SimpleNamespace(prepare=lambda: done.append(loop.time() - begun))
+        workspaces.of = lambda engine, container: workspace
         preparation = Preparation(
-            memory,
+            workspaces,
             Target(exec_count),
             is_busy=lambda: is_busy and loop.time() > begun,
             log=logging.getLogger(),

@@ -1,0 +1,98 @@
+"""The exec that runs a cell: a standby, a shell that is started for it, or its command line.
+
+Each is tried only where it is certain that nothing of the cell has run in the one before:
+
+=========================  ====================================  ==================================
+the start has failed with  of                                    the next start
+=========================  ====================================  ==================================
+``StandbyLost``            a standby                             the first shell
+``CommandNotStarted``      a shell that the image does not have  the next shell, or the command line
+``StdinNotPassed``         any, the first time in a container    the same shell, cell as arguments
+anything else              any                                   none: the cell has failed
+=========================  ====================================  ==================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dexec_kernel.backend.models import ConsoleSize
+from dexec_kernel.cells.command import Command, build_command, may_use_standby
+from dexec_kernel.cells.execution import StandbyLost, StdinNotPassed
+from dexec_kernel.cells.source.cell import Cell
+from dexec_kernel.cells.standby.standby import Standby
+from dexec_kernel.cells.workspace import Workspace
+from dexec_kernel.errors import CommandNotStarted, EngineError
+from dexec_kernel.shell.commands import Shell
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One way to run a cell. ``command`` is None for an empty cell in an image without a shell."""
+
+    shell: Shell
+    command: Command | None
+    standby: Standby | None = None
+
+
+class Starts:
+    """Chooses how a cell is started. ``may_ask`` where somebody can be asked for its input."""
+
+    def __init__(
+        self, workspace: Workspace, cell: Cell, console_size: ConsoleSize, *, may_ask: bool
+    ) -> None:
+        self._workspace = workspace
+        self._cell = cell
+        self._console_size = console_size
+        self._may_ask = may_ask
+        self._shells: list[Shell] = []
+
+    async def first(self) -> Start:
+        """Return the first start: a standby where one waits.
+
+        The caller closes the standby's exec. Raises :class:`ConfigurationError` for a cell that
+        cannot be run.
+        """
+        workspace, options = self._workspace, self._cell.options
+        if may_use_standby(options):
+            standbys = workspace.standbys
+            handed_out = await standbys.take(workspace.container, workspace.state)
+            if standbys.is_queued() and not options.container:
+                workspace.prepare()
+            if handed_out is not None:
+                command = handed_out.command(self._cell.body, options, may_ask=self._may_ask)
+                return Start(handed_out.standby.shell, command, handed_out.standby)
+        return self._first_shell()
+
+    def after(self, start: Start, error: EngineError) -> Start | None:
+        """Return the start that follows one which has failed; None where there is none."""
+        match error:
+            case StandbyLost():
+                return self._first_shell()
+            case StdinNotPassed() if self._workspace.stdin_passes:
+                self._workspace.stdin_passes = False
+                return self._cold(start.shell)
+            case CommandNotStarted(missing_command=True) if start.shell is Shell.NONE:
+                self._workspace.shell = Shell.NONE
+                return None
+            case CommandNotStarted(missing_command=True) if self._shells:
+                return self._cold(self._shells.pop(0))
+            case _:
+                return None
+
+    def _first_shell(self) -> Start:
+        first, *self._shells = self._workspace.shells
+        return self._cold(first)
+
+    def _cold(self, shell: Shell) -> Start:
+        workspace = self._workspace
+        command = build_command(
+            shell,
+            self._cell.body,
+            self._cell.options,
+            workspace.state,
+            stdin_passes=workspace.stdin_passes,
+            console_size=self._console_size,
+            may_ask=self._may_ask,
+        )
+        return Start(shell, command and command.with_defaults(workspace.defaults))
