@@ -30,7 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "files": {"backend", "errors", "units"},
     "cells": _CELL,
     "cells.source": {"shell.language", "errors"},
-    "cells.output": {"folders", "errors", "units"},
+    "cells.output": {"folders", "errors", "units", "cells.states"},
     "cells.input": {"shell", "backend", "cells.source.options", "errors"},
     "cells.signals": {"shell", "backend", "errors"},
     "cells.standby": {

@@ -1,16 +1,45 @@
-"""A cell's output on its way from the exec to the front end: bounded, logged, gathered, paced."""
+"""A cell's output on its way from the exec to the front end: bounded, logged, gathered, paced.
+
+The state says where output goes, and whether it waits for the front end:
+
+==============  =================================================  =============================
+state           output that comes                                  output that waits
+==============  =================================================  =============================
+``LIVE``        is passed on                                       goes at the front end's pace
+``BOUNDED``     is kept as the tail, or left out                   goes at the front end's pace
+``BACKGROUND``  is passed on or kept, in rounds                    goes at the front end's pace
+``HURRIED``     is kept as the tail, or left out                   goes as far as it may at once
+``DRAINING``    cannot come                                        goes at the front end's pace
+``CLOSED``      cannot come                                        has gone
+==============  =================================================  =============================
+
+==============  ==========  ============  =========  ==========  ========
+in the state    ``FULL``    ``LEFT``      ``HURRY``  ``FINISH``  ``CLOSE``
+==============  ==========  ============  =========  ==========  ========
+``LIVE``        BOUNDED     BACKGROUND    HURRIED    DRAINING    CLOSED
+``BOUNDED``     -           BACKGROUND    HURRIED    DRAINING    CLOSED
+``BACKGROUND``  -           BACKGROUND    HURRIED    DRAINING    CLOSED
+``HURRIED``     -           HURRIED       HURRIED    CLOSED      CLOSED
+``DRAINING``    -           -             CLOSED     -           CLOSED
+``CLOSED``      -           -             CLOSED     -           CLOSED
+==============  ==========  ============  =========  ==========  ========
+
+Any other transition raises :class:`~dexec_kernel.cells.states.WrongTransition`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from enum import Enum, auto
 
 from dexec_kernel.cells.output.limit import SWITCH, Limiter, json_size
 from dexec_kernel.cells.output.limits import MIB, OutputLimits
 from dexec_kernel.cells.output.log import CellLog
 from dexec_kernel.cells.output.pace import Pace
 from dexec_kernel.cells.output.text import Coalescer, Piece
+from dexec_kernel.cells.states import Machine
 
 #: In seconds: the longest pause between two reads. The engine drops unread output two seconds after
 #: the process ends; its pipes hold less than one read takes.
@@ -21,6 +50,65 @@ _MIN_ROUND = 4 * 1024
 _ROUND_TIME = 2.0
 
 Emit = Callable[[list[Piece]], None]
+
+
+class OutputState(Enum):
+    """Where a cell's output stands."""
+
+    LIVE = auto()
+    BOUNDED = auto()
+    BACKGROUND = auto()
+    HURRIED = auto()
+    DRAINING = auto()
+    CLOSED = auto()
+
+
+class OutputEvent(Enum):
+    """What changes the state of an output."""
+
+    #: The first part of the limit is used up.
+    FULL = auto()
+    #: The cell's own commands have ended, and background processes go on.
+    LEFT = auto()
+    #: The cell is being ended, and nothing is to wait for the front end.
+    HURRY = auto()
+    #: The stream has ended, and the rest is passed on.
+    FINISH = auto()
+    #: Everything has been passed on, or must be at once.
+    CLOSE = auto()
+
+
+_S, _E = OutputState, OutputEvent
+TABLE: Mapping[OutputState, Mapping[OutputEvent, OutputState]] = {
+    _S.LIVE: {
+        _E.FULL: _S.BOUNDED,
+        _E.LEFT: _S.BACKGROUND,
+        _E.HURRY: _S.HURRIED,
+        _E.FINISH: _S.DRAINING,
+        _E.CLOSE: _S.CLOSED,
+    },
+    _S.BOUNDED: {
+        _E.LEFT: _S.BACKGROUND,
+        _E.HURRY: _S.HURRIED,
+        _E.FINISH: _S.DRAINING,
+        _E.CLOSE: _S.CLOSED,
+    },
+    _S.BACKGROUND: {
+        _E.LEFT: _S.BACKGROUND,
+        _E.HURRY: _S.HURRIED,
+        _E.FINISH: _S.DRAINING,
+        _E.CLOSE: _S.CLOSED,
+    },
+    _S.HURRIED: {
+        _E.LEFT: _S.HURRIED,
+        _E.HURRY: _S.HURRIED,
+        _E.FINISH: _S.CLOSED,
+        _E.CLOSE: _S.CLOSED,
+    },
+    _S.DRAINING: {_E.HURRY: _S.CLOSED, _E.CLOSE: _S.CLOSED},
+    _S.CLOSED: {_E.HURRY: _S.CLOSED, _E.CLOSE: _S.CLOSED},
+}
+_ENDED = frozenset({OutputState.DRAINING, OutputState.CLOSED})
 
 
 class Output:
@@ -47,16 +135,19 @@ class Output:
         self._waiting: deque[Piece] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._tail: list[tuple[str, bytes]] | None = None
-        self._hurries = False
-        self._is_concluded = False
+        self._machine = Machine(TABLE, OutputState.LIVE)
         self._ends_line = True
         self._last_stream = ""
         #: In bytes, as the limit counts: what was passed on; what was left out in earlier rounds.
         self._shown = self._omitted = 0
-        self._is_background = False
         self._round_time = _ROUND_TIME
         self._round_ends: float | None = None
         self.total_bytes = 0
+
+    @property
+    def state(self) -> OutputState:
+        """Where it stands."""
+        return self._machine.state
 
     @property
     def log(self) -> str | None:
@@ -72,10 +163,10 @@ class Output:
             note = f"{omitted / MIB:,.1f} MiB of output left out here"
             is_log_cut = self._logs and self._log.cut
             return f"{note}; the log is not whole: {self._log.cut}" if is_log_cut else note
-        if self._limiter.head_is_full and not self._is_concluded and self._round_ends is None:
-            return (
-                f"the output goes on when {'they end' if self._is_background else 'the cell ends'}"
-            )
+        goes_on = self._limiter.head_is_full and self._round_ends is None
+        if goes_on and self.state not in _ENDED:
+            end = "they end" if self.state is OutputState.BACKGROUND else "the cell ends"
+            return f"the output goes on when {end}"
         return ""
 
     @property
@@ -91,12 +182,14 @@ class Output:
             self._pass_on(stream, head)
         if self._limiter.omitted.size:
             self._log.keep()
+        if self._limiter.head_is_full and self.state is OutputState.LIVE:
+            self._machine.go(OutputEvent.FULL)
         self._plan_round()
 
     def begin_background(self) -> None:
         """Bring what there is by now: the rest is background processes'. May be called twice."""
-        if not self._is_background:
-            self._is_background = True
+        was = self.state
+        if self._machine.go(OutputEvent.LEFT) is not was:
             self._plan_round()
             if self._round_ends is not None:
                 self._next_round()
@@ -133,15 +226,15 @@ class Output:
 
         Output that cannot be sent in time is left out; it is in the log.
         """
-        self._hurries = True
+        self._machine.go(OutputEvent.HURRY)
 
     async def finish(self) -> None:
         """Send the remaining output, at the front end's pace."""
         self._take_tail(None if not self._hurries else self._last_room())
         await self._log.close()
-        self._conclude()
+        self._conclude(OutputEvent.FINISH)
         self._send(self._now())
-        while self._waiting and not self._hurries:
+        while self._waiting and self.state is OutputState.DRAINING:
             await asyncio.sleep(min(self._delay(self._now()), 0.1))
             self._send(self._now())
 
@@ -152,7 +245,7 @@ class Output:
             self._timer = None
         self._take_tail(self._last_room())
         self._log.close_soon()
-        self._conclude()
+        self._conclude(OutputEvent.CLOSE)
         self._send(self._now(), at_once=True)
 
     # --- parts ----------------------------------------------------------------------------------
@@ -166,10 +259,9 @@ class Output:
     def _plan_round(self) -> None:
         """Set when the round ends, once its head is full and there is enough left for another."""
         if (
-            self._is_background
+            self.state is OutputState.BACKGROUND
             and self._limiter.head_is_full
             and self._round_ends is None
-            and not self._hurries
             and self._limit - self._shown >= 4 * _MIN_ROUND
         ):
             self._round_ends = self._now() + self._round_time
@@ -207,11 +299,16 @@ class Output:
         waiting = sum(map(_size, self._waiting))
         return max(0, self._pace.last_room(self._now()) - waiting)
 
-    def _conclude(self) -> None:
+    @property
+    def _hurries(self) -> bool:
+        return self.state is OutputState.HURRIED
+
+    def _conclude(self, event: OutputEvent) -> None:
         """Append the line about the omission, and the tail, to the head."""
-        if self._is_concluded:
+        was_ended = self.state in _ENDED
+        self._machine.go(event)
+        if was_ended:
             return
-        self._is_concluded = True
         if self._limiter.omitted.size:
             self._interject_notice()
         for stream, data in self._tail or []:

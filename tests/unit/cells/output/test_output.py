@@ -8,10 +8,12 @@ import re
 
 import pytest
 
+from dexec_kernel.cells.output import output as output_module
 from dexec_kernel.cells.output.limit import SWITCH, json_size
 from dexec_kernel.cells.output.limits import OutputLimits
 from dexec_kernel.cells.output.log_folder import LogFolder
-from dexec_kernel.cells.output.output import Output
+from dexec_kernel.cells.output.output import TABLE, Output, OutputEvent, OutputState
+from dexec_kernel.cells.states import WrongTransition
 
 MIB = 1024 * 1024
 LINE = b"a line of sixty-four bytes, as it travels: %06d xxxxxxxxxxxx\n"
@@ -220,3 +222,81 @@ async def until(holds):
     async with asyncio.timeout(5):
         while not holds():  # noqa: ASYNC110 -- what it waits for sets no event
             await asyncio.sleep(0.01)
+
+
+# --- the states -----------------------------------------------------------------------------------
+
+S, E = OutputState, OutputEvent
+#: How an output gets into each state.
+WAYS = {
+    S.LIVE: (),
+    S.BOUNDED: (E.FULL,),
+    S.BACKGROUND: (E.LEFT,),
+    S.HURRIED: (E.HURRY,),
+    S.DRAINING: (E.FINISH,),
+    S.CLOSED: (E.CLOSE,),
+}
+
+
+def documented():
+    """Read the table of the docstring."""
+    row = re.compile(r"^``([A-Z]+)`` +((?:[A-Z-]+ +){4}[A-Z-]+)$", re.MULTILINE)
+    rows = row.findall(output_module.__doc__)
+    assert len(rows) == len(OutputState)
+    return {
+        (S[state], event): S[new]
+        for state, cells in rows
+        for event, new in zip(OutputEvent, cells.split(), strict=True)
+        if new != "-"
+    }
+
+
+def test_the_docstring_has_the_table():
+    table = {(state, event): new for state, row in TABLE.items() for event, new in row.items()}
+    assert documented() == table
+
+
+def act(output, event):
+    """Make an event happen as its owner does, but for those that need the loop."""
+    match event:
+        case E.LEFT:
+            output.begin_background()
+        case E.HURRY:
+            output.hurry()
+        case E.CLOSE:
+            output.close()
+        case E.FULL:
+            output._machine.go(event)
+        case E.FINISH:
+            output._conclude(event)
+
+
+@pytest.mark.parametrize(("state", "event"), list(itertools.product(OutputState, OutputEvent)))
+async def test_every_cell_of_the_table(state, event):
+    output = Front(OutputLimits()).output
+    for step in WAYS[state]:
+        act(output, step)
+    assert output.state is state
+    new = TABLE[state].get(event)
+    if new is None:
+        with pytest.raises(WrongTransition):
+            act(output, event)
+        assert output.state is state
+    else:
+        act(output, event)
+        assert output.state is new
+    output.close()
+
+
+async def test_states_of_a_cell_that_floods_and_is_interrupted(folder):
+    front = Front(OutputLimits(100_000, folder=folder))
+    assert front.output.state is S.LIVE
+    await front.pump(3_000)
+    assert front.output.state is S.BOUNDED
+    front.output.begin_background()
+    assert front.output.state is S.BACKGROUND
+    front.output.hurry()
+    assert front.output.state is S.HURRIED
+    await front.output.finish()
+    assert front.output.state is S.CLOSED
+    front.output.close()
