@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
+import logging
+
 from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.signals import Signaller
 from dexec_kernel.cells.signals.container import ContainerSignaller
 from dexec_kernel.cells.signals.host import HostSignaller
-from dexec_kernel.errors import SignalError
+from dexec_kernel.errors import EngineError, SignalError
 from dexec_kernel.shell.commands import Shell
+
+_log = logging.getLogger(__name__)
+
+
+class FirstThatWorks:
+    """Signals one way, and another way from the first failure on.
+
+    No exec starts in a container that is paused, or whose processes are at their limit (a fork
+    bomb), nor on an engine that hangs or is gone. This machine's own way needs none of them.
+    """
+
+    def __init__(self, first: Signaller, other: Signaller) -> None:
+        self._way = first
+        self._other: Signaller | None = other
+
+    @property
+    def leader(self) -> int:
+        """The PID of the cell's own process, as the way in use counts."""
+        return self._way.leader
+
+    async def send(self, name: str) -> set[int]:
+        """Send a signal; return the PIDs that were alive. Raises what the last way raises."""
+        try:
+            return await self._way.send(name)
+        except (SignalError, EngineError) as error:
+            if self._other is None:
+                raise
+            _log.info("SIG%s goes another way: %s", name, error.message)
+            self._way, self._other = self._other, None
+        return await self._way.send(name)
 
 
 def find_signaller(
@@ -24,10 +56,14 @@ def find_signaller(
     ``inner_pid`` is the cell's PID inside the container, ``pid`` its PID on the engine's host;
     ``user`` is the cell's.
     """
-    if shell is not Shell.NONE and inner_pid is not None:
-        return ContainerSignaller(backend, container_id, shell, inner_pid, user=user)
+    host = None
     if pid is not None and HostSignaller.reaches(pid, container_id):
-        return HostSignaller(pid, container_id)
+        host = HostSignaller(pid, container_id)
+    if shell is not Shell.NONE and inner_pid is not None:
+        inside = ContainerSignaller(backend, container_id, shell, inner_pid, user=user)
+        return inside if host is None else FirstThatWorks(inside, host)
+    if host is not None:
+        return host
     raise SignalError(
         "The command cannot be signalled: the image has no shell to do it from inside, and the"
         " engine is on another machine or the process another user's. It may go on running.",
