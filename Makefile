@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 DEMO := $(VENV)/.demo
 ALL := $(VENV)/.all
 BENCH := $(VENV)/.bench
+MUTANTS := $(VENV)/.mutants
 NEED := PYTHON="$(PYTHON)" devtools/system.sh need
 # The tests that lack such a package are skipped, and say so.
 WANT := devtools/system.sh want
@@ -28,7 +29,7 @@ THIS_MAKE := $(MAKE)
 # An interrupted `python -m venv` starts again.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help venv system demo lab test lint types unit engine kernel browser matrix bench screenshots docs clean
+.PHONY: help venv system demo lab test lint types unit engine kernel browser matrix mutants bench screenshots docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -93,6 +94,15 @@ matrix: $(ALL) ## run unit tests and a notebook with each Python there is, and w
 	@$(NEED) engine
 	"$(BIN)/python" -m devtools.matrix $(ONLY)
 
+$(MUTANTS): pyproject.toml $(ALL)
+	"$(BIN)/python" -m pip install --quiet -e '.[mutants]'
+	@touch $@
+
+# Exit code 0 whatever survives: the list is to be read.
+mutants: $(MUTANTS) ## change the modules that do no I/O, and list the changes that no test notices (1 hour)
+	"$(BIN)/python" -m mutmut run
+	"$(BIN)/python" -m mutmut results
+
 # A peer that cannot be had is missing in the table, and that is all.
 $(BENCH): pyproject.toml $(ALL)
 	-"$(BIN)/python" -m pip install --quiet -e '.[bench]'
@@ -112,5 +122,5 @@ docs: $(ALL) ## write the reference from the code, and build the site into build
 
 clean: ## end engines left by killed runs; remove .venv, caches and builds
 	"$(PYTHON)" -c 'from devtools.engine import reap; reap()'
-	rm -rf "$(VENV)" .venv-* build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf "$(VENV)" .venv-* mutants build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -prune -exec rm -rf {} +
