@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from dexec_kernel.engine.answers import no_answer
 from dexec_kernel.engine.client import EngineClient
+from dexec_kernel.engine.http.answer import no_answer
 
 #: In seconds: somebody sits and waits.
 PATIENCE = 15.0

@@ -7,12 +7,8 @@ Docker and Podman use different status codes for the same thing (a stopped conta
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
-from dexec_kernel.engine import codec
-from dexec_kernel.engine.endpoint import Endpoint
+from dexec_kernel.engine.http.answer import FIRST_ERROR_STATUS, Answer, message_of
 from dexec_kernel.errors import (
     ApiVersionError,
     ContainerNotFound,
@@ -20,54 +16,21 @@ from dexec_kernel.errors import (
     ContainerPaused,
     EngineApiError,
     EngineError,
-    EngineUnavailable,
     ExecNotFound,
-    ProtocolError,
 )
 
 #: Said of an exec's container; "exec session … is not running" is said of the exec itself.
 _container_stopped = re.compile(r"container (\S+ is|that is) not running")
 
-# No call is ever redirected, but by the engine's router to a path that was meant otherwise.
-FIRST_ERROR_STATUS = 300
-#: In characters: what is shown of an engine's message.
-MAX_MESSAGE = 2_000
 NOT_FOUND, CONFLICT, BAD_REQUEST, FORBIDDEN, SERVER_ERROR = 404, 409, 400, 403, 500
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer of the engine. ``headers`` are found by their names in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        """Return the body as JSON. Raises :class:`ProtocolError`."""
-        return codec.parse(self.body)
-
-    def raise_for_error(self, *, container: str = "", exec_id: str = "") -> None:
-        """Raise what an error status means: see :func:`error_of`."""
-        if self.status >= FIRST_ERROR_STATUS:
-            message = message_of(self.body)
-            raise error_of(self.status, message, container=container, exec_id=exec_id)
-
-
-def message_of(body: bytes) -> str:
-    """Return the message in an error answer's body: ``{"message": …}``, or its plain text.
-
-    Of a long one, as an HTML page of a proxy's, only the beginning.
-    """
-    text = body.decode("utf-8", "replace").strip()
-    try:
-        content = codec.parse(body)
-    except ProtocolError:
-        content = None
-    if isinstance(content, dict):
-        text = str(content.get("message") or content.get("cause") or text)
-    text = text.encode("utf-8", "replace").decode()
-    return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]} …"
+def checked(answer: Answer, *, container: str = "", exec_id: str = "") -> Answer:
+    """Return the answer. Raises the error of an error status: see :func:`error_of`."""
+    if answer.status >= FIRST_ERROR_STATUS:
+        message = message_of(answer.body)
+        raise error_of(answer.status, message, container=container, exec_id=exec_id)
+    return answer
 
 
 def error_of(status: int, message: str, *, container: str = "", exec_id: str = "") -> EngineError:
@@ -112,18 +75,4 @@ def top_refused(error: EngineApiError) -> EngineApiError:
         "The engine's host has no ps, which lists the processes of a container.",
         status=error.status,
         advice="Install procps there, or run ps in a cell where the image has it.",
-    )
-
-
-def no_answer(
-    endpoint: Endpoint, seconds: float, what: str, *, container: str = ""
-) -> EngineUnavailable:
-    """The engine took the call and gave no answer in time; it may be about ``container``."""
-    message = f"The engine at {endpoint.url} did not answer within {seconds:g} s ({what})."
-    if not container:
-        return EngineUnavailable(message, advice=endpoint.advice)
-    return EngineUnavailable(
-        f"{message} It may be stuck on the container {container!r} alone.",
-        advice="`docker ps` tells whether the engine answers at all. If it does, restart this"
-        " container; if that hangs too, restart the engine.",
     )

@@ -11,10 +11,10 @@ from functools import partial
 from urllib.parse import quote
 
 from dexec_kernel.backend.models import Ping
-from dexec_kernel.engine import answers
-from dexec_kernel.engine.answers import Answer
+from dexec_kernel.engine.answers import checked
 from dexec_kernel.engine.connection import HijackedConnection
 from dexec_kernel.engine.endpoint import Endpoint
+from dexec_kernel.engine.http.answer import Answer, no_answer
 from dexec_kernel.engine.http.api import JsonApi
 from dexec_kernel.engine.http.calls import KeptCalls
 from dexec_kernel.engine.http.transport import ByteStream, open_stream
@@ -105,7 +105,8 @@ class EngineCalls:
 
     async def ping(self) -> Ping:
         """Ask who is there (Go's ``Ping``). An engine that names no API version speaks 1.24."""
-        headers = (await self._in_thread(partial(self._api.request, "GET", "/_ping"))).headers
+        answer = await self._in_thread(partial(self._api.request, "GET", "/_ping"))
+        headers = checked(answer).headers
         return Ping(
             api_version=headers.get("api-version") or OLDEST_API,
             os_type=headers.get("ostype") or "linux",
@@ -146,8 +147,8 @@ class EngineCalls:
                 await request()
         except TimeoutError as error:
             connection.close()
-            raise answers.no_answer(
-                self.endpoint, READ_TIMEOUT, what, container=container
+            raise no_answer(
+                self.endpoint, READ_TIMEOUT, what, subject=subject_of(container)
             ) from error
         except BaseException:
             connection.close()
@@ -166,18 +167,18 @@ class EngineCalls:
     ) -> Answer:
         version = await self.api_version()
         try:
-            return await self._in_thread(
+            answer = await self._in_thread(
                 partial(
                     self._api.request,
                     method,
                     f"/v{version}{path}",
                     params=params,
                     body=body,
-                    container=container,
-                    exec_id=exec_id,
+                    subject=subject_of(container),
                     timeout=timeout,
                 )
             )
+            return checked(answer, container=container, exec_id=exec_id)
         except ApiVersionError:
             self._negotiated = ""  # Another engine has taken the place: ask it anew next time.
             raise
@@ -190,9 +191,10 @@ class EngineCalls:
             raise _closed()
         target = f"/v{await self.api_version()}{path}"
         try:
-            return await self._kept.request(
-                method, target, body=body, container=container, exec_id=exec_id
+            answer = await self._kept.request(
+                method, target, body=body, subject=subject_of(container)
             )
+            return checked(answer, container=container, exec_id=exec_id)
         except ApiVersionError:
             self._negotiated = ""  # Another engine has taken the place: ask it anew next time.
             raise
@@ -235,3 +237,8 @@ def path_segment(name: str, kind: str) -> str:
     if not name:
         raise ConfigurationError(f"The name of the {kind} is empty.")
     return quote(name, safe="")
+
+
+def subject_of(container: str) -> str:
+    """Return a call's subject, in words; "" for none."""
+    return f"the container {container!r}" if container else ""

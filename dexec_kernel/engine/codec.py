@@ -7,9 +7,7 @@ wrong type raises :class:`ProtocolError`. Source: Docker Engine API 1.24 to 1.51
 
 from __future__ import annotations
 
-import json
 import logging
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -26,22 +24,9 @@ from dexec_kernel.errors import ProtocolError
 
 _log = logging.getLogger(__name__)
 
-#: How many lists and objects may be inside each other.
-MAX_DEPTH = 100
 _MAX_NUMBER = 2**63
 #: In characters: what an error shows of an answer.
 _SHOWN = 200
-_string = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_bracket = re.compile(rb"[\[\]{}]")
-
-
-def parse(body: bytes, what: str = "answer") -> Any:
-    """Return JSON as Python has it. Raises :class:`ProtocolError`; ``what`` is named in it."""
-    try:
-        _check_depth(body)
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"The engine's {what} is not JSON: {body[:_SHOWN]!r}.") from error
 
 
 def exec_inspect(body: Any) -> ExecInspect:
@@ -187,17 +172,6 @@ def _readable(
             yield read(item)
         except ProtocolError as error:
             _log.warning("A container was left out of the engine's list: %s", error)
-
-
-def _check_depth(body: bytes) -> None:
-    """Raise ValueError for JSON that is nested too deeply: parsers of the kernel's own recurse."""
-    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
-        return
-    depth = 0
-    for bracket in _bracket.findall(_string.sub(b"", body)):
-        depth += 1 if bracket in b"[{" else -1
-        if depth > MAX_DEPTH:
-            raise ValueError("nested too deeply")
 
 
 def _text(value: Any) -> str:

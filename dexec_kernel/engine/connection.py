@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator
 import h11
 
 from dexec_kernel.backend.models import Frame
-from dexec_kernel.engine.answers import error_of, message_of
+from dexec_kernel.engine.answers import error_of
 from dexec_kernel.engine.frames import Decoder, FrameDecoder, RawDecoder
-from dexec_kernel.engine.http.closing import Closing
-from dexec_kernel.engine.http.events import next_event, read_error_body
-from dexec_kernel.engine.http.transport import ByteStream
+from dexec_kernel.engine.http.answer import message_of
+from dexec_kernel.engine.http.exchange import next_event, read_error_body
+from dexec_kernel.engine.http.transport import ByteStream, Closing
 from dexec_kernel.errors import EngineUnavailable, ProtocolError, StreamCutOff
 
 _SWITCHING_PROTOCOLS, _OK = 101, 200

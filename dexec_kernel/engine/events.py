@@ -15,8 +15,9 @@ from urllib.parse import urlencode
 from dexec_kernel.engine import codec
 from dexec_kernel.engine.answers import error_of
 from dexec_kernel.engine.endpoint import Endpoint
-from dexec_kernel.engine.http.closing import Closing
+from dexec_kernel.engine.http.answer import parse
 from dexec_kernel.engine.http.exchange import Exchange
+from dexec_kernel.engine.http.transport import Closing
 from dexec_kernel.errors import ProtocolError
 
 _log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class EventDecoder:
 
 def _read(line: bytes) -> ContainerEvent:
     try:
-        action, container_id, name = codec.event(codec.parse(line, "event"))
+        action, container_id, name = codec.event(parse(line, "event"))
     except ProtocolError as error:
         _log.warning("An event of the engine cannot be read: %s", error)
         return UNREADABLE

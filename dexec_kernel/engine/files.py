@@ -19,8 +19,9 @@ from dexec_kernel.backend.models import PathStat
 from dexec_kernel.engine import answers
 from dexec_kernel.engine.calls import path_segment
 from dexec_kernel.engine.containers import ContainerCalls
-from dexec_kernel.engine.http.closing import Closing
+from dexec_kernel.engine.http.answer import FIRST_ERROR_STATUS
 from dexec_kernel.engine.http.exchange import Exchange
+from dexec_kernel.engine.http.transport import Closing
 from dexec_kernel.errors import (
     ConfigurationError,
     EngineError,
@@ -101,7 +102,7 @@ class FileCalls(ContainerCalls):
             options["copyUIDGID"] = "true"
         async with await self._open("PUT", container, path, **options) as exchange:
             await exchange.send(content)
-            if exchange.status >= answers.FIRST_ERROR_STATUS:
+            if exchange.status >= FIRST_ERROR_STATUS:
                 raise await self._error_of(exchange, container, path)
 
     async def _open(self, method: str, container: str, path: str, **options: str) -> Exchange:
@@ -114,7 +115,7 @@ class FileCalls(ContainerCalls):
         return await Exchange.open(self.endpoint, method, target)
 
     async def _stat_of(self, exchange: Exchange, container: str, path: str) -> PathStat:
-        if exchange.status >= answers.FIRST_ERROR_STATUS:
+        if exchange.status >= FIRST_ERROR_STATUS:
             raise await self._error_of(exchange, container, path)
         if (header := exchange.headers.get(_STAT_HEADER)) is None:
             raise ProtocolError(f"The engine says nothing of the path {path}.")

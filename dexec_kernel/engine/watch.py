@@ -14,6 +14,7 @@ from typing import Any
 
 from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.engine import codec
+from dexec_kernel.engine.answers import checked
 from dexec_kernel.engine.calls import CONNECT_TIMEOUT, OLDEST_API, common_version
 from dexec_kernel.engine.endpoint import find_endpoint
 from dexec_kernel.engine.events import STARTS, EventStream, open_events
@@ -117,7 +118,7 @@ class EngineWatch:
             await asyncio.gather(reader, return_exceptions=True)
 
     async def _list(self, calls: KeptCalls, version: str) -> None:
-        answer = await calls.request("GET", f"/v{version}/containers/json")
+        answer = checked(await calls.request("GET", f"/v{version}/containers/json"))
         self._pause = _FIRST_PAUSE
         await self._on_containers(running(answer.json()))
 
@@ -142,7 +143,7 @@ async def _wait(event: asyncio.Event, reader: asyncio.Task[None], seconds: float
 
 async def _offered_version(calls: KeptCalls) -> str:
     try:
-        headers = (await calls.request("GET", "/_ping")).headers
+        headers = checked(await calls.request("GET", "/_ping")).headers
     except EngineApiError:  # A proxy lets no ping through.
         return OLDEST_API
     return headers.get("api-version") or OLDEST_API

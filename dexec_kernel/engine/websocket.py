@@ -17,10 +17,10 @@ import h11
 from websocket import ABNF, WebSocketProtocolException, frame_buffer
 
 from dexec_kernel.backend.models import Frame, Stream
-from dexec_kernel.engine.answers import FIRST_ERROR_STATUS, NOT_FOUND, error_of, message_of
-from dexec_kernel.engine.http.closing import Closing
-from dexec_kernel.engine.http.events import next_event, read_error_body
-from dexec_kernel.engine.http.transport import ByteStream
+from dexec_kernel.engine.answers import NOT_FOUND, error_of
+from dexec_kernel.engine.http.answer import FIRST_ERROR_STATUS, message_of
+from dexec_kernel.engine.http.exchange import next_event, read_error_body
+from dexec_kernel.engine.http.transport import ByteStream, Closing
 from dexec_kernel.errors import (
     EngineApiError,
     EngineUnavailable,

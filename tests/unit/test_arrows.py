@@ -135,8 +135,4 @@ def test_jupyter_stays_where_it_belongs(path):
 #: Imports against the arrows that are still to go.
 NOT_YET: dict[str, set[str]] = {
     "cli.checks": {"shell.commands"},
-    "engine.http.api": {"engine.answers", "engine.endpoint"},
-    "engine.http.calls": {"engine.answers", "engine.endpoint"},
-    "engine.http.exchange": {"engine.answers", "engine.endpoint"},
-    "engine.http.transport": {"engine.endpoint"},
 }

@@ -10,10 +10,10 @@ from urllib.parse import quote, unquote, urlsplit
 import requests
 import requests_unixsocket.adapters
 
-from dexec_kernel.engine.answers import FIRST_ERROR_STATUS, Answer, no_answer
-from dexec_kernel.engine.endpoint import Endpoint, TlsConfig
+from dexec_kernel.engine.http.address import Address, TlsFiles
+from dexec_kernel.engine.http.answer import FIRST_ERROR_STATUS, Answer, no_answer
 from dexec_kernel.engine.http.calls import MAX_BODY
-from dexec_kernel.engine.http.events import MAX_ERROR_BODY
+from dexec_kernel.engine.http.exchange import MAX_ERROR_BODY
 from dexec_kernel.errors import ConfigurationError, EngineUnavailable, ProtocolError
 
 #: In bytes.
@@ -60,7 +60,7 @@ class _UnixAdapter(requests_unixsocket.adapters.UnixAdapter):  # type: ignore[mi
 class JsonApi:
     """One engine's JSON calls. Its connections are kept and used again, by several threads."""
 
-    def __init__(self, endpoint: Endpoint, *, connect_timeout: float, read_timeout: float) -> None:
+    def __init__(self, endpoint: Address, *, connect_timeout: float, read_timeout: float) -> None:
         self._endpoint = endpoint
         self._timeout = (connect_timeout, read_timeout)
         self._session = requests.Session()
@@ -74,7 +74,7 @@ class JsonApi:
             if endpoint.tls is not None:
                 self._use_tls(endpoint.tls)
 
-    def _use_tls(self, tls: TlsConfig) -> None:
+    def _use_tls(self, tls: TlsFiles) -> None:
         self._session.verify = (str(tls.ca) if tls.ca else True) if tls.verify else False
         if tls.cert is not None:
             self._session.cert = (str(tls.cert), str(tls.key)) if tls.key else str(tls.cert)
@@ -86,14 +86,13 @@ class JsonApi:
         *,
         params: Mapping[str, str | int] | None = None,
         body: Any = None,
-        container: str = "",
-        exec_id: str = "",
+        subject: str = "",
         timeout: float | None = None,
     ) -> Answer:
-        """Do one call and return its answer. ``container`` or ``exec_id`` names its subject.
+        """Do one call and return its answer. ``subject`` is its subject, in words.
 
-        ``timeout`` bounds the answer, in seconds, None for the client's own. Raises the error of
-        an error status (``answers.error_of``), and :class:`EngineUnavailable` without an answer.
+        ``timeout`` bounds the answer, in seconds, None for the client's own. An answer with an
+        error status is an answer. Raises :class:`EngineUnavailable` without an answer.
         """
         times = (self._timeout[0], timeout or self._timeout[1])
         try:
@@ -111,9 +110,7 @@ class JsonApi:
         except requests.exceptions.Timeout as error:
             connecting = isinstance(error, requests.exceptions.ConnectTimeout)
             seconds = times[0 if connecting else 1]
-            raise no_answer(
-                self._endpoint, seconds, f"{method} {path}", container=container
-            ) from error
+            raise no_answer(self._endpoint, seconds, f"{method} {path}", subject=subject) from error
         except (requests.exceptions.RequestException, OSError) as error:
             # OSError: requests reports unreadable TLS files as it finds them.
             if isinstance(error, OSError) and self._tls_file_missing():
@@ -123,9 +120,7 @@ class JsonApi:
                 f"The engine at {self._endpoint.url} cannot be reached: {_reason(cause)}.",
                 advice=self._endpoint.advice_on(cause),
             ) from error
-        answer = Answer(response.status_code, response.headers, content)
-        answer.raise_for_error(container=container, exec_id=exec_id)
-        return answer
+        return Answer(response.status_code, response.headers, content)
 
     def close(self) -> None:
         """Close the kept connections."""

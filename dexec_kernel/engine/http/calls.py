@@ -11,9 +11,9 @@ import json
 
 import h11
 
-from dexec_kernel.engine.answers import FIRST_ERROR_STATUS, Answer, no_answer
-from dexec_kernel.engine.endpoint import Endpoint
-from dexec_kernel.engine.http.events import next_event, read_error_body
+from dexec_kernel.engine.http.address import Address
+from dexec_kernel.engine.http.answer import FIRST_ERROR_STATUS, Answer, no_answer
+from dexec_kernel.engine.http.exchange import next_event, read_error_body
 from dexec_kernel.engine.http.transport import ByteStream, open_stream
 from dexec_kernel.errors import EngineUnavailable, ProtocolError, StreamCutOff
 
@@ -26,7 +26,7 @@ MAX_BODY = 64 * 1024 * 1024
 class KeptCalls:
     """Calls of one engine, for one event loop. Times are in seconds."""
 
-    def __init__(self, endpoint: Endpoint, *, connect_timeout: float, read_timeout: float) -> None:
+    def __init__(self, endpoint: Address, *, connect_timeout: float, read_timeout: float) -> None:
         self._endpoint = endpoint
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
@@ -35,25 +35,21 @@ class KeptCalls:
         self._is_closed = False
 
     async def request(
-        self, method: str, path: str, *, body: object = None, container: str = "", exec_id: str = ""
+        self, method: str, path: str, *, body: object = None, subject: str = ""
     ) -> Answer:
-        """Do one call and return its answer. ``container`` or ``exec_id`` names its subject.
+        """Do one call and return its answer. ``subject`` is its subject, in words.
 
         The call must be safe to repeat: it is repeated if the engine has closed a pooled
-        connection. Raises the error of an error status (``answers.error_of``),
+        connection. An answer with an error status is an answer. Raises
         :class:`EngineUnavailable` without an answer, :class:`ProtocolError`.
         """
         content = b"" if body is None else json.dumps(body).encode()
         try:
             async with asyncio.timeout(self._read_timeout):
-                answer = await self._exchange(method, path, content)
+                return await self._exchange(method, path, content)
         except TimeoutError as error:
             what = f"{method} {path}"
-            raise no_answer(
-                self._endpoint, self._read_timeout, what, container=container
-            ) from error
-        answer.raise_for_error(container=container, exec_id=exec_id)
-        return answer
+            raise no_answer(self._endpoint, self._read_timeout, what, subject=subject) from error
 
     def close(self) -> None:
         """Close the connections; calls that still wait fail."""

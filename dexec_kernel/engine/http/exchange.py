@@ -9,25 +9,63 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Self
 
 import h11
 
-from dexec_kernel.engine import answers
-from dexec_kernel.engine.endpoint import Endpoint
-from dexec_kernel.engine.http.closing import Closing
-from dexec_kernel.engine.http.events import next_event, read_error_body
-from dexec_kernel.engine.http.transport import ByteStream, open_stream
-from dexec_kernel.errors import EngineUnavailable, ProtocolError
+from dexec_kernel.engine.http.address import Address
+from dexec_kernel.engine.http.answer import message_of, no_answer
+from dexec_kernel.engine.http.transport import ByteStream, Closing, open_stream
+from dexec_kernel.errors import EngineUnavailable, ProtocolError, StreamCutOff
 
 #: In seconds: to connect; and for the head of an answer, once the request is sent.
 CONNECT_TIMEOUT, ANSWER_TIMEOUT = 5.0, 60.0
+
+#: In bytes: more than this of an error page is neither kept nor shown.
+MAX_ERROR_BODY = 64 * 1024
+
+
+async def read_error_body(http: h11.Connection, stream: ByteStream) -> bytes:
+    """Return the beginning of an error answer's body; what breaks it off is no error of its own."""
+    body = bytearray()
+    with suppress(ProtocolError, EngineUnavailable):  # The status says enough.
+        while len(body) < MAX_ERROR_BODY and isinstance(
+            event := await next_event(http, stream), h11.Data
+        ):
+            body += event.data
+    return bytes(body[:MAX_ERROR_BODY])
+
+
+async def next_event(
+    http: h11.Connection, stream: ByteStream
+) -> h11.Event | type[h11.PAUSED | h11.NEED_DATA]:
+    """Return the next event of the engine's answer.
+
+    Raises :class:`EngineUnavailable` if the connection ends before the answer,
+    :class:`StreamCutOff` if it ends inside, :class:`ProtocolError` if it is not HTTP.
+    """
+    data: bytes | None = None
+    state = http.their_state
+    try:
+        while (event := http.next_event()) is h11.NEED_DATA:
+            data = await stream.read()
+            http.receive_data(data)
+    except h11.RemoteProtocolError as error:
+        if data == b"" and state is h11.SEND_RESPONSE:
+            raise EngineUnavailable(
+                "The engine closed the connection without an answer."
+            ) from error
+        if data == b"":
+            raise StreamCutOff("The engine's answer ended too early.") from error
+        raise ProtocolError(f"The engine's answer is not HTTP: {error}.") from error
+    return event
 
 
 class Exchange(Closing):
     """A request and its answer. Open it with :meth:`open`, close it, or use it as a context."""
 
-    def __init__(self, endpoint: Endpoint, stream: ByteStream, *, method: str, target: str) -> None:
+    def __init__(self, endpoint: Address, stream: ByteStream, *, method: str, target: str) -> None:
         self._endpoint = endpoint
         self._stream = stream
         self._what = f"{method} {target.partition('?')[0]}"
@@ -37,7 +75,7 @@ class Exchange(Closing):
         self.headers: Mapping[str, str] = {}
 
     @classmethod
-    async def open(cls, endpoint: Endpoint, method: str, target: str) -> Self:
+    async def open(cls, endpoint: Address, method: str, target: str) -> Self:
         """Connect. Nothing is sent yet. Raises as :func:`transport.open_stream` does."""
         stream = await open_stream(endpoint, timeout=CONNECT_TIMEOUT)
         return cls(endpoint, stream, method=method, target=target)
@@ -70,7 +108,7 @@ class Exchange(Closing):
                 async with asyncio.timeout(ANSWER_TIMEOUT):
                     await answer
             except TimeoutError as error:
-                raise answers.no_answer(self._endpoint, ANSWER_TIMEOUT, self._what) from error
+                raise no_answer(self._endpoint, ANSWER_TIMEOUT, self._what) from error
         finally:
             for task in (answer, sending):
                 task.cancel()
@@ -87,7 +125,7 @@ class Exchange(Closing):
     async def error_message(self) -> str:
         """Return the message in the body of an error answer, "" if it has none."""
         body = await read_error_body(self._http, self._stream)
-        return answers.message_of(body)
+        return message_of(body)
 
     def close(self) -> None:
         """Close the connection. May be called twice."""
@@ -109,7 +147,7 @@ class Exchange(Closing):
                 while isinstance(event, h11.InformationalResponse):
                     event = await next_event(self._http, self._stream)
         except TimeoutError as error:
-            raise answers.no_answer(self._endpoint, ANSWER_TIMEOUT, self._what) from error
+            raise no_answer(self._endpoint, ANSWER_TIMEOUT, self._what) from error
         if not isinstance(event, h11.Response):
             raise ProtocolError("The engine closed the connection instead of answering.")
         self.status = event.status_code

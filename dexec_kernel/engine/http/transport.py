@@ -11,11 +11,13 @@ import asyncio
 import os
 import socket
 import ssl
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
-from dexec_kernel.engine.endpoint import Endpoint, TlsConfig
+from dexec_kernel.engine.http.address import Address, TlsFiles
 from dexec_kernel.errors import ConfigurationError, EngineUnavailable
 
 #: How much one read takes at most: eight of the engine's largest frames.
@@ -23,6 +25,25 @@ READ_SIZE = 256 * 1024
 
 #: In seconds: how often a unix socket whose queue is full is tried again.
 _CONNECT_INTERVAL = 0.02
+
+
+class Closing(ABC):
+    """An asynchronous context manager whose exit is :meth:`close`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close it. May be called twice."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 class ByteStream(Protocol):
@@ -45,7 +66,7 @@ class ByteStream(Protocol):
         ...
 
 
-async def open_stream(endpoint: Endpoint, *, timeout: float) -> ByteStream:  # noqa: ASYNC109 -- bounds the connection alone
+async def open_stream(endpoint: Address, *, timeout: float) -> ByteStream:  # noqa: ASYNC109 -- bounds the connection alone
     """Connect to an engine within ``timeout`` seconds.
 
     Raises :class:`EngineUnavailable`, or :class:`ConfigurationError` for unusable TLS files.
@@ -78,7 +99,7 @@ async def open_stream(endpoint: Endpoint, *, timeout: float) -> ByteStream:  # n
         raise
 
 
-def tls_context(config: TlsConfig) -> ssl.SSLContext:
+def tls_context(config: TlsFiles) -> ssl.SSLContext:
     """Make a client's TLS context. Raises :class:`ConfigurationError` for unusable files."""
     try:
         context = ssl.create_default_context(cafile=config.ca)
@@ -96,7 +117,7 @@ def tls_context(config: TlsConfig) -> ssl.SSLContext:
     return context
 
 
-async def _connect(endpoint: Endpoint) -> socket.socket:
+async def _connect(endpoint: Address) -> socket.socket:
     loop = asyncio.get_running_loop()
     if endpoint.is_unix:
         return await _connected(socket.AF_UNIX, endpoint.path)

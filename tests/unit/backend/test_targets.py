@@ -71,6 +71,14 @@ async def test_compose_service_is_the_lowest_number_that_runs(engine, client):
     }
 
 
+async def test_a_compose_number_may_have_thousands_of_digits(engine, client):
+    engine.on(
+        r"GET /v1\.41/containers/json",
+        listed(("db", "running", "9" * 5_000), ("web", "running", "2")),
+    )
+    assert (await find_container(client, "compose:shop/front")).name == "web"
+
+
 async def test_compose_service_without_a_container(engine, client):
     engine.on(r"GET /v1\.41/containers/json", answer(200, []))
     with pytest.raises(ContainerNotFound, match=r"'shop'.*'front'") as caught:

@@ -105,7 +105,7 @@ async def test_an_engine_that_is_stuck_on_a_container_is_told_with_its_name(
             engine.on("POST /v1.41/containers/web/exec", answer(201, {"Id": "e1"}))
         with pytest.raises(EngineUnavailable, match="the container 'web'") as caught:
             await call(client)
-    assert "docker ps" in caught.value.advice
+    assert "restart the container 'web'" in caught.value.advice
 
 
 def test_calls_that_a_cell_waits_for_are_bounded():

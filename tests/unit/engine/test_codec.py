@@ -9,6 +9,7 @@ import pytest
 
 from dexec_kernel.backend.models import ConsoleSize, ExecConfig, ExecState
 from dexec_kernel.engine import codec
+from dexec_kernel.engine.http.answer import parse
 from dexec_kernel.errors import ProtocolError
 
 IDS = {"ID": "e1", "ContainerID": "c1"}
@@ -154,20 +155,20 @@ GOOD = {"Id": "good", "Names": ["/good"], "State": "running", "Labels": {"a": "b
 )
 def test_what_no_engine_sends_is_a_protocol_error(body):
     with pytest.raises(ProtocolError, match="is not JSON"):
-        codec.parse(body.encode())
+        parse(body.encode())
 
 
 def test_brackets_in_text_are_not_nesting():
     text = '[{"' * 200
-    assert codec.parse(json.dumps({"a": text}).encode()) == {"a": text}
-    assert codec.parse(b"[" * 100 + b"]" * 100)
+    assert parse(json.dumps({"a": text}).encode()) == {"a": text}
+    assert parse(b"[" * 100 + b"]" * 100)
 
 
 @pytest.mark.parametrize("number", ["1e999", "NaN", "Infinity", "9" * 30, "1.5", '"7"', "[]"])
 @pytest.mark.parametrize("key", ["Pid", "ExitCode"])
 def test_a_number_is_one_of_64_bits(number, key):
     text = json.dumps({**DOCKER, "Running": False, "ExitCode": 0, "Pid": 1, key: "?"})
-    body = codec.parse(text.replace('"?"', number).encode())
+    body = parse(text.replace('"?"', number).encode())
     with pytest.raises(ProtocolError):
         codec.exec_inspect(body)
 
@@ -202,12 +203,12 @@ def test_a_list_that_is_none(body):
 
 
 def test_text_can_be_encoded_whatever_comes():
-    body = codec.parse(b'{"Id": "x", "Names": ["/a\\ud800b"], "Labels": {"k": "\\udfff"}}')
+    body = parse(b'{"Id": "x", "Names": ["/a\\ud800b"], "Labels": {"k": "\\udfff"}}')
     found = codec.container_summary(body)
     assert (found.name, found.labels) == ("a?b", {"k": "?"})
 
 
 def test_an_error_shows_little_of_a_long_answer():
     with pytest.raises(ProtocolError) as caught:
-        codec.parse(b"x" * 5_000_000)
+        parse(b"x" * 5_000_000)
     assert len(str(caught.value)) < 400

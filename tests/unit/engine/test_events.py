@@ -67,7 +67,13 @@ class Watched:
         self.changed = asyncio.Event()
         self.failed = asyncio.Queue[str]()
 
+        #: Raised once, where a test sets it.
+        self.fault: Exception | None = None
+
         async def on_containers(containers):
+            fault, self.fault = self.fault, None
+            if fault is not None:
+                raise fault
             self.lists.append([item.name for item in containers])
             self.changed.set()
 
@@ -151,3 +157,20 @@ async def test_without_events_the_containers_are_listed_all_the_same(engine, wat
     engine.on(r"GET /v1\.41/containers/json", answer(200, [container("web")]))
     await watched.until(["web"])
     assert watched.failed.empty()
+
+
+@pytest.mark.parametrize("fault", [ValueError("a label of 5,000 digits"), RecursionError()])
+async def test_a_watch_begins_again_whatever_is_raised(engine, watched, caplog, fault):
+    watched.fault = fault
+    engine.on(r"GET /v1\.41/events", answer(403, {"message": "not for you"}))
+    engine.on(r"GET /v1\.41/containers/json", answer(200, [container("web")]))
+    assert await watched.failed.get() == "EngineError"
+    await watched.until(["web"])
+    assert "begins again" in caplog.text
+
+
+async def test_a_container_that_cannot_be_read_drops_itself_alone(engine, watched):
+    bad = {**container("bad"), "Labels": {"a": ["b"]}}
+    engine.on(r"GET /v1\.41/events", answer(403, {"message": "not for you"}))
+    engine.on(r"GET /v1\.41/containers/json", answer(200, [bad, container("web")]))
+    await watched.until(["web"])

@@ -1,0 +1,89 @@
+"""An answer as a whole: its status, its JSON, the message of an error.
+
+JSON is not trusted: its nesting is bounded, and so are its numbers, by Python itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dexec_kernel.engine.http.address import Address
+from dexec_kernel.errors import EngineUnavailable, ProtocolError
+
+#: Redirects are errors, too: the engine redirects only malformed paths.
+FIRST_ERROR_STATUS = 300
+#: In characters: what is shown of an error's message.
+MAX_MESSAGE = 2_000
+#: How many lists and objects may be inside each other.
+MAX_DEPTH = 100
+#: In characters: what an error shows of an answer.
+_SHOWN = 200
+_string = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_bracket = re.compile(rb"[\[\]{}]")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer of the engine. ``headers`` are found by their names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the body as JSON. Raises :class:`ProtocolError`."""
+        return parse(self.body)
+
+
+def parse(body: bytes, what: str = "answer") -> Any:
+    """Return JSON as Python has it. Raises :class:`ProtocolError`; ``what`` is named in it."""
+    try:
+        _check_depth(body)
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"The engine's {what} is not JSON: {body[:_SHOWN]!r}.") from error
+
+
+def message_of(body: bytes) -> str:
+    """Return the message in an error answer's body: ``{"message": …}``, or its plain text.
+
+    Of a long one, as an HTML page of a proxy's, only the beginning.
+    """
+    text = body.decode("utf-8", "replace").strip()
+    try:
+        content = parse(body)
+    except ProtocolError:
+        content = None
+    if isinstance(content, dict):
+        text = str(content.get("message") or content.get("cause") or text)
+    text = text.encode("utf-8", "replace").decode()
+    return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]} …"
+
+
+def no_answer(
+    address: Address, seconds: float, what: str, *, subject: str = ""
+) -> EngineUnavailable:
+    """Return the error for a call without an answer in time; it may be about ``subject``."""
+    message = f"The engine at {address.url} did not answer within {seconds:g} s ({what})."
+    if not subject:
+        return EngineUnavailable(message, advice=address.advice)
+    return EngineUnavailable(
+        f"{message} It may be stuck on {subject} alone.",
+        advice=f"If it answers about others, restart {subject}; if that hangs too, restart the"
+        " engine.",
+    )
+
+
+def _check_depth(body: bytes) -> None:
+    """Raise ValueError for JSON that is nested too deeply: parsers of the kernel's own recurse."""
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return
+    depth = 0
+    for bracket in _bracket.findall(_string.sub(b"", body)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_DEPTH:
+            raise ValueError("nested too deeply")
