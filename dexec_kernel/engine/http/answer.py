@@ -6,7 +6,6 @@ JSON is not trusted: its nesting is bounded, and so are its numbers, by Python i
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,8 +21,6 @@ MAX_MESSAGE = 2_000
 MAX_DEPTH = 100
 #: In characters: what an error shows of an answer.
 _SHOWN = 200
-_string = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_bracket = re.compile(rb"[\[\]{}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +39,12 @@ class Answer:
 def parse(body: bytes, what: str = "answer") -> Any:
     """Return JSON as Python has it. Raises :class:`ProtocolError`; ``what`` is named in it."""
     try:
-        _check_depth(body)
-        return json.loads(body)
+        content = json.loads(body)
+        if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+            _check_depth(content)
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"The engine's {what} is not JSON: {body[:_SHOWN]!r}.") from error
+    return content
 
 
 def message_of(body: bytes) -> str:
@@ -78,12 +77,12 @@ def no_answer(
     )
 
 
-def _check_depth(body: bytes) -> None:
-    """Raise ValueError for JSON that is nested too deeply: parsers of the kernel's own recurse."""
-    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
-        return
-    depth = 0
-    for bracket in _bracket.findall(_string.sub(b"", body)):
-        depth += 1 if bracket in b"[{" else -1
-        if depth > MAX_DEPTH:
-            raise ValueError("nested too deeply")
+def _check_depth(content: Any) -> None:
+    """Raise ValueError for what is nested too deeply: printing it recurses."""
+    level = [content] if isinstance(content, dict | list) else []
+    for _ in range(MAX_DEPTH):
+        children = [v.values() if isinstance(v, dict) else v for v in level]
+        level = [v for values in children for v in values if isinstance(v, dict | list)]
+        if not level:
+            return
+    raise ValueError("nested too deeply")

@@ -146,12 +146,14 @@ GOOD = {"Id": "good", "Names": ["/good"], "State": "running", "Labels": {"a": "b
         f'{{"Pid": {DIGITS}}}',
         "[" * 101 + "]" * 101,
         '{"a":' * 101 + "1" + "}" * 101,
+        '[{"a":' * 51 + "1" + "}]" * 51,
+        '["]",' * 101 + "1" + "]" * 101,
         "[" * 100_000,
         "",
         "{",
         "\x00",
     ],
-    ids=["digits", "lists", "objects", "very deep", "nothing", "cut off", "NUL"],
+    ids=["digits", "lists", "objects", "both", "in text", "very deep", "nothing", "cut off", "NUL"],
 )
 def test_what_no_engine_sends_is_a_protocol_error(body):
     with pytest.raises(ProtocolError, match="is not JSON"):
