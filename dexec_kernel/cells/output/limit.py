@@ -102,9 +102,8 @@ class Limiter:
         head, rest = (data, b"") if end == len(data) else (data[:end], data[end:])
         if head or not self.head_is_full:
             self._owed[stream] = _owed(head, self._owed[stream])
-        if rest:
-            if self.head_is_full:
-                self._owed[stream] = 0
+        if rest:  # The head is full.
+            self._owed[stream] = 0
             self._keep(stream, rest)
         return head
 

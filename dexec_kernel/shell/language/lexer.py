@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 
 #: The space between words: blanks, newlines after a backslash, comments.
 _blank = re.compile(r"(?:[ \t]|\\\n)+|#[^\n]*")
@@ -32,7 +33,7 @@ class Unfinished(Exception):
         self.inside_text = inside_text
 
 
-class Lexer:
+class Lexer(ABC):
     """Reads words; each method moves ``_pos`` to the end of its text.
 
     The grammar (``grammar.Parser``) reads the commands inside ``$(…)``.
@@ -44,8 +45,9 @@ class Lexer:
         self._depth = 0
         self._documents: list[tuple[str, bool]] = []
 
+    @abstractmethod
     def _list(self, ends: frozenset[str], *, may_be_empty: bool = False) -> str:
-        raise NotImplementedError
+        """Read commands up to one of ``ends``, and return which it was."""
 
     # --- between words --------------------------------------------------------------------------
 

@@ -43,10 +43,7 @@ def which_read(source: str, number: int) -> ReadCommand:
 
 
 def _options(text: str) -> ReadCommand:
-    try:
-        words = shlex.split(text)
-    except ValueError:
-        return ReadCommand()
+    words = shlex.split(text)  # All quotes in it are closed: see _read.
     prompt, is_silent = "", False
     while words and words[0].startswith("-"):
         letters = words.pop(0)[1:]

@@ -228,3 +228,15 @@ def test_nothing_is_lost_or_reordered_whenever_it_is_taken(steps):
         data = b"".join(data for stream, data, _ in steps if stream == name)
         shown = "".join(piece.text for piece in pieces if piece.stream == name)
         assert shown == data.decode("utf-8", "replace")
+
+
+def test_what_is_interjected_ends_a_character_that_is_not_complete():
+    text = Coalescer()
+    text.feed("stdout", b"a\xe2")
+    text.interject("stderr", "notice\n")
+    text.feed("stdout", b"b")
+    assert [(piece.stream, piece.text) for piece in text.finish()] == [
+        ("stdout", "a\ufffd"),
+        ("stderr", "notice\n"),
+        ("stdout", "b"),
+    ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dexec_kernel.shell.language.reads import ReadCommand, which_read
 
@@ -32,3 +34,14 @@ from dexec_kernel.shell.language.reads import ReadCommand, which_read
 )
 def test_prompts(source, number, prompt, is_silent):
     assert which_read(source, number) == ReadCommand(prompt, is_silent)
+
+
+@given(st.text(alphabet="read -p'\"\\ as\n$`;|()", max_size=30), st.integers(0, 3))
+def test_any_text(source, number):
+    which_read(f"read {source}\nread -p 'A: ' a", number)
+
+
+@pytest.mark.parametrize("source", ["read -sp 'P: ' a", 'x=1; read -r -p "Name? " a'])
+def test_cut_off_anywhere(source):
+    for end in range(len(source)):
+        assert source[:end].rpartition("P: ")[0] == "" or which_read(source[:end], 0).is_silent
