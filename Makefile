@@ -19,7 +19,8 @@ SHELL_SCRIPTS := .ci/run $(wildcard devtools/*.sh)
 PYTEST = "$(BIN)/python" -m pytest $(if $(RESULTS),--junit-xml="$(RESULTS)/$@.xml")
 # Tests of engines and kernels mostly wait. Each worker has an engine of its own.
 BESIDE := --dist loadfile
-SITE = NO_MKDOCS_2_WARNING=1 "$(BIN)/python" -m mkdocs build --quiet --strict
+# Not --quiet: then mkdocs counts no warnings, and nothing is strict.
+SITE = NO_MKDOCS_2_WARNING=1 "$(BIN)/python" -m mkdocs build --strict
 STAGES := lint types unit engine kernel browser
 # Not $(MAKE) itself, which would have `make -n test` run the stages.
 THIS_MAKE := $(MAKE)

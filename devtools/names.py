@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dexec_kernel import errors
+from dexec_kernel.backend import protocol
 from dexec_kernel.cells.source.exec_magic import CELL_MAGICS, EXEC, _parser
 from dexec_kernel.cells.source.programs import interpreter_of
 from dexec_kernel.jupyter.settings import Settings
@@ -28,6 +29,7 @@ _option = re.compile(r"(?<!\S)(-[a-z]|--[a-z-]+)\b")
 _OTHERS = {
     *("DexecKernel", "DexecPicker", "KernelSpecManager", "EngineClient", "ExecConfig"),
     *("HijackedConnection", "LocalBackend", "StdinOnce", "JupyterLab"),
+    *vars(protocol),
 }
 
 
