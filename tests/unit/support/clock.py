@@ -54,6 +54,12 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         self.has_children = True
         return await super().subprocess_shell(*args, **options)
 
+    async def shutdown_default_executor(self, *args: Any, **options: Any) -> None:
+        # The thread that joins the pool's belongs to no pool. It is waited for as a child is: from
+        # Python 3.12 on there is a time limit, which the loop would jump over.
+        self.has_children = True
+        await super().shutdown_default_executor(*args, **options)
+
     def waits_for_outside(self, sockets: int) -> bool:
         """Tell whether something may come that neither the loop nor a thread of ours sends."""
         return self.has_children or (sockets > 0 and not self.peers_are_here)
