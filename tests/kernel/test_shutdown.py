@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
+from typing import IO
 
 import pytest
-from jupyter_client.connect import write_connection_file
 from jupyter_client.manager import KernelManager
 
 from tests.kernel.conftest import environment
@@ -22,39 +20,40 @@ ENGINE_TIMEOUT = 60.0
 class Process:
     """A kernel's process whose stderr is read, with a client."""
 
-    def __init__(self, folder: Path, host: str, **settings: str) -> None:
-        file, _ = write_connection_file(str(folder / "connection.json"))
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "dexec_kernel", "-f", file],
-            env=environment(host, **settings),
-            stderr=subprocess.PIPE,
-        )
-        manager = KernelManager()
-        manager.load_connection_file(file)
-        self.client = manager.client()
+    def __init__(self, errors: IO[bytes], host: str, **settings: str) -> None:
+        self._errors = errors
+        self.manager = KernelManager(kernel_name="dexec")
+        self.manager.start_kernel(env=environment(host, **settings), stderr=errors)
+        self.process: subprocess.Popen[bytes] = self.manager.provisioner.process
+        self.client = self.manager.client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=GUARD)
 
     def end(self) -> str:
         """Return what it printed until it had ended."""
-        _, errors = self.process.communicate(timeout=2 * ENGINE_TIMEOUT)
+        self.process.wait(timeout=2 * ENGINE_TIMEOUT)
+        self._errors.seek(0)
+        return self._errors.read().decode()
+
+    def close(self) -> None:
         self.client.stop_channels()
-        return errors.decode()
+        self.process.kill()
+        self.process.wait()
+        self.manager.cleanup_resources()
 
 
 @pytest.fixture
-def start_process(tmp_path, host):
+def start_process(host, tmp_path):
     started = []
+    with (tmp_path / "errors").open("w+b") as errors:
 
-    def start(engine: str = "", **settings: str) -> Process:
-        started.append(Process(tmp_path, engine or host, **settings))
-        return started[-1]
+        def start(engine: str = "", **settings: str) -> Process:
+            started.append(Process(errors, engine or host, **settings))
+            return started[-1]
 
-    yield start
-    for process in started:
-        process.client.stop_channels()
-        process.process.kill()
-        process.process.communicate()
+        yield start
+        for process in started:
+            process.close()
 
 
 def is_clean(errors: str) -> bool:
