@@ -11,10 +11,11 @@ import pytest
 
 from dexec_kernel.cells.outcome import Backgrounded, Exited, Failed, Interrupted, Outcome
 from dexec_kernel.cells.output.text import Piece
-from dexec_kernel.cells.run import CellRun
+from dexec_kernel.cells.run import CellLimits, CellRun
+from dexec_kernel.cells.source.cell import Cell
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.standby.pool import Standbys
-from dexec_kernel.cells.workspace import Memory
+from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.errors import ContainerNotRunning
 from dexec_kernel.local.backend import LocalBackend
 
@@ -35,24 +36,25 @@ async def cells(backend):
 class Running:
     """A cell that runs, and what it has printed."""
 
-    def __init__(self, backend: LocalBackend, memory: Memory, source: str, options: CellOptions):
+    def __init__(
+        self, backend: LocalBackend, workspaces: Workspaces, source: str, options: CellOptions
+    ) -> None:
         self.pieces: list[Piece] = []
         self._printed = asyncio.Event()
         self.run = CellRun(
-            backend,
-            backend.container,
-            source,
-            memory,
-            emit=self._emit,
-            changed=lambda: None,
-            interrupt_grace=30.0,
-            options=options,
+            workspaces.of(backend, backend.container),
+            Cell(body=source, options=options),
+            CellLimits(interrupt_grace=30.0),
+            self,
         )
         self._task = asyncio.create_task(self.run.run())
 
-    def _emit(self, pieces: list[Piece]) -> None:
+    def printed(self, pieces: list[Piece]) -> None:
         self.pieces += pieces
         self._printed.set()
+
+    def changed(self) -> None:
+        """Nothing is shown."""
 
     def text(self, stream: str = "stdout") -> str:
         return "".join(piece.text for piece in self.pieces if piece.stream == stream)
@@ -71,12 +73,12 @@ class Running:
 class Cells:
     """The cells of one session."""
 
-    def __init__(self, backend: LocalBackend, memory: Memory | None = None) -> None:
+    def __init__(self, backend: LocalBackend, workspaces: Workspaces | None = None) -> None:
         self._backend = backend
-        self.memory = memory or Memory()
+        self.workspaces = workspaces or Workspaces()
 
     def begin(self, source: str, **options: object) -> Running:
-        return Running(self._backend, self.memory, source, CellOptions(**options))
+        return Running(self._backend, self.workspaces, source, CellOptions(**options))
 
     async def __call__(self, source: str, **options: object) -> tuple[Outcome, str]:
         cell = self.begin(source, **options)
@@ -143,10 +145,10 @@ async def test_a_stopped_container_fails_the_cell(backend, cells):
 
 async def test_a_standby_runs_the_next_cell(backend):
     standbys = Standbys(lambda: 1, lambda: False, lambda: 0.0)
-    cells = Cells(backend, Memory(standbys=standbys))
+    cells = Cells(backend, Workspaces(standbys=standbys))
     try:
         await cells("A=1")
-        cells.memory.prepare(backend, backend.container)
+        cells.workspaces.of(backend, backend.container).prepare()
         assert standbys.count == 1
         outcome, text = await cells("echo $A $$")
         assert outcome == Exited(0, "")
