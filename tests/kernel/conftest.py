@@ -135,15 +135,22 @@ class Kernel:
 
     def turn(self) -> None:
         """Let the kernel's event loop go round a few times while a cell runs."""
-        for _ in range(5):
-            # Of a comm that nobody has: it is taken note of, and that is all.
-            message = self.client.session.msg("comm_close", {"comm_id": "unknown", "data": {}})
-            self.client.shell_channel.send(message)
-            state = ""
-            while state != "idle":
-                answer = self.client.get_iopub_msg(timeout=GUARD)
-                if answer["parent_header"].get("msg_id") == message["header"]["msg_id"]:
-                    state = answer["content"].get("execution_state", "")
+        for number in range(5):
+            self.refuse_comm(f"turn-{number}", lambda _message: None)
+
+    def refuse_comm(self, comm_id: str, at: Callable[[dict[str, Any]], None]) -> None:
+        """Open a comm that the kernel has no target for, and wait until it closes it.
+
+        In the middle of a cell that is the only sign: the kernel publishes no status then. ``at``
+        is called with what else comes.
+        """
+        content = {"comm_id": comm_id, "target_name": "nobody", "data": {}}
+        self.client.shell_channel.send(self.client.session.msg("comm_open", content))
+        while True:
+            message = self.client.get_iopub_msg(timeout=GUARD)
+            if (message["msg_type"], message["content"].get("comm_id")) == ("comm_close", comm_id):
+                return
+            at(message)
 
     def later(
         self, request: str, until: Callable[[list[dict[str, Any]]], object]
