@@ -87,7 +87,9 @@ def test_line_number_variable():
 
 @each_shell
 def test_cell_has_no_arguments_and_none_of_our_names(shell):
-    result = run_cell(shell, 'echo "$#" "$0" "$@"; set | grep -i __dexec; env | grep -i dexec')
+    result = run_cell(
+        shell, 'echo "$#" "$0" "$@"; set | grep -i "^_*dexec"; env | grep -i "^_*dexec"'
+    )
     assert result.stdout == "0 cell\n"
 
 
@@ -292,5 +294,5 @@ def test_bash_counts_seconds_from_the_beginning_of_the_cell(wait):
 @each_shell
 def test_a_cell_sees_none_of_our_names(wait, shell):
     waiting = wait(shell)
-    waiting.run("set | grep -i '^_*dexec'; env | grep -i dexec; echo $#")
+    waiting.run("set | grep -i '^_*dexec'; env | grep -i '^_*dexec'; echo $#")
     assert waiting.stdout == "0\n"
