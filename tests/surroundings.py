@@ -34,12 +34,25 @@ def reset() -> None:
         if name not in _KEPT and not name.startswith(_KEPT_PREFIXES):
             del os.environ[name]
     os.environ.update(_FIXED)
+    os.environ["PATH"] = _usable(os.environ.get("PATH", os.defpath))
     time.tzset()
     os.umask(0o022)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for number in _INHERITED:
         if signal.getsignal(number) is signal.SIG_IGN:
             _stop_ignoring(number)
+
+
+def _usable(path: str) -> str:
+    """Return ``path`` without the folders that the user may not enter.
+
+    ``su`` keeps root's, and a shell then says "Permission denied" of a command that is nowhere.
+    """
+    return os.pathsep.join(
+        folder
+        for folder in path.split(os.pathsep)
+        if folder and os.access(folder, os.R_OK | os.X_OK)
+    )
 
 
 def _stop_ignoring(number: signal.Signals) -> None:
