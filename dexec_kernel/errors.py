@@ -24,6 +24,7 @@ __all__ = [
     "ExecLost",
     "ExecNotFound",
     "FileSystemReadOnly",
+    "FolderGone",
     "InternalError",
     "NotChosenError",
     "PathForbidden",
@@ -205,6 +206,10 @@ class CommandNotStarted(EngineError):
 
 class ExecLost(EngineError):
     """The exec or its stream ended, and its exit code can no longer be known."""
+
+
+class FolderGone(EngineError):
+    """The session's folder was removed, or may not be entered: nothing of the cell has run."""
 
 
 class CellNotRun(EngineError):

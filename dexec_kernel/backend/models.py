@@ -169,6 +169,10 @@ class ContainerSummary:
     labels: Mapping[str, str]
 
 
+#: Environment variables that a shell acts on before it runs anything.
+SHELL_VARIABLES = ("BASH_ENV", "SHELLOPTS", "BASHOPTS")
+
+
 @dataclass(frozen=True, slots=True)
 class ContainerInspect:
     """A container's state and configuration (Go's ``container.InspectResponse``).
@@ -189,6 +193,8 @@ class ContainerInspect:
     working_dir: str
     labels: Mapping[str, str]
     env_names: tuple[str, ...] = ()
+    #: Those of ``SHELL_VARIABLES`` that the container has, with their values.
+    shell_env: Mapping[str, str] = field(default_factory=dict)
     tty: bool = False
     open_stdin: bool = False
     stdin_once: bool = False

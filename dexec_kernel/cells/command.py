@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass, replace
 
 from dexec_kernel.backend.models import ConsoleSize, ExecConfig, ExecDefaults
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.shell.commands import (
+    DriverOptions,
     Shell,
     command_line,
     driver_arguments,
@@ -15,24 +17,25 @@ from dexec_kernel.shell.commands import (
     driver_environment,
     driver_stdin,
 )
-from dexec_kernel.shell.marks import new_mark
+from dexec_kernel.shell.marks import Marks
 from dexec_kernel.shell.state import ShellState
 
-_NO_OPTIONS = CellOptions()
+#: Comments, then ``cd /…`` with nothing in the folder that could be empty.
+_cd = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*cd[ \t]+(?:--[ \t]+)?[\"']?/")
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """The command of one exec.
+    """What one exec runs.
 
-    ``stdin`` is sent and, unless ``keeps_stdin``, closed; None if the command gets no stdin.
-    ``mark`` is the mark of the driver's messages. ``hands_over`` is true if its shell sends its
-    state at the end. A terminal's size is in ``config``.
+    ``stdin`` is sent and, unless ``keeps_stdin``, ended; None where the command gets none.
+    ``marks`` are those of a driver, None for a command without one. ``hands_over`` where its shell
+    tells its state at the end. A terminal's size is in ``config``.
     """
 
     config: ExecConfig
     stdin: bytes | None = None
-    mark: str = ""
+    marks: Marks | None = None
     keeps_stdin: bool = False
     hands_over: bool = False
 
@@ -62,30 +65,34 @@ def may_use_standby(options: CellOptions) -> bool:
     return not (options.user or options.workdir or options.tty or options.privileged)
 
 
-def standby_config(shell: Shell, state: ShellState | None, mark: str) -> ExecConfig:
+def standby_config(shell: Shell, state: ShellState | None, marks: Marks) -> ExecConfig:
     """Return what starts a shell that waits on its stdin for a cell."""
-    env = driver_environment(mark, hand_over=True, standby=True)
-    env |= _state_environment(_NO_OPTIONS, state)
+    options = DriverOptions(keep=True, standby=True)
+    env = driver_environment(marks, state, options, folder=state.folder if state else "")
     return ExecConfig(driver_command(shell), attach_stdin=True, env=env)
 
 
 def standby_command(
     config: ExecConfig,
-    mark: str,
+    marks: Marks,
     update: bytes,
     source: str,
     options: CellOptions,
     *,
     may_ask: bool,
 ) -> Command:
-    """Return what a standby, started with ``config`` and ``mark``, is sent to run a cell.
+    """Return what a standby, started with ``config`` and ``marks``, is sent to run a cell.
 
     ``update`` brings its state up to date.
     """
-    update += _exports(options).encode()
-    stdin = driver_stdin(_script(source, options), mark, update) + _body(source, options)
+    script = _script(source, options)
+    if exports := _exports(options):
+        update += f"\n__dexec_late=$__dexec_late{shlex.quote(exports)}".encode()
+    if goes_elsewhere(script):
+        update += b"\n__dexec_gone=1"
+    stdin = driver_stdin(script, marks, update) + _body(source, options)
     keeps = _keeps_stdin(options, may_ask=may_ask)
-    return Command(config, stdin, mark, keeps, hands_over=changes_session(options))
+    return Command(config, stdin, marks, keeps, hands_over=changes_session(options))
 
 
 def build_command(
@@ -115,28 +122,45 @@ def build_command(
         stdin = body if options.command or types else None
         config = _config(words, options, dict(options.env), console_size, stdin=stdin is not None)
         return Command(config, stdin, keeps_stdin=forced) if words else None
-    mark = new_mark()
+    takes_stdin = stdin_passes and not options.tty
+    marks = Marks.new(stdin=takes_stdin)
     script = _script(source, options)
     hands_over = changes_session(options)
-    env = driver_environment(mark, hand_over=hands_over)
-    env |= _state_environment(options, state)
+    env = driver_environment(
+        marks,
+        state,
+        DriverOptions(
+            keep=hands_over,
+            waits=options.tty,
+            other_user=bool(options.user),
+            may_be_elsewhere=goes_elsewhere(script),
+        ),
+        folder=state.folder if state and not options.workdir else "",
+        exports=_exports(options),
+    )
     command = driver_command(shell)
-    if stdin_passes and not options.tty:
+    if takes_stdin:
         config = _config(command, options, env, console_size, stdin=True)
-        stdin = driver_stdin(script, mark) + body
-        return Command(config, stdin, mark, keeps, hands_over)
+        stdin = driver_stdin(script, marks) + body
+        return Command(config, stdin, marks, keeps, hands_over)
     command += driver_arguments(script)
     if not options.tty:
         config = _config(command, options, env, console_size, stdin=False)
-        return Command(config, None, mark, hands_over=hands_over)
+        return Command(config, None, marks, hands_over=hands_over)
     # A terminal would echo the cell, and cut its long lines: only what the cell reads goes there.
-    env["DEXEC_WAIT"] = "1"
-    return Command(_config(command, options, env, console_size, stdin=True), body, mark, keeps)
+    return Command(_config(command, options, env, console_size, stdin=True), body, marks, keeps)
+
+
+def goes_elsewhere(script: str) -> bool:
+    """Return whether a cell begins with ``cd`` to an absolute folder, so that it needs no other."""
+    return _cd.match(script) is not None
 
 
 def _script(source: str, options: CellOptions) -> str:
-    """Return what the shell runs."""
-    return f"exec {shlex.join(options.command)}" if options.command else source
+    """Return what the shell runs. Lines that end as Windows has it end as shells have it."""
+    if options.command:
+        return f"exec {shlex.join(options.command)}"
+    return source.replace("\r\n", "\n")
 
 
 def _body(source: str, options: CellOptions) -> bytes:
@@ -166,21 +190,6 @@ def _config(
         privileged=options.privileged,
         console_size=console_size if options.tty else None,
     )
-
-
-def _state_environment(options: CellOptions, state: ShellState | None) -> dict[str, str]:
-    env: dict[str, str] = {}
-    if state is not None:
-        env |= state.environment()
-        if not options.workdir:
-            env["DEXEC_FOLDER"] = state.folder
-    if options.user:
-        env["DEXEC_USER"] = "1"
-    # The cell's own variables override the session's.
-    if exports := _exports(options):
-        number = sum(name.startswith("DEXEC_STATE_") for name in env)
-        env[f"DEXEC_STATE_{number}"] = exports
-    return env
 
 
 def _exports(options: CellOptions) -> str:

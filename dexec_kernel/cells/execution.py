@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,16 @@ from typing import TYPE_CHECKING, Any
 from dexec_kernel.backend.models import ExecInspect, ExecState, Frame, Stream
 from dexec_kernel.backend.protocol import Backend, Exec
 from dexec_kernel.cells.command import Command
+from dexec_kernel.cells.driver import (
+    Background,
+    Driver,
+    Event,
+    FolderLost,
+    HandedOver,
+    HasCell,
+    Ready,
+    Started,
+)
 from dexec_kernel.cells.output.output import Output
 from dexec_kernel.cells.signals import Signaller
 from dexec_kernel.cells.signals.terminal import TerminalSignaller
@@ -24,10 +33,10 @@ from dexec_kernel.errors import (
     EngineError,
     EngineUnavailable,
     ExecLost,
+    FolderGone,
     SignalError,
 )
 from dexec_kernel.shell.commands import Shell
-from dexec_kernel.shell.marks import MarkScanner, Message
 
 if TYPE_CHECKING:
     # It knows the container's memory, which knows execs.
@@ -42,11 +51,6 @@ _BROKEN_STREAM = 126
 #: the first look.
 _LOOKS = (0.002, 0.005, 0.01, 0.03, 0.05, 0.15)
 _RUNS = frozenset({StreamState.ECHO, StreamState.RUNNING, StreamState.BACKGROUND})
-#: The words of a driver. A container may say anything in its place.
-_pid = re.compile(r"[1-9]\d{0,8}", re.ASCII)
-_background = re.compile(rb"(\d{1,3}) (\d{1,7})")
-#: What a driver says at most, with room to spare: a state in parts is up to 2,000 messages.
-_MESSAGES = 2_500
 #: In bytes: a connection takes as much, whether or not the process reads it.
 _SHORT = 32 * 1024
 #: In seconds: most cells end sooner, and then one inspect tells the PID and the exit code.
@@ -75,8 +79,7 @@ class Execution:
         self._container_id = container_id
         self.output = output
         self._changed = changed
-        #: One for each stream, where a driver speaks: a cell may send its stderr to its stdout.
-        self._scanners: dict[Stream, MarkScanner] = {}
+        self._driver: Driver | None = None
         self._tty = False
         self._exec: Exec | None = None
         #: True where the shell runs before it has its cell.
@@ -93,8 +96,11 @@ class Execution:
         self.backgrounded = asyncio.Event()
         self.background_exit_code = 0
         self.background_count = 0
-        #: The state that the cell's shell sent at its end, by kind.
-        self.handover: dict[str, bytes] = {}
+        #: What the cell's shell said of its state at the end, None for nothing.
+        self.handover: HandedOver | None = None
+        #: The functions of the session that could not be restored.
+        self.failed: tuple[str, ...] = ()
+        self._lost_folder: str | None = None
         self.running = running
         self._stdin = stdin
 
@@ -114,9 +120,8 @@ class Execution:
                     "Something between this kernel and the engine passes no stdin on.",
                     advice="A terminal (-t) and a command with a body need it.",
                 )
-            if command.mark:
-                streams = (Stream.STDOUT, Stream.STDERR)
-                self._scanners = {s: MarkScanner(command.mark, messages=_MESSAGES) for s in streams}
+            if command.marks:
+                self._driver = Driver(command.marks)
             inspect = await self._stream_and_wait(attached, command)
             await self._judge(inspect, command)
             self._take_rest()
@@ -156,7 +161,15 @@ class Execution:
 
     async def _judge(self, inspect: ExecInspect, command: Command) -> None:
         """Raise where it is not proved that the cell has run, and where its end is a false one."""
-        if command.mark and not self.running.is_set():
+        if self._lost_folder is not None:
+            self.stream.forget()
+            raise FolderGone(
+                f"The session's folder {self._lost_folder} is gone, or may not be entered. Nothing"
+                " has run.",
+                advice="A cell that begins with cd and an absolute folder (cd /) runs there, and so"
+                " do the cells after it. %reset forgets the session.",
+            )
+        if command.marks and not self.running.is_set():
             code = inspect.exit_code
             is_unread = not self._is_delivered or code in _ENDED_WITHOUT_CELL
             if self._is_standby and is_unread:
@@ -218,9 +231,8 @@ class Execution:
 
     def _take_rest(self) -> None:
         if self.stream.may(StreamEvent.END):
-            for stream, scanner in self._scanners.items():
-                if rest := scanner.finish():
-                    self._feed(self.stream.take(Frame(stream, rest)))
+            for frame in self._driver.finish() if self._driver else ():
+                self._feed(self.stream.take(frame))
             self.stream.enter(StreamEvent.END)
         self._feed(self.stream.release())
         self.output.flush()
@@ -259,12 +271,12 @@ class Execution:
         if command.config.console_size is not None:
             # Again where the engine has taken it from exec start: engines below 1.42 do not.
             await attached.resize(command.config.console_size)
-        if command.mark:
+        if command.marks:
             await attached.write(b"\n")
 
     async def _watch_pid(self, attached: Exec) -> None:
         """Find out the PID; for a command without a driver, that it runs."""
-        if self._scanners:
+        if self._driver:
             await self.running.wait()
             await asyncio.sleep(_PID_DELAY)
         pause = 0.002
@@ -277,7 +289,7 @@ class Execution:
                 return  # The end of the stream tells more.
             if inspect is not None and inspect.pid is not None:
                 self.pid = inspect.pid
-                if not self._scanners:
+                if not self._driver:
                     self._enter(StreamEvent.STARTED)
                 self._changed()
                 return
@@ -294,46 +306,40 @@ class Execution:
             await self.output.ready()
 
     def _take(self, frame: Frame) -> None:
-        scanner = self._scanners.get(frame.stream)
-        if scanner is None:
-            self._keep(frame)
-            return
-        for item in scanner.feed(frame.data):
-            if isinstance(item, Message):
-                self._hear(item)
+        for item in self._driver.feed(frame) if self._driver else [frame]:
+            if isinstance(item, Frame):
+                self._keep(item)
             else:
-                self._keep(Frame(frame.stream, item))
+                self._hear(item)
 
     def _keep(self, frame: Frame) -> None:
         """Feed what is the cell's; the stream withholds it while that is not known."""
         self._feed(self.stream.take(frame))
-        if not self._scanners and self.stream.is_full:
+        if not self._driver and self.stream.is_full:
             self._enter(StreamEvent.STARTED)  # No report is as long.
 
-    def _hear(self, message: Message) -> None:
-        """Take a message of the driver: its PID and folder first, its state at the end."""
-        kind, _, said = message.data.partition(b" ")
-        if kind == b"start":
-            pid, _, cwd = said.decode("utf-8", "replace").partition(" ")
-            self.inner_pid = int(pid) if _pid.fullmatch(pid) else None
-            self.cwd = cwd
-            ready = StreamEvent.ECHOES if self._tty else StreamEvent.STARTED
-            self._enter(StreamEvent.WAITS if self._is_standby else ready)
-        elif kind == b"cell":
-            self.cwd = said.decode("utf-8", "replace")
-            self._enter(StreamEvent.HAS_CELL)
-        elif kind == b"go":
-            self._enter(StreamEvent.HAS_CELL)
-        elif kind == b"background":
-            self._hear_background(said)
-        else:
-            self.handover[kind.decode("ascii", "replace")] = said
+    def _hear(self, event: Event) -> None:
+        """Take in what the driver says: first that it runs, and where; at the end its state."""
+        match event:
+            case Started():
+                self.inner_pid, self.cwd = event.pid, event.folder
+                self._enter(StreamEvent.ECHOES if self._tty else StreamEvent.WAITS)
+            case Ready():
+                self._enter(StreamEvent.HAS_CELL)
+            case HasCell():
+                self.cwd, self.failed = event.folder, event.failed
+                self._enter(StreamEvent.HAS_CELL)
+            case FolderLost():
+                self._lost_folder = event.folder
+            case Background():
+                self._hear_background(event)
+            case HandedOver():
+                self.handover = event
 
-    def _hear_background(self, said: bytes) -> None:
-        match = _background.fullmatch(said)
-        if match is None or not self.stream.may(StreamEvent.LEFT):
+    def _hear_background(self, event: Background) -> None:
+        if not self.stream.may(StreamEvent.LEFT):
             return
-        self.background_exit_code, self.background_count = int(match[1]), int(match[2])
+        self.background_exit_code, self.background_count = event.exit_code, event.count
         self._enter(StreamEvent.LEFT)
         self.output.begin_background()
         self.backgrounded.set()

@@ -261,9 +261,12 @@ class CellRun:
         """Take over the state of the cell's shell, and note what the user should know of it."""
         workspace, execution, options = self._workspace, self._execution, self._cell.options
         before = workspace.state
-        if before and execution.cwd not in {None, before.folder} and not options.workdir:
-            self._notes.append(f"the folder {before.folder} is gone")
-        if changes_session(options):
+        if note := workspace.drop(execution.failed):
+            self._notes.append(note)
+        was_in = before.folder if before and not options.workdir else ""
+        if was_in and execution.cwd not in {None, was_in}:
+            self._notes.append(f"the folder {was_in} is gone")
+        if changes_session(options) and self._shell is not Shell.NONE:
             note = workspace.take_over(execution.handover)
             self._notes += [note] if note else []
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from dexec_kernel.backend.models import ContainerInspect, ExecDefaults
 from dexec_kernel.backend.protocol import Backend
+from dexec_kernel.cells.driver import HandedOver
 from dexec_kernel.cells.signals.guardian import Guardians
 from dexec_kernel.cells.standby.pool import Standbys
 from dexec_kernel.shell.ask import ask
 from dexec_kernel.shell.commands import SHELLS, Shell
-from dexec_kernel.shell.state import Session, ShellState
+from dexec_kernel.shell.session import Session
+from dexec_kernel.shell.state import ShellState
 
 
 class Workspace:
@@ -41,6 +43,7 @@ class Workspace:
     def renew(self, backend: Backend, container: ContainerInspect) -> None:
         """Take note of a later inspect of the container, and of the client that made it."""
         self.backend, self.container = backend, container
+        self.session.begin(container.shell_env)
         if name := container.wanted_shell:
             self.shell = Shell.NONE if name == "none" else Shell(name)
 
@@ -64,9 +67,15 @@ class Workspace:
         """What the next cell begins with, None for what the container has."""
         return self.session.state
 
-    def take_over(self, handover: Mapping[str, bytes]) -> str:
+    def take_over(self, handed_over: HandedOver | None) -> str:
         """Take over a cell's state; return a note for the user. See :meth:`Session.take_over`."""
-        return self.session.take_over(handover, env_names=self.container.env_names)
+        if handed_over is None:
+            return "its shell told nothing at its end (exec, a signal): the session is as before"
+        return self.session.take_over(handed_over.handover, env_names=self.container.env_names)
+
+    def drop(self, functions: Sequence[str]) -> str:
+        """Forget functions that could not be restored; return a note for the user, "" for none."""
+        return self.session.drop(functions)
 
     async def ask(
         self,

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from dexec_kernel.backend.models import (
+    SHELL_VARIABLES,
     ContainerInspect,
     ContainerSummary,
     ContainerTop,
@@ -88,6 +89,8 @@ def container_inspect(body: Any) -> ContainerInspect:
     """Read container inspect. Raises :class:`ProtocolError`."""
     with _reading("container inspect"):
         config, state = body["Config"], body["State"]
+        entries = (_text(entry).partition("=") for entry in _list(config.get("Env")))
+        env = {name: value for name, _, value in entries}
         return ContainerInspect(
             id=_name(body["Id"]),
             name=_name(body["Name"]).lstrip("/"),
@@ -98,7 +101,8 @@ def container_inspect(body: Any) -> ContainerInspect:
             user=_text(config.get("User")),
             working_dir=_text(config.get("WorkingDir")),
             labels=_labels(config.get("Labels")),
-            env_names=tuple(_text(entry).partition("=")[0] for entry in _list(config.get("Env"))),
+            env_names=tuple(env),
+            shell_env={name: env[name] for name in SHELL_VARIABLES if name in env},
             tty=bool(config.get("Tty")),
             open_stdin=bool(config.get("OpenStdin")),
             stdin_once=bool(config.get("StdinOnce")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -10,12 +11,27 @@ from importlib import resources
 from typing import ClassVar
 
 from dexec_kernel.errors import ConfigurationError
+from dexec_kernel.shell.marks import Marks
+from dexec_kernel.shell.state import ShellState
 
-#: Says in `ps` what it is; evaluates the driver, then the cell that the driver leaves in $1, with
-#: its options in $2.
-_BOOTSTRAP = ': dexec-kernel, waits for a cell, runs it;eval "$DEXEC_DRIVER";eval "shift 2;$2$1"'
-#: $0 of a cell: what the shell's own error messages begin with.
-_NAME = "cell"
+#: What a shell that runs a cell is told as its ``-c``, on one line: errors count the cell's.
+#:
+#: 1. what `ps` shows;
+#: 2. driver.sh, which leaves the cell in a variable that shells have anyway;
+#: 3. the cell. ``>&7 2>&8`` makes the shell undo what an ``exec >file`` of the cell does; the cell
+#:    and its children do not have the descriptors 7 and 8 (stdout and stderr) and 9 (what follows
+#:    the cell). Its text is gone from ``$_`` before it runs: the arithmetic is done last;
+#: 4. handover.sh in a subshell, where no trap of the user's is run and special builtins come before
+#:    functions; then what it has left in the pipe for the shell itself to do. Where that could be
+#:    seen by the user the shell ends by reaching the end of this, with the cell's exit code.
+_BOOTSTRAP = (
+    ": dexec-kernel, waits for a cell, runs it;"
+    'eval "$DEXEC_DRIVER";'
+    'eval "${BASH_EXECUTION_STRING-$_}" >&7 2>&8 7>&- 8>&- 9<&- <&"$((_=0))";'
+    "(POSIXLY_CORRECT=$?:$-:${SHELLOPTS-}:${BASHOPTS-};. /proc/self/fd/9)>/dev/null"
+    "&&. /proc/self/fd/9"
+    "||(POSIXLY_CORRECT=1;. /proc/self/fd/9)&&for _ in;do :;done"
+)
 #: In bytes: a cell goes over as several arguments, each under the limit of one.
 _PART_SIZE = 100_000
 #: In bytes: all arguments and the environment of a process have about 2 MiB together.
@@ -26,14 +42,14 @@ _token = re.compile(
     |(?P<word>(?:[^ \t\r\n'"\\]|\\.|'[^']*'|"(?:[^"\\]|\\.)*")+)""",
     re.DOTALL | re.VERBOSE,
 )
-#: The quoted parts of a word, and the characters that a backslash escapes in double quotes.
+#: The parts of a word in which quoting is undone, and what a backslash escapes in double quotes.
 _part = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\.""", re.DOTALL)
 _escaped = re.compile(r'\\([$`"\\\n])')
 
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """The shell for the cells of a container: its name or path, or "" for none."""
+    """What runs the cells of a container: the name of a shell, its path, or "" for none."""
 
     value: str
 
@@ -43,7 +59,7 @@ class Shell:
 
 
 Shell.BASH, Shell.SH, Shell.NONE = Shell("bash"), Shell("sh"), Shell("")
-#: The shells to try by default, the preferred first.
+#: What is tried where nothing is said, the preferred first.
 SHELLS = (Shell.BASH, Shell.SH, Shell.NONE)
 
 
@@ -57,33 +73,79 @@ def script_text(name: str) -> str:
 
 
 def driver_command(shell: Shell) -> list[str]:
-    """Return the command that reads a cell from its stdin and evaluates it."""
-    return [shell.value, "-c", _BOOTSTRAP, _NAME]
+    """Return the command that reads a cell from its stdin and evaluates it.
+
+    The shell is ``$0`` of a cell, and what its error messages begin with.
+    """
+    return [shell.value, "-c", _BOOTSTRAP, shell.value]
 
 
-def driver_environment(mark: str, *, hand_over: bool, standby: bool = False) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class DriverOptions:
+    """What differs from one driver to the next.
+
+    ``keep``: it hands its state over. ``standby``: it is started before its cell is known.
+    ``waits``: a terminal is given its size before the cell begins. ``other_user``: the cell's user
+    has a home of its own. ``may_be_elsewhere``: the cell goes to another folder by itself, so that
+    it runs although the session's is gone.
+    """
+
+    keep: bool = False
+    standby: bool = False
+    waits: bool = False
+    other_user: bool = False
+    may_be_elsewhere: bool = False
+
+
+def driver_environment(
+    marks: Marks,
+    state: ShellState | None = None,
+    options: DriverOptions = DriverOptions(),
+    *,
+    folder: str = "",
+    exports: str = "",
+) -> dict[str, str]:
     """Return what :func:`driver_command` needs in its environment.
 
-    With ``hand_over`` the cell's shell tells its state when it ends; as a ``standby`` it tells when
-    it has its cell.
+    The cell begins in ``folder``, "" for that of the exec, with ``state`` and what ``exports`` add.
     """
-    trap = script_text("handover.sh").replace("MARK", mark)
-    env = {
-        "DEXEC_DRIVER": script_text("driver.sh"),
-        "DEXEC_MARK": mark,
-        "DEXEC_HANDOVER": trap.replace("STATE", "yes" if hand_over else "no"),
+    found, early, late = (state or ShellState()).environment()
+    if exports:
+        found[f"DEXEC_STATE_{late}"] = exports
+        late += 1
+    settings = {
+        "standby": "1" if options.standby else "",
+        "wait": "1" if options.waits else "",
+        "keep": "yes" if options.keep else "no",
+        "gone": "1" if options.may_be_elsewhere else "",
+        "user": "1" if options.other_user else "",
+        "folder": folder,
+        "prelude": state.prelude if state else "",
+        "early": str(early),
+        "late": str(late),
     }
-    return {**env, "DEXEC_STANDBY": "1"} if standby else env
+    lingering = f"__dexec_lingering={shlex.quote(script_text('lingering.sh'))}\n"
+    return {
+        **found,
+        "DEXEC_DRIVER": script_text("driver.sh"),
+        "DEXEC_GREETING": marks.greeting,
+        "DEXEC_HANDOVER": lingering + script_text("handover.sh"),
+        "DEXEC_HANDOVER_BASH": lingering + script_text("handover_bash.sh"),
+        "DEXEC_SETTINGS": "".join(
+            f"__dexec_{name}={shlex.quote(value)};" for name, value in settings.items()
+        ),
+    }
 
 
-def driver_stdin(source: str, mark: str, update: bytes = b"") -> bytes:
-    """Return the stdin of :func:`driver_command`. The cell must not contain NUL.
+def driver_stdin(source: str, marks: Marks, update: bytes = b"") -> bytes:
+    """Return what :func:`driver_command` wants on its stdin. The cell has no NUL in it.
 
-    ``update`` is evaluated by a standby before the cell; "" for nothing. The rest of stdin belongs
-    to the cell.
+    ``update`` is what a standby evaluates before the cell, "" for nothing. What follows on stdin is
+    the cell's own.
     """
+    mark = marks.secret
     before = update + f"\n{mark}state\n".encode() if update else b""
-    return before + f"{source}\n{mark}\n".encode()
+    return f"{mark}\n".encode() + before + f"{source}\n{mark}\n".encode()
 
 
 def driver_arguments(source: str) -> list[str]:
@@ -94,8 +156,8 @@ def driver_arguments(source: str) -> list[str]:
     data = source.encode()
     if len(data) > _MAX_ARGUMENTS_SIZE:
         raise ConfigurationError(
-            f"The cell has {len(data):,} bytes. A proxy in front of the engine passes no stdin on;"
-            f" without stdin a cell may have {_MAX_ARGUMENTS_SIZE:,} bytes at most."
+            f"The cell has {len(data):,} bytes. What stands between this kernel and the engine"
+            f" passes no stdin on, and without it a cell has at most {_MAX_ARGUMENTS_SIZE:,}."
         )
     parts: list[str] = []
     start = 0
@@ -111,10 +173,10 @@ def driver_arguments(source: str) -> list[str]:
 def signal_command(
     shell: Shell, signal: str, leader: int, known: Mapping[int, int] | None = None
 ) -> list[str]:
-    """Return the command that sends ``signal`` ("INT", "0" for none) to a cell's processes.
+    """Return the command that sends ``signal`` ("INT", or "0" for none) to what a cell started.
 
-    It prints the living ones as PID:START. ``leader`` is the PID of the cell in the container;
-    ``known`` are the processes that an earlier call has printed, each with its start time.
+    It prints who is alive, as PID:START. ``leader`` is the PID of the cell inside the container;
+    ``known`` are those that an earlier call has printed, each with its start time.
     """
     script = f"{script_text('reach.sh')}\n{script_text('signal.sh')}"
     processes = [f"{pid}:{start}" for pid, start in (known or {}).items()]
@@ -156,7 +218,7 @@ def command_line(source: str) -> list[str]:
 
 
 def _unquote(part: re.Match[str]) -> str:
-    """Return the unquoted text of a quoted part. A backslash removes a newline."""
+    """Return what a quoted part of a word stands for. A backslash takes a newline away."""
     text = part[0]
     if text.startswith("'"):
         return text[1:-1]

@@ -1,56 +1,83 @@
-"""The hand-over: the state that a cell's shell sends at its end, by ``handover.sh``. No I/O.
+"""What a cell's shell says at its end, as ``handover.sh`` sends it. No I/O.
 
-If no other process has the cell's output open, each kind of state is a separate message. Otherwise
-the state is one text, sent in numbered parts that other output cannot split, followed by a message
-``parts NUMBER LENGTH SEPARATOR``. The separator takes the place of the marks; in text from bash its
-beginning replaces a newline.
+The state is one text whose sections each begin with a separator and their kind; the last is
+``end``. Where nobody else has the cell's output open it is one message, ``state``. Otherwise it is
+sent in numbered parts into which nothing else can get, and a last message ``parts NUMBER LENGTH
+SEPARATOR``; a prefix of the mark stands for a line's end in what bash sends so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-#: In bytes: the part of the separator that replaces a newline.
+from dexec_kernel.errors import DexecError
+
+#: In bytes: how much of the mark stands for a line's end.
 _LINE_END_SIZE = 14
 
 
-class DamagedHandover(Exception):
+class DamagedHandover(DexecError):
     """Something is missing in a hand-over, or something else has got into it."""
 
 
-class HandoverTooLarge(Exception):
-    """The shell has not sent its state; ``size`` is in bytes or characters."""
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """The sections of a hand-over, in order: the kind of each, and its text."""
 
-    def __init__(self, size: int) -> None:
-        super().__init__(f"{size:,} bytes")
-        self.size = size
+    sections: Sequence[tuple[str, bytes]]
+
+    def one(self, kind: str) -> bytes:
+        """Return the section of a kind. Raises :class:`DamagedHandover` where it is missing."""
+        for found, text in self.sections:
+            if found == kind:
+                return text
+        raise DamagedHandover(f"The shell's state has no {kind}.")
 
 
-def whole(said: Mapping[str, bytes]) -> Mapping[str, bytes]:
-    """Return what was handed over by its kind, from all messages by their first words.
+class HandoverParts:
+    """Puts together what comes in messages, until it is whole."""
 
-    Raises :class:`DamagedHandover`, :class:`HandoverTooLarge`.
-    """
-    numbered = {kind: text for kind, text in said.items() if kind.startswith("part")}
-    if not numbered:
-        return said
-    try:
-        count, length, separator = numbered.pop("parts").split(b" ")
-        number, expected = int(count), int(length)
-    except (KeyError, ValueError) as error:
-        raise DamagedHandover from error
-    if not number:
-        raise HandoverTooLarge(expected)
-    if numbered.keys() != {f"part{index}" for index in range(number)}:
-        raise DamagedHandover
-    text = b"".join(numbered[f"part{index}"] for index in range(number))
-    # Shells count bytes or characters, and an invalid byte as one.
-    if expected not in {len(text), len(text.decode("utf-8", "surrogateescape"))}:
-        raise DamagedHandover
-    found = {}
-    for message in text.split(separator):
-        kind, _, content = message.partition(b" ")
-        if kind:
-            line_end = separator[:_LINE_END_SIZE]
-            found[kind.decode("ascii", "replace")] = content.replace(line_end, b"\n")
-    return found
+    def __init__(self, mark: str) -> None:
+        self._mark = mark
+        self._parts: dict[int, bytes] = {}
+
+    def feed(self, kind: str, said: bytes) -> Handover | None:
+        """Take a message; return the hand-over that it makes whole, None while it is not.
+
+        Raises :class:`DamagedHandover` where it cannot become whole, and where ``kind`` is of no
+        message of a hand-over.
+        """
+        if kind == "state":
+            return _read(said, self._mark[:-1].encode() + b";")
+        if kind == "parts":
+            return self._put_together(said)
+        number = kind.removeprefix("part")
+        if number == kind or not number.isascii() or not number.isdigit() or len(number) > 6:  # noqa: PLR2004 -- digits
+            raise DamagedHandover("The shell sent a message of an unknown kind.")
+        self._parts[int(number)] = said
+        return None
+
+    def _put_together(self, said: bytes) -> Handover:
+        parts, self._parts = self._parts, {}
+        try:
+            count, length, separator = said.split(b" ")
+            number, expected = int(count), int(length)
+        except ValueError as error:
+            raise DamagedHandover("The end of the shell's state cannot be read.") from error
+        if parts.keys() != set(range(number)):
+            raise DamagedHandover(f"Of {number} parts of the shell's state {len(parts)} came.")
+        text = b"".join(parts[index] for index in range(number))
+        # Shells count bytes or characters, and bytes that are no character as one.
+        if expected not in {len(text), len(text.decode("utf-8", "surrogateescape"))}:
+            raise DamagedHandover(f"Of the shell's state {len(text)} of {expected} bytes came.")
+        return _read(text, separator, self._mark[:_LINE_END_SIZE].encode())
+
+
+def _read(text: bytes, separator: bytes, line_end: bytes = b"\n") -> Handover:
+    """Return the sections of the whole text. Raises :class:`DamagedHandover`."""
+    before, *sections = text.split(separator)
+    if before or not sections or sections.pop() != b"end ":
+        raise DamagedHandover("The shell's state is not whole.")
+    kinds = [section.replace(line_end, b"\n").partition(b" ") for section in sections]
+    return Handover([(kind.decode("ascii", "replace"), rest) for kind, _, rest in kinds])

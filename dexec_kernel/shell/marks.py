@@ -1,9 +1,13 @@
-"""Removes the driver's in-band messages from a stream. No I/O."""
+"""What the driver tells the kernel in band, cut out of the stream again. No I/O."""
 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+#: In bytes: no message of a driver is as long as this.
+MAX_MESSAGE = 6 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,59 +17,105 @@ class Message:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The marks of one exec.
+
+    ``greeting`` stands in the environment of the shell, and is believed until the shell has its
+    cell. ``secret`` is sent to the shell's stdin and stands nowhere where a cell could meet it.
+    They are the same where stdin does not work, or is a terminal.
+    """
+
+    greeting: str
+    secret: str = field(repr=False)
+
+    @classmethod
+    def new(cls, *, stdin: bool = True) -> Marks:
+        """Return marks for an exec; without a ``stdin`` for the cell they are the same."""
+        greeting = new_mark()
+        return cls(greeting, new_mark() if stdin else greeting)
+
+
 def new_mark() -> str:
-    """Return a mark that no output contains but by being told it: 128 random bits."""
+    """Return a random 128-bit mark. Output contains it only if the program was told it."""
     return f"dexec:{secrets.token_hex(16)}:"
 
 
 class MarkScanner:
-    """Splits a stream into output and the messages between marks.
+    """Splits a stream into its own bytes and the messages between two marks that are the same.
 
-    Only bytes that could be the beginning of a mark are held back. After the announced number of
-    ``messages`` the search ends: a cell that prints the arguments of its own process (`ps >&2`)
-    prints marks, which are then ordinary output.
+    Only as many bytes are held back as could be the beginning of a mark. A message that is not
+    finished, or is longer than any of a driver, is dropped: nobody is to see it.
     """
 
-    def __init__(self, mark: str, *, messages: int = 1) -> None:
-        self._mark = mark.encode("ascii")
-        self._expected = messages
-        self._buffer = b""
-        self._inside = False
+    def __init__(self, *marks: str, limit: int = MAX_MESSAGE) -> None:
+        self._marks = [mark.encode("ascii") for mark in dict.fromkeys(marks)]
+        self._limit = limit
+        self._buffer = bytearray()
+        #: The mark that a message has begun with, while one is read; how much of it is searched.
+        self._inside: bytes | None = None
+        self._searched = 0
+        self._is_too_long = False
 
-    def feed(self, data: bytes) -> list[bytes | Message]:
+    def only(self, mark: str) -> None:
+        """Look for this mark alone from here on. Call it between two items, outside a message."""
+        self._marks = [mark.encode("ascii")]
+
+    def feed(self, data: bytes) -> Iterator[bytes | Message]:
         """Take the next bytes; return what is certain by now, in order, nothing empty."""
-        if not self._expected:
-            return [data] if data else []
-        buffer = self._buffer + data
-        items: list[bytes | Message] = []
-        position = 0
-        while self._expected and (found := buffer.find(self._mark, position)) >= 0:
-            part = buffer[position:found]
-            if self._inside:
-                items.append(Message(part))
-                self._expected -= 1
-            elif part:
-                items.append(part)
-            self._inside = not self._inside
-            position = found + len(self._mark)
-        rest = buffer[position:]
-        if not self._inside:
-            kept = self._possible_mark(rest) if self._expected else 0
-            if len(rest) > kept:
-                items.append(rest[: len(rest) - kept])
-            rest = rest[len(rest) - kept :]
-        self._buffer = rest
-        return items
+        self._buffer += data
+        return self._items()
 
     def finish(self) -> bytes:
         """Take the end of the stream; return what was held back and turns out to be output."""
-        rest = (self._mark if self._inside else b"") + self._buffer
-        self._buffer, self._inside = b"", False
+        rest = b"" if self._inside else bytes(self._buffer)
+        self._buffer.clear()
+        self._inside, self._searched = None, 0
         return rest
 
-    def _possible_mark(self, data: bytes) -> int:
-        """Return how many bytes at the end of ``data`` may be the beginning of a mark."""
-        for length in range(min(len(self._mark) - 1, len(data)), 0, -1):
-            if data.endswith(self._mark[:length]):
-                return length
-        return 0
+    def _items(self) -> Iterator[bytes | Message]:
+        while True:
+            if self._inside is None:
+                begun = self._next_mark()
+                if begun is None:
+                    break
+                position, self._inside = begun
+                output = self._cut(position, self._inside)
+                if output:
+                    yield output
+            end = self._buffer.find(self._inside, self._searched)
+            if end < 0:
+                self._searched = max(0, len(self._buffer) - len(self._inside) + 1)
+                if len(self._buffer) > self._limit:
+                    self._is_too_long = True
+                    del self._buffer[: self._searched]
+                    self._searched = 0
+                return
+            said = self._cut(end, self._inside)
+            message = Message(b"" if self._is_too_long else said)
+            self._inside, self._is_too_long = None, False
+            yield message
+        certain = len(self._buffer) - self._possible_mark()
+        if certain:
+            yield self._cut(certain, b"")
+
+    def _next_mark(self) -> tuple[int, bytes] | None:
+        found = [(self._buffer.find(mark), mark) for mark in self._marks]
+        return min((item for item in found if item[0] >= 0), default=None)
+
+    def _cut(self, position: int, mark: bytes) -> bytes:
+        """Take what is before ``position`` from the buffer, and the mark that stands there."""
+        part = bytes(self._buffer[:position])
+        del self._buffer[: position + len(mark)]
+        self._searched = 0
+        return part
+
+    def _possible_mark(self) -> int:
+        """Return how many bytes at the end may be the beginning of a mark."""
+        longest = 0
+        for mark in self._marks:
+            for length in range(min(len(mark) - 1, len(self._buffer)), longest, -1):
+                if self._buffer.endswith(mark[:length]):
+                    longest = length
+                    break
+        return longest

@@ -1,7 +1,7 @@
 """The state of a shell that carries over from cell to cell. No I/O.
 
 The shell prints its own state when a cell ends (``handover.sh``) and evaluates it when the next
-begins (``driver.sh``). Here it is only put together, and looked at as far as is needed for that.
+begins (``driver.sh``). Here it is cut into pieces, each of which is restored by itself.
 """
 
 from __future__ import annotations
@@ -11,164 +11,294 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from dexec_kernel.shell.environment import (
-    alias_names,
-    exported_values,
-    function_names,
-    variable_names,
+from dexec_kernel.backend.models import SHELL_VARIABLES
+from dexec_kernel.shell.dump import aliases_of, functions_of, is_text, quote, variables_of
+from dexec_kernel.shell.handover import Handover
+from dexec_kernel.shell.names import (
+    BUILTINS,
+    LATE_VARIABLES,
+    OPTIONS_LAST,
+    OPTIONS_NEVER_CARRIED,
+    OPTIONS_SET_BY_DEFAULT,
+    SHOPT_NEVER_CARRIED,
 )
-from dexec_kernel.shell.handover import DamagedHandover, HandoverTooLarge, whole
+from dexec_kernel.shell.printed import statements, unquote
 
 #: In characters, of four bytes at most: one environment entry takes 131,071 bytes.
 _PART_SIZE = 30_000
 #: In bytes: all entries and arguments of a process have about 2 MiB together.
 MAX_STATE_SIZE = 900_000
 
-#: Options that a shell has of itself, or that would make the next cell's shell useless.
-_SET_BY_DEFAULT = frozenset({"braceexpand", "hashall", "interactive-comments"})
-_NEVER_CARRIED = frozenset({"interactive", "noexec", "onecmd", "privileged", "stdin"})
-#: These come last: the first shows every command that follows, the second ends the shell for one.
-_LAST = ("errexit", "verbose", "xtrace")
-
 _option = re.compile(rb"^set ([+-])o ([a-z-]+)$", re.MULTILINE)
-#: Bash's TERM without a terminal. With a terminal (-t) the engine sets another one.
-_dumb_terminal = re.compile(rb'^declare -- TERM="dumb"\n', re.MULTILINE)
-#: The compatibility levels are told by BASH_COMPAT as well, which setting one of them would make.
-_shopt = re.compile(rb"^shopt -[su] (?!compat)[a-z0-9_]+$", re.MULTILINE)
-_exported = re.compile(
-    rb"^(?:export|declare -[A-Za-z]*x[A-Za-z]*) ([A-Za-z_][A-Za-z0-9_]*)", re.MULTILINE
-)
-
-#: The parts of a hand-over, in order.
-KINDS = ("options", "folder", "umask", "functions", "aliases", "variables")
-_ALWAYS = frozenset({"options", "folder", "umask", "aliases", "variables"})
+_shopt = re.compile(rb"^shopt -[su] ([a-z0-9_]+)$", re.MULTILINE)
+#: The letters of ``$-`` for options that the hand-over has changed before it prints them.
+_LETTERS = {"e": "errexit", "u": "nounset", "v": "verbose", "x": "xtrace", "f": "noglob"}
+#: The traps that the driver sets itself.
+_OURS = frozenset({(b"exit 130", b"INT"), (b"exit 143", b"TERM")})
+_MAX_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class ShellState:
     """The state of a container's shell between two cells.
 
-    ``script`` is evaluated before a cell is read, ``options`` in front of the cell's own text, on
-    one line. Neither is for people's eyes: they hold the values of variables. ``exported`` are the
-    environment variables, the others the names of what the shell has.
+    ``pieces`` are evaluated one by one, by a key that tells what each is, before a cell is there;
+    ``late`` is evaluated after the cell was read, since it can change the meaning of what the
+    driver does; ``prelude`` stands in front of the cell's own text, on its first line, and is
+    nearly always empty. ``shield`` are environment variables that a new shell is started with in
+    place of the container's own. None is for people's eyes: they hold the values of variables.
+    ``exported`` are the environment variables, the others the names of what the shell has.
     """
 
-    script: bytes
-    options: str
-    folder: str
+    pieces: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    late: bytes = field(default=b"", repr=False)
+    prelude: str = field(default="", repr=False)
+    folder: str = ""
+    shield: Mapping[str, str] = field(default_factory=dict, repr=False)
     exported: Mapping[str, str] = field(default_factory=dict, repr=False)
     variables: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
     aliases: frozenset[str] = frozenset()
 
+    @property
+    def early(self) -> bytes:
+        """All pieces, one after the other."""
+        return b"\n".join(self.pieces.values())
+
     def with_variable(self, name: str, value: str) -> ShellState:
         """Return the state in which a variable is exported with ``value`` as well."""
-        line = f"\nexport {name}={shlex.quote(value)}".encode()
+        line = f"export {name}={shlex.quote(value)}".encode()
         exported = {**self.exported, name: value}
-        return replace(self, script=self.script + line, exported=exported)
+        if LATE_VARIABLES.fullmatch(name):
+            late = self.late + b"\n" + line
+            return replace(self, late=late, exported=exported)
+        pieces = {**self.pieces, f"set {name}": line}
+        return replace(self, pieces=pieces, exported=exported)
 
-    def environment(self) -> dict[str, str]:
-        """Return what hands the state to the driver, but for the folder."""
-        # Bytes that are not UTF-8 are lost: the engine's API is JSON.
-        text = self.script.decode("utf-8", "replace")
-        starts = range(0, len(text), _PART_SIZE)
-        found = {
-            f"DEXEC_STATE_{number}": text[start : start + _PART_SIZE]
-            for number, start in enumerate(starts)
+    def without(self, names: Iterable[str]) -> ShellState:
+        """Return the state without the functions that could not be restored."""
+        gone = set(names)
+        pieces = {
+            key: piece
+            for key, piece in self.pieces.items()
+            if not (key.startswith("function ") and key.removeprefix("function ") in gone)
         }
-        return {**found, "DEXEC_OPTIONS": self.options} if self.options else found
+        return replace(self, pieces=pieces, functions=self.functions - gone)
+
+    def environment(self) -> tuple[dict[str, str], int, int]:
+        """Return what hands the state to the driver; where its early part ends, and its late."""
+        # Bytes that are no UTF-8 do not survive: the engine's API is JSON.
+        early, late = (_cut(part.decode("utf-8", "replace")) for part in (self.early, self.late))
+        found = {f"DEXEC_STATE_{number}": part for number, part in enumerate([*early, *late])}
+        return {**found, **self.shield}, len(early), len(early) + len(late)
 
 
-class Session:
-    """The state of one container's shell from cell to cell."""
-
-    def __init__(self) -> None:
-        #: What the next cell begins with, None for what the container has.
-        self.state: ShellState | None = None
-        #: The last hand-over, and the state that it made: most cells leave it as it was.
-        self._handed_over: tuple[Mapping[str, bytes], ShellState] | None = None
-
-    def take_over(self, handover: Mapping[str, bytes], *, env_names: Iterable[str]) -> str:
-        """Take over the state that a cell's shell has handed over, by kind (``KINDS``).
-
-        ``env_names`` are the variables that the container gives to every process. Returns a note
-        for the user, "" for none. A hand-over that is missing or damaged changes nothing.
-        """
-        if not handover:
-            return ""  # The shell was replaced or killed, or ended by a trap of its own.
-        if self.state is not None and self._handed_over == (handover, self.state):
-            return ""
-        try:
-            state = put_together(handover, env_names)
-        except DamagedHandover:
-            return "the shell's state arrived damaged, and the one before is kept"
-        except HandoverTooLarge as error:
-            return f"the shell's state is too large ({error}), and the one before is kept"
-        self.state = state
-        self._handed_over = (handover, state)
-        return ""
-
-    def set_variable(self, name: str, value: str) -> None:
-        """Export a variable to the cells that follow."""
-        self.state = (self.state or ShellState(b"", "", "")).with_variable(name, value)
-
-    def reset(self) -> None:
-        """Forget the state: the next cell begins as the container has it."""
-        self.state = None
+def _cut(text: str) -> list[str]:
+    return [text[start : start + _PART_SIZE] for start in range(0, len(text), _PART_SIZE)]
 
 
-def put_together(said: Mapping[str, bytes], env_names: Iterable[str]) -> ShellState:
-    """Return the state that a shell has handed over.
+def initial_state(env: Mapping[str, str]) -> ShellState | None:
+    """Return what a session begins with in a container whose startup variables are ``env``.
 
-    ``said`` holds its messages by kind (``KINDS``), ``env_names`` are the variables that the
-    container gives to every process. Raises :class:`DamagedHandover`, :class:`HandoverTooLarge`.
+    A shell takes options, and a file to read, from its environment before the first word of a
+    driver. It is started without them, and has them for the text of the cell alone. None is
+    returned where there is nothing of the kind.
     """
-    handover = whole(said)
-    if not handover.keys() >= _ALWAYS:
-        raise DamagedHandover
-    variables = _dumb_terminal.sub(b"", handover["variables"])
-    exported = {match.decode() for match in _exported.findall(variables)}
-    # The container would set the unset variables again in the next cell.
-    unset = [name for name in env_names if name not in exported and name.isidentifier()]
+    shield = {name: "" for name in env if name in SHELL_VARIABLES}
+    if not shield or "noexec" in env.get("SHELLOPTS", ""):
+        # A shell that executes nothing says nothing, and the cell fails for that.
+        return None
+    exports = [f"export {name}={shlex.quote(env[name])}" for name in shield if "OPTS" not in name]
+    shopts = [name for name in env.get("BASHOPTS", "").split(":") if name and not _is_fixed(name)]
+    options = [name for name in env.get("SHELLOPTS", "").split(":") if name]
     lines = [
-        b"umask " + handover["umask"].strip(),
-        *_shopt.findall(handover["options"]),
-        *([b"unset -v " + " ".join(unset).encode()] if unset else []),
-        variables,
-        handover.get("functions", b""),
-        _aliases(handover["aliases"]),
+        *exports,
+        'if [ -n "${BASH_VERSION-}" ]; then',
+        " ".join(["shopt -s expand_aliases", *shopts]),
+        '[ -z "${BASH_ENV-}" ] || . "$BASH_ENV" 2>&8 8>&- 9<&-',
+        _set_options(dict.fromkeys(options, True)),
+        "fi",
     ]
-    script = b"\n".join(lines)
-    if len(script) > MAX_STATE_SIZE:
-        raise HandoverTooLarge(len(script))
-    folder = handover["folder"].decode("utf-8", "replace")
-    return ShellState(
-        script,
-        _options(handover["options"]),
-        folder,
-        exported_values(variables),
-        variable_names(variables),
-        function_names(handover.get("functions", b"")),
-        alias_names(handover["aliases"]),
+    return ShellState(late="\n".join(lines).encode(), shield=shield)
+
+
+def put_together(
+    handover: Handover, env_names: Iterable[str], before: ShellState | None
+) -> tuple[ShellState, list[str]]:
+    """Return the state that a shell has handed over, and the names of what it is without.
+
+    ``env_names`` are the variables that the container gives to every process. Raises
+    :class:`~dexec_kernel.shell.handover.DamagedHandover`.
+    """
+    is_bash = any(kind == "functions" for kind, _ in handover.sections)
+    prefix = "builtin " if is_bash else ""
+    variables, dropped = variables_of(handover.one("variables"))
+    exported = {
+        name: value
+        for name, variable in variables.items()
+        if (value := variable.exported) is not None
+    }
+    functions: dict[str, bytes] = {}
+    if is_bash:
+        functions, more = functions_of(handover.one("functions"))
+        dropped += more
+    aliases = aliases_of(handover.one("aliases"), prefix)
+    # What the cell has unset, the container would give to the next one again.
+    is_exported = {name for name, variable in variables.items() if variable.is_exported}
+    unset = [name for name in env_names if name not in is_exported and name.isidentifier()]
+    pieces: dict[str, bytes] = {"options": b"shopt -s extglob"} if functions else {}
+    if unset:
+        pieces["unset"] = b"unset -v " + " ".join(unset).encode()
+    late_variables = []
+    for name, variable in variables.items():
+        if LATE_VARIABLES.fullmatch(name):
+            late_variables.append(variable.text)
+        else:
+            pieces[f"variable {name}"] = variable.text
+    late_functions = []
+    for name, text in functions.items():
+        line = b"eval " + quote(text)
+        if name in BUILTINS:
+            late_functions.append(line)
+        else:
+            pieces[f"function {name}"] = (
+                line + b"||__dexec_bad=$__dexec_bad/" + quote(name.encode())
+            )
+    traps, prelude = _traps(handover, prefix) if is_bash else ([], "")
+    arguments = [text for kind, text in handover.sections if kind == "argument"]
+    late = [
+        b" ".join([b"set --", *map(quote, arguments)]),
+        f"{prefix}umask {handover.one('umask').decode('ascii', 'replace').strip()}".encode(),
+        *late_variables,
+        *(_folders(handover) if is_bash else []),
+        *late_functions,
+        *aliases.values(),
+        *(_shopts(handover) if is_bash else []),
+        *traps,
+        _set_options(_options(handover), prefix).encode(),
+    ]
+    _drop_largest(pieces, dropped)
+    names = {key.partition(" ")[2] for key in pieces if key.startswith("variable ")}
+    state = ShellState(
+        pieces=pieces,
+        late=b"\n".join(line for line in late if line),
+        prelude=prelude,
+        folder=handover.one("folder").decode("utf-8", "replace"),
+        shield=_shield(env_names, before),
+        exported={name: value for name, value in exported.items() if name in variables},
+        variables=frozenset(names | {n for n in variables if LATE_VARIABLES.fullmatch(n)}),
+        functions=frozenset(functions),
+        aliases=frozenset(aliases),
     )
+    return state, dropped
 
 
-def _aliases(printed: bytes) -> bytes:
-    """Return commands that define the aliases: bash prints such, others ``name='value'`` alone."""
-    if printed.startswith(b"alias "):
-        return printed
-    words = shlex.split(printed.decode("utf-8", "surrogateescape"))
-    script = "\n".join(f"alias {shlex.quote(word)}" for word in words)
-    return script.encode("utf-8", "surrogateescape")
+def _shield(env_names: Iterable[str], before: ShellState | None) -> dict[str, str]:
+    """Return what the next shells begin with: what a container gives wrongly is said once."""
+    names = {name for name in env_names if name == "LC_ALL" or name.startswith("LC_")}
+    return {**(before.shield if before else {}), **dict.fromkeys(names, "")}
 
 
-def _options(printed: bytes) -> str:
-    """Return on one line what sets the options that differ from a new shell's."""
-    chosen = {name.decode(): sign == b"-" for sign, name in _option.findall(printed)}
+def _traps(handover: Handover, prefix: str) -> tuple[list[bytes], str]:
+    """Return the user's traps, and what of them stands before the cell."""
+    lines, prelude = [], ""
+    for statement in statements(handover.one("traps")):
+        words = statement.words
+        if len(words) != 4 or words[0] != b"trap":  # noqa: PLR2004 -- trap -- TEXT SIGNAL
+            continue
+        signal = words[3].removeprefix(b"SIG")
+        text = unquote(words[2])
+        if signal == b"EXIT" or words[2] == b"-" or (text, signal) in _OURS or not is_text(text):
+            continue
+        if signal == b"DEBUG":
+            prelude = f"trap -- {_on_one_line(text.decode())} DEBUG;"
+        else:
+            lines.append(f"{prefix}{statement.text.decode()}".encode())
+    # These run for commands of ours that follow.
+    lines.sort(key=lambda line: line.endswith((b" ERR", b" RETURN")))
+    return lines, prelude
+
+
+def _on_one_line(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+    return f"$'{escaped}'" if "\n" in text else shlex.quote(text)
+
+
+def _folders(handover: Handover) -> list[bytes]:
+    """Return what makes the stack of ``pushd`` below the current folder."""
+    folders = handover.one("folders").split(b"\n")[1:-1]
+    return [
+        b"builtin pushd -n -- " + quote(folder) + b" >/dev/null"
+        for folder in reversed(folders)
+        if is_text(folder)
+    ]
+
+
+def _shopts(handover: Handover) -> list[bytes]:
+    """Return what sets bash's own options as they were; the hand-over has printed their names."""
+    _, is_on = _was(handover)
+    found = [name.decode() for name in _shopt.findall(handover.one("options"))]
+    lines = []
+    for letter, wanted in (("s", True), ("u", False)):
+        chosen = [name for name in found if (name in is_on) is wanted and not _is_fixed(name)]
+        if chosen:
+            lines.append(f"builtin shopt -{letter} {' '.join(chosen)}".encode())
+    return lines
+
+
+def _is_fixed(name: str) -> bool:
+    # The compatibility levels are told by BASH_COMPAT as well, which setting one would make.
+    return name in SHOPT_NEVER_CARRIED or name.startswith("compat")
+
+
+def _options(handover: Handover) -> dict[str, bool]:
+    """Return all options, as they were before the hand-over changed some."""
+    flags, names = _was(handover)
+    printed = handover.one("options")
+    options = {name.decode(): sign == b"-" for sign, name in _option.findall(printed)}
+    for letter, name in _LETTERS.items():
+        if name in options:
+            options[name] = letter in flags
+    if names:  # Bash
+        options = {name: name in names for name in options}
+    return options
+
+
+def _was(handover: Handover) -> tuple[str, set[str]]:
+    """Return ``$-`` and the names of the options that were set, before the hand-over set some."""
+    _, flags, *names = [*handover.one("shell").decode("ascii", "replace").split(":"), ""]
+    return flags, set(names) - {""}
+
+
+def _set_options(options: Mapping[str, bool], prefix: str = "") -> str:
+    """Return one command that sets the options that differ from a new shell's."""
     differing = [
         name
-        for name, is_set in chosen.items()
-        if is_set != (name in _SET_BY_DEFAULT) and name not in _NEVER_CARRIED
+        for name, is_set in options.items()
+        if is_set != (name in OPTIONS_SET_BY_DEFAULT) and name not in OPTIONS_NEVER_CARRIED
     ]
-    differing.sort(key=lambda name: (_LAST.index(name) + 1 if name in _LAST else 0, name))
-    return "".join(f"set {'-' if chosen[name] else '+'}o {name};" for name in differing)
+    differing.sort(key=lambda name: (name in OPTIONS_LAST, name))
+    words = " ".join(f"{'-' if options[name] else '+'}o {name}" for name in differing)
+    return f"{prefix}set {words}" if words else ""
+
+
+def _drop_largest(pieces: dict[str, bytes], dropped: list[str]) -> None:
+    """Drop pieces until the rest fits; name them."""
+    size = sum(map(len, pieces.values()))
+    if size <= MAX_STATE_SIZE:
+        return
+    for key in sorted(pieces, key=lambda key: -len(pieces[key])):
+        if size <= MAX_STATE_SIZE:
+            break
+        size -= len(pieces[key])
+        dropped.append(f"the {key}, which has {len(pieces[key]):,} bytes")
+        del pieces[key]
+
+
+def described(dropped: list[str]) -> str:
+    """Return a note that names what was not carried over, "" for nothing."""
+    if not dropped:
+        return ""
+    more = len(dropped) - _MAX_NAMED
+    named = ", ".join(dropped[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f"not carried over to the next cell: {named}"

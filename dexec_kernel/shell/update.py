@@ -1,49 +1,54 @@
-"""Shell code that brings a shell from one state of the session to another. No I/O."""
+"""What a shell that has one state of the session evaluates to have another. No I/O."""
 
 from __future__ import annotations
 
 import re
-import shlex
 
 from dexec_kernel.shell.state import ShellState
 
-#: In bytes: a shell reads its stdin at about a megabyte a second. A larger update takes as long as
-#: starting another shell.
+#: In bytes: a shell reads its stdin at about a megabyte a second. What is larger costs as much as
+#: to start another shell.
 _MAX_SIZE = 32 * 1024
 
-#: A variable as bash prints it, and as other shells print one with an attribute.
-_attributes = re.compile(rb"^(?:declare (-\S+)|(export|readonly)) ([A-Za-z_]\w*)", re.MULTILINE)
+_attributes = re.compile(rb"^(?:declare (-\S+)|(export|readonly)) ", re.MULTILINE)
 
 
 def update_between(before: ShellState | None, after: ShellState | None) -> bytes | None:
-    """Return the code that brings a shell from ``before`` to ``after``, "" if they are equal.
+    """Return what brings a shell from ``before`` to ``after``: nothing where they are the same.
 
-    Return None if that is impossible: a state does not name removals, such as an unset variable or
-    an array that has become a plain variable. None as a state means a shell that started without
-    one.
+    None is returned where it cannot be done: a state says what there is, and not what must go, such
+    as a variable that was unset, or one that is no array any more. None as a state is that of a
+    shell that has begun with nothing.
     """
     if before == after:
         return b""
-    if after is None or (before is not None and not _holds(before, after)):
+    if after is None or not _holds(before or ShellState(), after):
         return None
+    old = before.pieces if before else {}
+    settings: dict[str, bytes | str] = {
+        "late": after.late,
+        "folder": after.folder,
+        "prelude": after.prelude,
+    }
     lines = [
-        after.script,
-        f"__dexec_options={shlex.quote(after.options)}".encode(),
-        f"__dexec_folder={shlex.quote(after.folder)}".encode(),
+        *(piece for key, piece in after.pieces.items() if old.get(key) != piece),
+        *(f"__dexec_{name}=".encode() + _quoted(value) for name, value in settings.items()),
     ]
     update = b"\n".join(lines)
     return update if len(update) <= _MAX_SIZE else None
 
 
+def _quoted(value: bytes | str) -> bytes:
+    text = value.encode() if isinstance(value, str) else value
+    return b"'" + text.replace(b"'", b"'\\''") + b"'"
+
+
 def _holds(before: ShellState, after: ShellState) -> bool:
     """Return whether all that ``before`` has is in ``after``, which then takes its place."""
-    names = before.variables <= after.variables
-    others = before.functions <= after.functions and before.aliases <= after.aliases
-    return names and others and _attributes_of(before).items() <= _attributes_of(after).items()
-
-
-def _attributes_of(state: ShellState) -> dict[bytes, bytes]:
-    found: dict[bytes, bytes] = {}
-    for flags, word, name in _attributes.findall(state.script):
-        found[name] = found.get(name, b"") + flags + word
-    return found
+    if not before.pieces.keys() <= after.pieces.keys() | {"unset"}:
+        return False
+    return before.shield == after.shield and all(
+        _attributes.findall(piece) == _attributes.findall(after.pieces[key])
+        for key, piece in before.pieces.items()
+        if key.startswith("variable ")
+    )

@@ -67,12 +67,18 @@ def test_each_container_has_a_session_of_its_own(start_kernel, busybox, debian):
     assert kernel.run(f"%container {busybox}\npwd; echo $x").text() == "/proc\nbusybox\n"
 
 
-def test_a_folder_that_is_gone_is_named(start_kernel, busybox):
-    kernel = start_kernel(DEXEC_CONTAINER=busybox)
-    kernel.run("mkdir /tmp/gone; cd /tmp/gone; rmdir /tmp/gone")
-    result = kernel.run("pwd")
-    assert result.text() == "/\n"
-    assert "the folder /tmp/gone is gone" in result.outputs[0]["data"]["text/plain"]
+def test_in_a_folder_that_is_gone_nothing_runs(start_kernel, run_container, host):
+    name = run_container()
+    kernel = start_kernel(DEXEC_CONTAINER=name)
+    kernel.run("mkdir /tmp/gone; cd /tmp/gone; touch /kept; rmdir /tmp/gone")
+    for _ in range(2):
+        result = kernel.run("rm -f /kept; pwd")
+        assert result.reply["ename"] == "FolderGone"
+        assert "/tmp/gone" in result.reply["evalue"]
+        assert result.text() == ""
+    assert containers.run(host, name, ["ls", "/kept"]).exit_code == 0
+    assert kernel.run("cd /tmp; pwd").text() == "/tmp\n"
+    assert kernel.run("pwd").text() == "/tmp\n"
 
 
 def test_env_shows_sets_and_hides(kernel):

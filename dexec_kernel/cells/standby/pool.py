@@ -59,8 +59,8 @@ class HandedOut:
 
     def command(self, source: str, options: CellOptions, *, may_ask: bool) -> Command:
         """Return what it is sent to run a cell; see :func:`build_command`."""
-        config, mark = self.standby.config, self.standby.mark
-        return standby_command(config, mark, self.update, source, options, may_ask=may_ask)
+        config, marks = self.standby.config, self.standby.marks
+        return standby_command(config, marks, self.update, source, options, may_ask=may_ask)
 
 
 class Standbys:

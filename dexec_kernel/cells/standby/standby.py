@@ -25,7 +25,7 @@ from dexec_kernel.backend.protocol import Backend, Exec
 from dexec_kernel.cells.command import standby_config
 from dexec_kernel.errors import CommandNotStarted, DexecError, EngineError
 from dexec_kernel.shell.commands import Shell
-from dexec_kernel.shell.marks import MarkScanner, Message, new_mark
+from dexec_kernel.shell.marks import Marks, MarkScanner, Message
 from dexec_kernel.shell.state import ShellState
 
 _log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class Standby:
 
     exec: ReadAhead
     config: ExecConfig
-    mark: str
+    marks: Marks
     shell: Shell
     state: ShellState | None
 
@@ -190,15 +190,15 @@ async def _open(
     *,
     is_urgent: bool,
 ) -> Standby | None:
-    mark = new_mark()
-    config = standby_config(shell, state, mark).with_defaults(container.exec_defaults)
+    marks = Marks.new()
+    config = standby_config(shell, state, marks).with_defaults(container.exec_defaults)
     attached = ReadAhead(await backend.exec(container.id, config))
     try:
-        if await _has_begun(attached, mark):
+        if await _has_begun(attached, marks.greeting):
             if not is_urgent:
                 await attached.inspect()
             attached.watch()
-            return Standby(attached, config, mark, shell, state)
+            return Standby(attached, config, marks, shell, state)
     except BaseException:
         attached.close()
         raise

@@ -1,112 +1,85 @@
-# dexec-kernel: what a cell leaves behind, told on stderr when its shell ends.
+# dexec-kernel: what a cell leaves behind, told when its shell ends. For any POSIX shell but bash,
+# for which handover_bash.sh is; there is said what they have in common.
 #
-# This is the EXIT trap of a cell, for any POSIX shell. MARK is replaced by the mark of the exec,
-# STATE by "yes" for a cell that hands its state over.
-#
-# The options come first, since some have to change; then everything as text that the same shell
-# can evaluate. The shell is about to end, so that what must not be handed over is simply unset.
-# A cell that has redirected its own stderr to a file gets nothing written into it.
-#
-# A background process that has our output open may print while we do. Then the state is gathered
-# first, and told in parts that are each one write of at most PIPE_BUF bytes (4096, POSIX), into
-# which nobody else's output can get. Numbers and the length show that it is whole.
-#
-# Such a process keeps the shell waiting. The kernel is told, and does not wait. If the shell ended,
-# the engine would cut the process's output off after two seconds, and hold back the end of every
-# other exec in the container meanwhile.
-# shellcheck disable=SC3044,SC3013,SC2050 # bash's own words; -ef, which all have; a constant
-{
-  # The cell's arguments are of no use to it any more, and no variable of ours is handed over:
-  # the exit code, the options, whether it is the first look, how many others have our output.
-  set -- "$?" "$-" first 0
-  set +euf
-  __dexec_tell() {
-    unset -f __dexec_tell
-    # These were changed; of the others, a subshell of bash has lost errexit.
-    case $1 in *e*) set -e ;; esac
-    case $1 in *u*) set -u ;; esac
-    case $1 in *f*) set -f ;; esac
-    printf %s "$2options "
-    set +o
-    if [ -n "${BASH_VERSION-}" ]; then
-      shopt -p
-    fi
-    printf %s "$2"
-    set +euf
-    printf %s "$2folder $PWD$2$2umask "
-    umask
-    printf %s "$2"
-    unset -v PWD _ PS4 PPID OPTERR LINENO FUNCNAME SHLVL
-    if [ -n "${BASH_VERSION-}" ]; then
-      unset -v BASH BASHPID BASH_ALIASES BASH_ARGC BASH_ARGV BASH_ARGV0 BASH_CMDS BASH_COMMAND \
-        BASH_EXECUTION_STRING BASH_LINENO BASH_LOADABLES_PATH BASH_SOURCE BASH_SUBSHELL \
-        COMP_WORDBREAKS DIRSTACK EPOCHREALTIME EPOCHSECONDS GROUPS HISTCMD HOSTTYPE \
-        MACHTYPE OSTYPE PIPESTATUS RANDOM SECONDS SRANDOM
-      printf %s "$2functions "
-      declare -f
-      declare -Fx
-      printf %s "$2$2aliases "
-      alias -p
-      printf %s "$2$2variables "
-      : # Else $_ would hold the mark, in the midst of the variables.
-      declare -p
-    else
-      unset -v PS1 PS2
-      printf %s "$2aliases "
-      alias
-      printf %s "$2$2variables "
-      set
-      export -p
-      readonly -p
-    fi
-    printf %s "$2"
+# Special builtins are found before functions here, and no trap runs for commands of ours. A subshell
+# does not know the traps of its parent, and no shell but bash can print its functions: neither is
+# handed over.
+__dexec_leave() {
+  case ${POSIXLY_CORRECT-} in
+    *:*:*) __dexec_was=$POSIXLY_CORRECT ;;
+  esac
+  \set +euvxf
+  \unset -f printf alias umask read test '['
+  __dexec_code=${__dexec_was%%:*}
+  [ -x /bin/sh ] && __dexec_p=/bin/sh || __dexec_p=/proc/$$/exe
+  __dexec_linger="unset -v BASH_ENV ENV;exec $__dexec_p -s $__dexec_code $$ <<'__dexec_end'
+mark=$__dexec_mark
+$__dexec_lingering
+__dexec_end
+"
+  # No variable holds the mark while the variables are printed.
+  \set -- "$__dexec_mark" "$__dexec_linger" "$@"
+  \unset -v __dexec_mark __dexec_lingering __dexec_linger
+  __dexec_dump() { # MARK LINGER ARGUMENT …
+    \printf '%sshell %s' "${1%:};" "$__dexec_was"
+    \printf '%soptions ' "${1%:};"
+    \set +o
+    \printf '%sfolder %s' "${1%:};" "$PWD"
+    \printf '%sumask ' "${1%:};"
+    \umask
+    __dexec_p=0
+    for __dexec_text; do
+      __dexec_p=$((__dexec_p + 1))
+      [ "$__dexec_p" -le 2 ] || \printf '%sargument %s' "${1%:};" "$__dexec_text"
+    done
+    \unset -v __dexec_text __dexec_p
+    \printf '%saliases ' "${1%:};"
+    \alias
+    \printf '%svariables ' "${1%:};"
+    \set
+    \export -p
+    \readonly -p
+    \printf '%send ' "${1%:};"
   }
-  while [ -p "/proc/$$/fd/3" ] || [ -t 3 ]; do
-    set -- "$1" "$2" "$3" 0 "$4"
+  \read -r __dexec_self __dexec_p </proc/self/stat
+  __dexec_others=0
+  if [ -p /proc/$$/fd/1 ] && [ -p /proc/$$/fd/8 ]; then
     for __dexec_p in /proc/[0-9]*; do
-      if [ "$__dexec_p" != "/proc/$$" ] && {
-        [ "$__dexec_p/fd/1" -ef "/proc/$$/fd/4" ] ||
-          [ "$__dexec_p/fd/2" -ef "/proc/$$/fd/3" ] ||
-          [ "$__dexec_p/fd/1" -ef "/proc/$$/fd/3" ] ||
-          [ "$__dexec_p/fd/2" -ef "/proc/$$/fd/4" ]
+      if [ "$__dexec_p" != "/proc/$$" ] && [ "$__dexec_p" != "/proc/$__dexec_self" ] && {
+        [ "$__dexec_p/fd/1" -ef "/proc/$$/fd/1" ] || [ "$__dexec_p/fd/2" -ef "/proc/$$/fd/8" ] ||
+          [ "$__dexec_p/fd/2" -ef "/proc/$$/fd/1" ] || [ "$__dexec_p/fd/1" -ef "/proc/$$/fd/8" ] ||
+          [ "$__dexec_p/fd/10" -ef "/proc/$$/fd/1" ] || [ "$__dexec_p/fd/13" -ef "/proc/$$/fd/8" ]
       }; then
-        set -- "$1" "$2" "$3" "$(($4 + 1))" "$5"
+        __dexec_others=$((__dexec_others + 1))
       fi
     done
-    unset -v __dexec_p
-    if [ STATE = yes ] && [ -n "$3" ] && [ "$4" -eq 0 ]; then
-      __dexec_tell "$2" MARK
-    elif [ STATE = yes ] && [ -n "$3" ]; then
-      (
-        set -- MARK "$2"
-        set -- "$(__dexec_tell "$2" "${1%:};")" 0 "${1%:};"
-        if [ -n "${BASH_VERSION-}" ]; then
-          # It would write line by line: the mark's beginning stands for a line's end.
-          eval 'set -- "${1//
-/${3:0:14}}" 0 "$3"'
-        fi
-        set -- "$1" 0 "$3" "${#1}" "$(eval ': "${1:0:1}"' && printf yes)"
-        while [ -n "$1" ] && [ "$4" -lt 2000000 ]; do
-          if [ -n "$5" ]; then
-            eval 'set -- "${1:1000}" "$2" "$3" "$4" yes "${1:0:1000}"'
-          else # dash
-            set -- "$1" "$2" "$3" "$4" '' "$(printf '%.1000s.' "$1")"
-            set -- "${1#"${6%.}"}" "$2" "$3" "$4" '' "${6%.}"
-          fi
-          printf %s "MARKpart$2 $6MARK"
-          set -- "$1" "$(($2 + 1))" "$3" "$4" "$5"
-        done
-        printf %s "MARKparts $2 $4 $3MARK"
-      )
-    fi
-    { [ "$4" -gt 0 ] && [ -p "/proc/$$/fd/4" ]; } || break
-    if [ -n "$3" ]; then
-      # A command that was only just started may not have redirected its output yet.
-      set -- "$1" "$2" '' 0
-      continue
-    fi
-    [ "$4" = "$5" ] || printf 'MARKbackground %s %sMARK' "$1" "$4"
-    sleep 1 >/dev/null 3>&- 4>&- || wait || break
-  done
-  exit "$1"
-} 3>&2 4>&1 >&2 2>/dev/null
+  fi
+  if [ "$__dexec_keep" = yes ] && [ "$__dexec_others" -eq 0 ]; then
+    \printf '%sstate ' "$1" >&8
+    __dexec_dump "$@" >&8
+    \printf %s "$1" >&8
+  elif [ "$__dexec_keep" = yes ]; then
+    __dexec_text=$(__dexec_dump "$@")
+    LC_ALL=C
+    __dexec_size=${#__dexec_text}
+    __dexec_cuts=$(eval ': "${1:0:1}"' && \printf yes)
+    __dexec_number=0
+    while [ -n "$__dexec_text" ] && [ "$__dexec_size" -lt 4000000 ]; do
+      if [ -n "$__dexec_cuts" ]; then
+        eval '__dexec_p=${__dexec_text:0:3900} __dexec_text=${__dexec_text:3900}'
+      else # dash
+        __dexec_p=$(\printf '%.3900s.' "$__dexec_text")
+        __dexec_p=${__dexec_p%.}
+        __dexec_text=${__dexec_text#"$__dexec_p"}
+      fi
+      \printf %s "${1}part$__dexec_number $__dexec_p$1" >&8
+      __dexec_number=$((__dexec_number + 1))
+    done
+    \printf %s "${1}parts $__dexec_number $__dexec_size ${1%:};$1" >&8
+  fi
+  if [ "$__dexec_others" -ne 0 ]; then
+    \printf '(%s)\n' "$2" >/proc/self/fd/9
+  fi
+  \printf 'exit %s' "$__dexec_code" >>/proc/self/fd/9
+  \exit 0
+}

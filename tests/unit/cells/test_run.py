@@ -51,8 +51,9 @@ async def test_cell_goes_over_on_stdin_and_ends():
     assert await cell.outcome() == Exited(3, "")
     assert (cell.stdout, cell.stderr) == ("hi\n", "oh\n")
     (connection,) = backend.attached
-    mark = backend.configs[0].env["DEXEC_MARK"]
-    assert connection.sent == f"echo hi\n{mark}\n".encode()
+    mark, *cell_lines = connection.sent.decode().splitlines()
+    assert cell_lines == ["echo hi", mark]
+    assert mark not in str(backend.configs[0].env)
     assert connection.ended
     assert connection.closed
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from dexec_kernel.backend.models import MAX_ARGUMENT_SIZE, ExecConfig
 from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.shell.commands import (
+    DriverOptions,
     Shell,
     command_line,
     driver_arguments,
@@ -19,6 +20,7 @@ from dexec_kernel.shell.commands import (
     driver_stdin,
     signal_command,
 )
+from dexec_kernel.shell.marks import Marks
 
 
 @pytest.mark.parametrize(
@@ -39,24 +41,28 @@ def test_cell_that_no_arguments_hold():
 def test_commands_say_whose_they_are_and_nothing_of_the_cell():
     for shell in (Shell.BASH, Shell.SH):
         assert driver_command(shell)[0] == shell.value
-        assert len(" ".join(driver_command(shell))) < 100
+        assert driver_command(shell)[2].startswith(": dexec-kernel, waits for a cell")
+        assert "\n" not in driver_command(shell)[2]
         command = signal_command(shell, "INT", 17)
         assert command[0] == shell.value
         assert command[-3:] == ["dexec-signal", "INT", "17"]
-    assert driver_stdin("a\nb", "mark") == b"a\nb\nmark\n"
+    marks = Marks("greeting", "mark")
+    assert driver_stdin("a\nb", marks) == b"mark\na\nb\nmark\n"
+    assert driver_stdin("a", marks, b"b") == b"mark\nb\nmarkstate\na\nmark\n"
 
 
-def test_the_environment_of_the_driver_is_small_and_without_comments():
-    found = driver_environment("mark:", hand_over=True)
-    assert set(found) == {"DEXEC_DRIVER", "DEXEC_MARK", "DEXEC_HANDOVER"}
-    assert found["DEXEC_MARK"] == "mark:"
-    assert "mark:background " in found["DEXEC_HANDOVER"]
-    assert "MARK" not in found["DEXEC_HANDOVER"]
+def test_the_environment_of_the_driver_is_small_and_tells_no_mark():
+    marks = Marks.new()
+    found = driver_environment(marks, None, DriverOptions(keep=True))
+    assert set(found) == {
+        *("DEXEC_DRIVER", "DEXEC_GREETING", "DEXEC_SETTINGS"),
+        *("DEXEC_HANDOVER", "DEXEC_HANDOVER_BASH"),
+    }
+    assert found["DEXEC_GREETING"] == marks.greeting
+    assert marks.greeting != marks.secret
     for text in found.values():
-        assert len(text) < 3000
-        assert sum(line.lstrip().startswith("#") for line in text.splitlines()) <= 1
-    assert "[ yes = yes ]" in found["DEXEC_HANDOVER"]
-    assert "[ no = yes ]" in driver_environment("mark:", hand_over=False)["DEXEC_HANDOVER"]
+        assert marks.secret not in text
+        assert len(text) < 8000
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from dexec_kernel.shell.handover import DamagedHandover, HandoverTooLarge, whole
-from dexec_kernel.shell.state import MAX_STATE_SIZE, Session
-from tests.unit.shell.test_state import Prompt
-from tests.unit.support.local_shells import each_shell
+from dexec_kernel.shell.handover import DamagedHandover, Handover, HandoverParts
+from dexec_kernel.shell.state import MAX_STATE_SIZE
+from tests.unit.support.local_shells import Cells, each_shell
 
+MARK = "dexec:0123456789abcdef:"
 SEPARATOR = b"dexec:0123456789abcdef;"
 LINE_END = b"dexec:01234567"
-TEXT = SEPARATOR + b"folder /a b" + SEPARATOR + SEPARATOR + b"umask 0022" + LINE_END + SEPARATOR
+TEXT = SEPARATOR + b"folder /a b" + SEPARATOR + b"umask 0022" + LINE_END + SEPARATOR + b"end "
+WHOLE = Handover([("folder", b"/a b"), ("umask", b"0022\n")])
 #: They end by themselves; until then they print as fast as the pipe takes it.
 LINES = "i=0; while [ $i -lt 20000 ]; do echo noise $i; i=$((i + 1)); done"
 BLOCKS = "yes noise | head -c 4000000"
@@ -32,13 +33,19 @@ def hold(release):
 
 @pytest.fixture
 def prompt(shell, tmp_path):
-    return Prompt(shell, tmp_path)
+    return Cells(shell, tmp_path)
 
 
 def in_parts(text: bytes = TEXT, size: int = 7) -> dict[str, bytes]:
     starts = range(0, len(text), size)
     parts = {f"part{n}": text[at : at + size] for n, at in enumerate(starts)}
     return {**parts, "parts": b"%d %d %s" % (len(starts), len(text), SEPARATOR)}
+
+
+def whole(said: dict[str, bytes]) -> Handover | None:
+    parts = HandoverParts(MARK)
+    found = [parts.feed(kind, text) for kind, text in said.items()]
+    return found[-1]
 
 
 def quoted(value: str) -> str:
@@ -55,14 +62,14 @@ def test_a_flood_neither_damages_the_state_nor_loses_a_byte(prompt, hold, releas
     result = prompt(
         f"set -f; cd /; umask 027; A={quoted(value)}; export A\n{writing}\nx=2", release=release
     )
-    assert prompt.note == ""
-    assert "parts" in result.handover
+    assert prompt.dropped == []
+    assert result.in_parts
     expected = "".join(f"noise {n}\n" for n in range(20_000)) if writer is LINES else None
     assert result.stderr == (expected or ("noise\n" * 700_000)[:4_000_000])
     again = prompt('printf \'%s|%s|%s|%s|%s\' "$A" "$x" "$before" "$(umask)" "$PWD"; echo /e*')
     assert again.stdout == f"{value}|2|1|0027|//e*\n"
     assert again.stderr == ""
-    assert "parts" not in again.handover
+    assert not again.in_parts
 
 
 @each_shell
@@ -70,13 +77,13 @@ def test_a_flood_neither_damages_the_state_nor_loses_a_byte(prompt, hold, releas
 def test_options_and_names_are_those_of_the_cell(prompt, hold, release, options):
     prompt("true")
     plain = prompt(f"{options}; true")
-    expected = prompt.session.state
+    expected = prompt.state
     prompt("set +eux")
     shared = prompt(f"{options}; {hold} & true", release=release)
-    found = prompt.session.state
-    assert prompt.note == ""
-    assert ("parts" in plain.handover, "parts" in shared.handover) == (False, True)
-    assert found.options == expected.options
+    found = prompt.state
+    assert prompt.dropped == []
+    assert (plain.in_parts, shared.in_parts) == (False, True)
+    assert found.late == expected.late
     assert found.variables - {"!"} == expected.variables
     assert (found.folder, found.exported) == (expected.folder, expected.exported)
 
@@ -85,7 +92,7 @@ def test_options_and_names_are_those_of_the_cell(prompt, hold, release, options)
 def test_functions_of_bash_go_over_in_parts(prompt, hold, release):
     source = "f() { cat <<EOF\na\n\nb\nEOF\n}; arr=(1 'two\nlines'); shopt -s nullglob"
     prompt(f"{source}\n{hold} &", release=release)
-    assert prompt.note == ""
+    assert prompt.dropped == []
     assert prompt('f; echo "${arr[1]}"; shopt -q nullglob && echo on').stdout == (
         "a\n\nb\ntwo\nlines\non\n"
     )
@@ -95,43 +102,24 @@ def test_functions_of_bash_go_over_in_parts(prompt, hold, release):
 def test_a_state_that_is_too_large_is_not_even_sent(prompt, hold, release):
     prompt("x=1")
     result = prompt(
-        f"x=2; big=$(head -c {MAX_STATE_SIZE * 5 // 2} /dev/zero | tr '\\000' y)\n{hold} &",
+        f"x=2; big=$(head -c {MAX_STATE_SIZE * 5} /dev/zero | tr '\\000' y)\n{hold} &",
         release=release,
     )
-    assert "too large" in prompt.note
-    assert len(result.handover) < 4
+    assert result.handover is None
     assert prompt("echo $x").stdout == "1\n"
 
 
 def test_parts_are_put_together():
-    assert whole(in_parts()) == {"folder": b"/a b", "umask": b"0022\n"}
-    assert whole({"folder": b"/", "umask": b"1"}) == {"folder": b"/", "umask": b"1"}
-
-
-def test_a_damaged_hand_over_keeps_the_state_before_and_says_so():
-    session = Session()
-    kinds = {
-        "options": b"",
-        "folder": b"/",
-        "umask": b"0022",
-        "aliases": b"",
-        "variables": b"x='1'",
-    }
-    text = b"".join(b"%s%s %s%s" % (SEPARATOR, k.encode(), v, SEPARATOR) for k, v in kinds.items())
-    assert session.take_over(in_parts(text, 100), env_names=()) == ""
-    before = session.state
-    assert before.variables == {"x"}
-    said = in_parts(text.replace(b"'1'", b"'2'"), 100)
-    for damaged in ({**said, "part1": b"noise\n" + said["part1"]}, {"part0": said["part0"]}):
-        assert "damaged" in session.take_over(damaged, env_names=())
-        assert session.state is before
+    assert whole(in_parts()) == WHOLE
+    one = SEPARATOR + b"folder /a b" + SEPARATOR + b"umask 0022\n" + SEPARATOR + b"end "
+    assert whole({"state": one}) == WHOLE
 
 
 def test_characters_count_too():
     said = in_parts(TEXT.replace(b"/a b", "/é".encode()))
     length = len(TEXT.replace(b"/a b", b"/e"))
     said["parts"] = b"%d %d %s" % (len(said) - 1, length, SEPARATOR)
-    assert whole(said)["folder"] == "/é".encode()
+    assert whole(said).one("folder") == "/é".encode()
 
 
 def test_whatever_is_missing_or_added_is_noticed():
@@ -142,11 +130,27 @@ def test_whatever_is_missing_or_added_is_noticed():
             {**sound, kind: text + b"x"},
             {**sound, kind: b"noise\n" + text},
         ):
-            if kind == "parts" and damaged.get(kind, b"").endswith(b"x"):
-                continue  # What is behind the separator cannot get there: it is one write.
+            if "parts" not in damaged:
+                assert whole(damaged) is None
+                continue
             with pytest.raises(DamagedHandover):
                 whole(damaged)
     with pytest.raises(DamagedHandover):
-        whole({**sound, "part99": b""})
-    with pytest.raises(HandoverTooLarge, match="2,345,678"):
-        whole({"parts": b"0 2345678 " + SEPARATOR})
+        whole({"part99": b"", **sound})
+
+
+@pytest.mark.parametrize("kind", ["", "part", "partx", "part٣", "part1234567", "states", "x"])
+def test_words_of_an_unknown_kind(kind):
+    with pytest.raises(DamagedHandover):
+        whole({kind: b"x"})
+
+
+@pytest.mark.parametrize("text", [b"", b"x", b"x" + TEXT, TEXT[:-1], TEXT + b"x", TEXT + b"\n"])
+def test_one_message_that_is_not_whole(text):
+    with pytest.raises(DamagedHandover):
+        whole({"state": text})
+
+
+def test_a_section_that_is_missing():
+    with pytest.raises(DamagedHandover, match="no aliases"):
+        WHOLE.one("aliases")

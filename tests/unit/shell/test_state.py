@@ -2,56 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from dexec_kernel.shell.commands import driver_stdin
-from dexec_kernel.shell.state import MAX_STATE_SIZE, Session
-from tests.unit.support.local_shells import (
-    MARK,
-    Result,
-    each_shell,
-    environment,
-    run_cell,
-    run_shared_cell,
-)
-
-
-class Prompt:
-    """Cells one after the other in one session, as the kernel runs them."""
-
-    def __init__(self, shell: str, cwd, **variables: str) -> None:
-        self.shell = shell
-        self.session = Session()
-        self._cwd = cwd
-        self._variables = variables
-        self.note = ""
-
-    def __call__(self, source: str, *, stdin: bytes = b"", release: Path | None = None) -> Result:
-        """Run a cell. What it leaves in the background may wait for ``release``."""
-        state = self.session.state
-        env = {**environment(state, hand_over=True), **self._variables}
-        if state is not None:
-            env["DEXEC_FOLDER"] = state.folder
-        given = {
-            "cwd": self._cwd,
-            "env": env,
-            "input": driver_stdin(source, MARK) + stdin,
-        }
-        if release is None:
-            result = run_cell(self.shell, source, **given)
-        else:
-            release.unlink(missing_ok=True)
-            result = run_shared_cell(self.shell, source, release, **given)
-        names = ("PATH", "HOME", *self._variables)
-        self.note = self.session.take_over(result.handover, env_names=names)
-        return result
+from dexec_kernel.shell.handover import Handover
+from dexec_kernel.shell.session import Session
+from dexec_kernel.shell.state import MAX_STATE_SIZE, ShellState
+from tests.unit.support.local_shells import Cells, each_shell
 
 
 @pytest.fixture
 def prompt(shell, tmp_path):
-    return Prompt(shell, tmp_path, GIVEN="by the container")
+    return Cells(shell, tmp_path, GIVEN="by the container")
 
 
 VALUES = [
@@ -71,7 +32,7 @@ VALUES = [
 def test_values_survive(prompt, value):
     quoted = "'" + value.replace("'", "'\\''") + "'"
     assert prompt(f"export A={quoted}\nb={quoted}").exit_code == 0
-    assert prompt.note == ""
+    assert prompt.dropped == []
     for _ in range(2):
         result = prompt('printf \'%s|%s|\' "$A" "$b"; sh -c \'printf %s "$A"\'')
         assert result.stdout == f"{value}|{value}|{value}"
@@ -87,11 +48,15 @@ def test_folder_umask_and_what_was_unset(prompt, tmp_path):
 
 
 @each_shell
-def test_a_folder_that_is_gone_leaves_the_first_one(prompt, tmp_path):
+def test_in_a_folder_that_is_gone_nothing_runs(prompt, tmp_path):
+    (tmp_path / "kept").touch()
     prompt("mkdir gone; cd gone; rmdir ../gone")
-    result = prompt("pwd; echo $?")
-    assert result.stdout == f"{tmp_path}\n0\n"
-    assert result.stderr == ""
+    result = prompt("rm -f *; pwd")
+    assert (result.ran, result.folder_lost, result.exit_code) == (False, True, 125)
+    assert (result.stdout, result.stderr) == ("", "")
+    assert prompt("pwd").folder_lost
+    assert prompt(f"cd '{tmp_path}'; pwd", may_be_elsewhere=True).stdout == f"{tmp_path}\n"
+    assert prompt("ls").stdout == "kept\n"
 
 
 @each_shell
@@ -181,7 +146,8 @@ def test_bash_keeps_functions_arrays_and_shopt(prompt):
 def test_the_state_shows_none_of_our_names(prompt):
     prompt("x=1")
     prompt("y=1")
-    script = prompt.session.state.script.lower()
+    state = prompt.state
+    script = (state.early + state.late).lower().replace(b"||__dexec_bad=$__dexec_bad", b"")
     assert b"dexec" not in script
     assert b"mark" not in script
 
@@ -191,7 +157,7 @@ def test_a_cell_that_redirects_its_own_stderr_writes_only_its_own(prompt, tmp_pa
     prompt("x=1")
     prompt("exec 2>err.txt; echo mine >&2; x=2")
     assert (tmp_path / "err.txt").read_text() == "mine\n"
-    assert prompt("echo $x").stdout == "1\n"
+    assert prompt("echo $x").stdout == "2\n"
 
 
 @each_shell
@@ -201,27 +167,54 @@ def test_binary_output_does_not_disturb_the_hand_over(prompt):
 
 
 @each_shell
-def test_a_state_that_is_too_large_keeps_the_one_before(prompt):
-    prompt("x=1")
+def test_what_is_too_large_is_named_and_the_rest_carries_over(prompt):
     prompt(f"x=2; big=$(head -c {MAX_STATE_SIZE} /dev/zero | tr '\\000' y)")
-    assert "too large" in prompt.note
-    assert prompt("echo $x").stdout == "1\n"
+    assert prompt.dropped == [
+        f"the variable big, which has {MAX_STATE_SIZE + SAID[prompt.shell]:,} bytes"
+    ]
+    assert prompt("echo $x${big-unset}").stdout == "2unset\n"
+    assert prompt.dropped == []
+
+
+#: In bytes: how much is around a value.
+SAID = {"bash": len('declare -- big=""'), "dash": len("big=''"), "busybox": len("big=''")}
+
+
+@pytest.mark.parametrize("shell", ["dash", "busybox"])
+def test_bytes_that_are_no_text_are_named_and_not_changed(prompt):
+    prompt("x=1; y=$(printf 'a\\377b')")
+    assert prompt.dropped == ["the variable y, which is no UTF-8"]
+    assert prompt("echo $x${y-unset}").stdout == "1unset\n"
 
 
 def test_a_damaged_hand_over_keeps_the_one_before():
     session = Session()
     whole = {
+        "shell": b"0:B",
         "options": b"",
         "folder": b"/",
         "umask": b"0022\n",
         "aliases": b"",
         "variables": b"x='1'\n",
     }
-    assert session.take_over(whole, env_names=()) == ""
+    assert session.take_over(Handover(list(whole.items())), env_names=()) == ""
     before = session.state
     for kind in whole:
-        part = {name: text for name, text in whole.items() if name != kind}
-        assert "damaged" in session.take_over(part, env_names=())
+        part = [(name, text) for name, text in whole.items() if name != kind]
+        assert "damaged" in session.take_over(Handover(part), env_names=())
         assert session.state is before
+    assert "damaged" in session.take_over(None, env_names=())
+    assert session.state is before
     session.reset()
     assert session.state is None
+
+
+def test_functions_that_could_not_be_restored_are_named_once():
+    session = Session()
+    assert session.drop(["f"]) == ""
+    session.state = ShellState(
+        {"function f": b"f", "function g": b"g"}, functions=frozenset({"f", "g"})
+    )
+    assert session.drop([]) == ""
+    assert session.drop(["f"]) == "these functions could not be restored, and are forgotten: f"
+    assert session.state == ShellState({"function g": b"g"}, functions=frozenset({"g"}))

@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 
-from dexec_kernel.shell.state import Session, ShellState
+from dexec_kernel.cells.driver import FolderLost, HasCell
+from dexec_kernel.shell.state import ShellState, put_together
 from dexec_kernel.shell.update import update_between
 from tests.unit.support.local_shells import each_shell, environment, run_cell
 
@@ -15,14 +16,11 @@ ENV_NAMES = ("PATH", "HOME", "LANG")
 
 def after(shell: str, source: str, state: ShellState | None = None) -> ShellState:
     """The state that a cell leaves."""
-    env = environment(state, hand_over=True)
-    if state is not None:
-        env["DEXEC_FOLDER"] = state.folder
-    result = run_cell(shell, source, env=env)
-    session = Session()
-    assert session.take_over(result.handover, env_names=ENV_NAMES) == ""
-    found = session.state
-    assert found is not None
+    folder = state.folder if state else ""
+    result = run_cell(shell, source, env=environment(state, hand_over=True, folder=folder))
+    assert result.handover is not None
+    found, dropped = put_together(result.handover, ENV_NAMES, state)
+    assert dropped == []
     return found
 
 
@@ -41,25 +39,28 @@ def test_what_has_come_or_changed_is_in_the_update(shell):
     update = update_between(before, after(shell, "A=2; cd /tmp; alias new=true", before))
     assert update is not None
     assert b"new" in update
-    assert b"__dexec_folder=/tmp" in update
+    assert b"__dexec_folder='/tmp'" in update
 
 
 def test_options_go_over():
     before = after("bash", "A=1")
     update = update_between(before, after("bash", "set -u", before))
     assert update is not None
-    assert b"__dexec_options='set -o nounset;'" in update
+    assert b"builtin set -o nounset'" in update
 
 
 @each_shell
-@pytest.mark.parametrize(
-    ("first", "then"),
-    [("A=1", "unset A"), ("alias a=true", "unalias a")],
-    ids=["variable", "alias"],
-)
-def test_what_must_go_cannot_be_updated(shell, first, then):
-    before = after(shell, first)
-    assert update_between(before, after(shell, then, before)) is None
+def test_what_must_go_cannot_be_updated(shell):
+    before = after(shell, "A=1")
+    assert update_between(before, after(shell, "unset A", before)) is None
+
+
+@each_shell
+def test_aliases_come_last_in_any_case_and_may_go(shell):
+    before = after(shell, "alias a=true")
+    update = update_between(before, after(shell, "unalias a", before))
+    assert update
+    assert b"a=" not in update.replace(b"__dexec_late=", b"")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_a_shell_without_a_state_can_have_any_and_none_can_forget_one():
     state = after("bash", "A=1")
     update = update_between(None, state)
     assert update is not None
-    assert state.script in update
+    assert state.pieces["variable A"] in update
     assert update_between(state, None) is None
     assert update_between(None, None) == b""
 
@@ -104,7 +105,7 @@ def test_the_session_is_there_and_can_have_gone_on(wait, shell, tmp_path):
     assert update
     waiting.run('echo $A "$B"; pwd; say it; echo *', update)
     assert waiting.stdout == f"2 3  '\n4\n{folder}\nnew it\n*\n"
-    assert waiting.said["cell"] == str(folder)
+    assert waiting.folder == str(folder)
 
 
 @each_shell
@@ -120,14 +121,25 @@ def test_it_waits_in_a_folder_that_is_made_anew(wait, shell, tmp_path):
 
 
 @each_shell
-def test_where_the_folder_is_gone_it_is_where_it_began(wait, shell, tmp_path):
+def test_where_the_folder_is_gone_nothing_runs(wait, shell, tmp_path):
     folder = tmp_path / "work"
     folder.mkdir()
     waiting = wait(shell, after(shell, f"cd '{folder}'"))
     folder.rmdir()
     waiting.run("pwd")
-    assert waiting.stdout == f"{tmp_path}\n"
-    assert waiting.said["cell"] == str(tmp_path)
+    assert waiting.stdout == waiting.stderr == ""
+    assert [event.folder for event in waiting.all(FolderLost)] == [str(folder)]
+    assert not waiting.all(HasCell)
+
+
+@each_shell
+def test_where_its_own_folder_is_gone_nothing_runs_either(wait, shell, tmp_path):
+    folder = tmp_path / "work"
+    folder.mkdir()
+    waiting = wait(shell, None, folder)
+    folder.rmdir()
+    waiting.run("pwd")
+    assert (waiting.stdout, waiting.process.returncode) == ("", 125)
 
 
 @each_shell

@@ -49,9 +49,14 @@ def err(text: str) -> Frame:
     return Frame(Stream.STDERR, text.encode())
 
 
-def greeting(mark: str) -> Frame:
+def waits(mark: str) -> Frame:
     """What the driver says first."""
     return err(f"{mark}start 17 /work{mark}")
+
+
+def greeting(mark: str) -> Frame:
+    """What the driver says first, and when it has its cell."""
+    return err(f"{mark}start 17 /work{mark}{mark}cell /work{mark}")
 
 
 def exited(code: int | None, *, pid: int | None = 99) -> ExecInspect:
@@ -109,7 +114,8 @@ class FakeAttached:
         self._was_closed = asyncio.Event()
         self.upgraded = script.upgraded
         self._steps = list(script.steps)
-        self._mark = config.env.get("DEXEC_MARK", "")
+        self._greeting = config.env.get("DEXEC_GREETING", "")
+        self._has_greeted = False
         self._command = config.cmd
         self.sent = b""
         self.ended = False
@@ -138,9 +144,15 @@ class FakeAttached:
                 case Exception() as error:
                     raise error
                 case make:
-                    return [make(self._mark)]
+                    return [make(self._mark())]
         self._is_over = True
         return []
+
+    def _mark(self) -> str:
+        """The mark of what comes next: the greeting's at first, then the one that was sent."""
+        had_greeted, self._has_greeted = self._has_greeted, True
+        sent, is_line, _ = self.sent.partition(b"\n")
+        return sent.decode() if had_greeted and is_line else self._greeting
 
     async def write(self, data: bytes) -> None:
         self._was_sent.set()

@@ -6,19 +6,18 @@ import os
 import subprocess
 from pathlib import Path
 
-from dexec_kernel.shell.commands import driver_environment, driver_stdin
-from dexec_kernel.shell.marks import MarkScanner, Message
-from dexec_kernel.shell.state import Session, ShellState
-from tests.unit.support.local_shells import GUARD, MARK, driver, environment
+from dexec_kernel.backend.models import Frame, Stream
+from dexec_kernel.cells.driver import Driver, Event, HandedOver, HasCell, Started
+from dexec_kernel.shell.commands import driver_stdin
+from dexec_kernel.shell.state import ShellState, put_together
+from tests.unit.support.local_shells import GUARD, MARKS, driver, environment
 
 
 class Waiting:
-    """A driver that waits. ``said`` are its messages, ``stderr`` and ``stdout`` the cell's."""
+    """A driver that waits. ``events`` are its words, ``stderr`` and ``stdout`` the cell's."""
 
     def __init__(self, shell: str, folder: Path, state: ShellState | None = None) -> None:
-        env = environment(state) | driver_environment(MARK, hand_over=True, standby=True)
-        if state is not None:
-            env["DEXEC_FOLDER"] = state.folder
+        env = environment(state, hand_over=True, standby=True, folder=state.folder if state else "")
         self.process = subprocess.Popen(
             driver(shell),
             stdin=subprocess.PIPE,
@@ -28,34 +27,42 @@ class Waiting:
             env=env,
         )
         assert self.process.stderr is not None
-        self._scanner = MarkScanner(MARK, messages=16)
-        self.said: dict[str, str] = {}
+        self._driver = Driver(MARKS)
+        self.events: list[Event] = []
         self._printed = b""
-        while "start" not in self.said:
+        while not self.all(Started):
             self._hear(os.read(self.process.stderr.fileno(), 65536))
 
+    def all(self, kind: type) -> list:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def folder(self) -> str:
+        """Where the cell ran."""
+        [event] = self.all(HasCell)
+        return event.folder
+
     def run(self, source: str, update: bytes = b"") -> None:
-        stdout, stderr = self.process.communicate(driver_stdin(source, MARK, update), timeout=GUARD)
+        data = driver_stdin(source, MARKS, update)
+        stdout, stderr = self.process.communicate(data, timeout=GUARD)
         self._hear(stderr)
         self.stdout = stdout.decode()
-        self.stderr = (self._printed + self._scanner.finish()).decode()
+        rest = b"".join(frame.data for frame in self._driver.finish())
+        self.stderr = (self._printed + rest).decode()
 
     def handed_over(self) -> ShellState:
-        session = Session()
-        handover = {kind: said.encode() for kind, said in self.said.items()}
-        assert session.take_over(handover, env_names=("PATH", "HOME", "LANG")) == ""
-        state = session.state
-        assert state is not None
+        [event] = self.all(HandedOver)
+        state, dropped = put_together(event.handover, ("PATH", "HOME", "LANG"), None)
+        assert dropped == []
         return state
 
     def _hear(self, data: bytes) -> None:
         assert data or self.process.returncode is not None, "it has ended"
-        for item in self._scanner.feed(data):
-            if isinstance(item, Message):
-                kind, _, said = item.data.partition(b" ")
-                self.said[kind.decode()] = said.decode()
+        for item in self._driver.feed(Frame(Stream.STDERR, data)):
+            if isinstance(item, Frame):
+                self._printed += item.data
             else:
-                self._printed += item
+                self.events.append(item)
 
     @property
     def name(self) -> str:

@@ -10,10 +10,11 @@ import time
 
 import pytest
 
+from dexec_kernel.cells.driver import Started
 from dexec_kernel.shell.commands import driver_arguments, driver_stdin
 from tests.unit.support.local_shells import (
     GUARD,
-    MARK,
+    MARKS,
     driver,
     each_shell,
     environment,
@@ -63,7 +64,7 @@ def test_exit_code_is_the_cells(shell, source, code):
 def test_syntax_error_is_the_cells(shell):
     result = run_cell(shell, "\nif true; then\n")
     assert result.exit_code in {1, 2}
-    assert result.stderr.startswith("cell:")
+    assert result.stderr.startswith(("bash:", "sh:"))
     assert "__dexec" not in result.stderr
 
 
@@ -72,10 +73,10 @@ def test_syntax_error_is_the_cells(shell):
 def test_errors_count_the_lines_of_the_cell(shell, line):
     result = run_cell(shell, "\n" * (line - 1) + "no-such-command-at-all")
     said = {
-        "bash": f"cell: line {line}: no-such-command-at-all: command not found\n",
-        "dash": f"cell: {line}: eval: no-such-command-at-all: not found\n",
+        "bash": f"bash: line {line}: no-such-command-at-all: command not found\n",
+        "dash": f"sh: {line}: eval: no-such-command-at-all: not found\n",
         # The line that it names is one less in an eval.
-        "busybox": f"cell: eval: line {line - 1}: no-such-command-at-all: not found\n",
+        "busybox": f"sh: eval: line {line - 1}: no-such-command-at-all: not found\n",
     }
     assert result.stderr == said[shell]
 
@@ -87,10 +88,9 @@ def test_line_number_variable():
 
 @each_shell
 def test_cell_has_no_arguments_and_none_of_our_names(shell):
-    result = run_cell(
-        shell, 'echo "$#" "$0" "$@"; set | grep -i "^_*dexec"; env | grep -i "^_*dexec"'
-    )
-    assert result.stdout == "0 cell\n"
+    source = 'echo "$#" "$0" "$@"; set | grep -i "^_*dexec"; env | grep -i "^_*dexec"'
+    name = "bash" if shell == "bash" else "sh"
+    assert run_cell(shell, source).stdout == f"0 {name}\n"
 
 
 @each_shell
@@ -149,7 +149,8 @@ def test_cell_of_20_000_lines(shell):
 @each_shell
 @pytest.mark.parametrize("lines", [0, 1, 150])
 def test_end_of_file_before_the_mark_runs_nothing(shell, lines):
-    result = run_cell(shell, "", input=b"echo ran\n" * lines + b"echo half")
+    data = f"{MARKS.secret}\n".encode() + b"echo ran\n" * lines + b"echo half"
+    result = run_cell(shell, "", input=data)
     assert (result.exit_code, result.stdout, result.stderr) == (125, "", "")
     assert len(result.greetings) == 1
 
@@ -161,7 +162,7 @@ def test_cell_reads_the_end_of_file_on_its_stdin(shell):
 
 @each_shell
 def test_what_follows_the_mark_is_the_cells_stdin(shell):
-    data = driver_stdin("read -r line; echo got $line", MARK) + b"more\n"
+    data = driver_stdin("read -r line; echo got $line", MARKS) + b"more\n"
     assert run_cell(shell, "", input=data).stdout == "got more\n"
 
 
@@ -174,9 +175,9 @@ def test_driver_greets_before_it_is_sent_a_cell(shell):
         stdout=subprocess.PIPE,
         env=environment(),
     ) as process:
-        expected = f"{MARK}start {process.pid} ".encode()
+        expected = f"{MARKS.greeting}start {process.pid} ".encode()
         assert process.stderr.read(len(expected)) == expected
-        process.communicate(driver_stdin("exit 4", MARK), timeout=GUARD)
+        process.communicate(driver_stdin("exit 4", MARKS), timeout=GUARD)
         assert process.returncode == 4
 
 
@@ -217,7 +218,7 @@ def test_interrupt_ends_a_loop_whenever_it_comes(shell, source):
             start_new_session=True,
             env=environment(),
         ) as process:
-            process.stdin.write(driver_stdin(f"echo\n{source}", MARK))
+            process.stdin.write(driver_stdin(f"echo\n{source}", MARKS))
             process.stdin.close()
             process.stdout.read(1)
             time.sleep(0.01 + 0.0013 * number)
@@ -241,7 +242,7 @@ def test_interrupt_ends_the_cell_even_when_its_command_takes_it_well(shell):
         stderr=subprocess.DEVNULL,
         env=environment(),
     ) as process:
-        stdout, _ = process.communicate(driver_stdin(source, MARK), timeout=GUARD)
+        stdout, _ = process.communicate(driver_stdin(source, MARKS), timeout=GUARD)
     assert (stdout, process.returncode) == (b"", 130)
 
 
@@ -261,11 +262,11 @@ def test_traps_of_the_cell_are_its_own(shell, trap, code, output):
 @each_shell
 def test_it_runs_the_cell_that_comes(wait, shell, tmp_path):
     waiting = wait(shell)
-    assert waiting.said == {"start": f"{waiting.process.pid} {tmp_path}"}
+    assert waiting.events == [Started(waiting.process.pid, str(tmp_path))]
     waiting.run("echo hi; echo oh >&2; exit 3")
     assert (waiting.stdout, waiting.stderr) == ("hi\n", "oh\n")
     assert waiting.process.returncode == 3
-    assert waiting.said["cell"] == str(tmp_path)
+    assert waiting.folder == str(tmp_path)
     assert waiting.handed_over().folder == str(tmp_path)
 
 
@@ -278,7 +279,9 @@ def test_it_has_a_name_of_its_own_while_it_waits(wait, shell):
 
 
 @each_shell
-@pytest.mark.parametrize("sent", [b"", b"echo half of a cell\n", b"export A=1\ndexec:"])
+@pytest.mark.parametrize(
+    "sent", [b"", b"dexec:ab:", b"dexec:ab:\n", b"dexec:ab:\necho half of a cell\ndexec:"]
+)
 def test_it_ends_with_its_stdin_and_runs_no_half_cell(wait, shell, sent):
     waiting = wait(shell)
     stdout, stderr = waiting.process.communicate(sent, timeout=GUARD)

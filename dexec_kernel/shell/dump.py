@@ -1,0 +1,139 @@
+"""What a shell has printed of itself, by name: variables, functions, aliases. No I/O."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from dexec_kernel.shell.names import NEVER_CARRIED, NEVER_CARRIED_FUNCTIONS
+from dexec_kernel.shell.printed import statements, unquote
+
+_name = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
+_function_name = re.compile(rb"declare -(\S+) (.+)\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable: the command that sets it, and its value where it is exported."""
+
+    text: bytes
+    is_exported: bool
+    exported: str | None
+
+
+def variables_of(printed: bytes) -> tuple[dict[str, Variable], list[str]]:
+    """Return the variables by name, and the names of those that cannot be carried."""
+    if b"\ndeclare " in b"\n" + printed[:200]:
+        return _bash_variables(printed)
+    values: dict[str, bytes] = {}
+    attributes: dict[str, list[bytes]] = {}
+    for statement in statements(printed):
+        words = statement.words
+        word = words[0] if words[0] in {b"export", b"readonly"} and len(words) > 1 else b""
+        if word:
+            name = words[1].partition(b"=")[0].decode("ascii", "replace")
+            attributes.setdefault(name, []).append(word)
+            continue
+        name_bytes, is_set, value = statement.text.partition(b"=")
+        if is_set and _name.fullmatch(name_bytes):
+            values[name_bytes.decode()] = value
+    found: dict[str, Variable] = {}
+    dropped: list[str] = []
+    for name in [*values, *(name for name in attributes if name not in values)]:
+        if NEVER_CARRIED.fullmatch(name):
+            continue
+        given = values.get(name)
+        if given is not None and not is_text(given):
+            dropped.append(f"the variable {name}, which is no UTF-8")
+            continue
+        given_attributes = attributes.get(name, [])
+        assigned = [] if given is None else [name.encode() + b"=" + given]
+        lines = [*assigned, *(b"%s %s" % (word, name.encode()) for word in given_attributes)]
+        is_exported = given is not None and b"export" in given_attributes
+        text = unquote(given).decode("utf-8", "replace") if given is not None else None
+        found[name] = Variable(b"\n".join(lines), is_exported, text if is_exported else None)
+    return found, dropped
+
+
+def _bash_variables(printed: bytes) -> tuple[dict[str, Variable], list[str]]:
+    found: dict[str, Variable] = {}
+    dropped: list[str] = []
+    for statement in statements(printed):
+        words = statement.words
+        if len(words) < 3 or words[0] != b"declare":  # noqa: PLR2004 -- declare FLAGS NAME=VALUE
+            continue
+        name_bytes, is_set, _ = words[2].partition(b"=")
+        name = name_bytes.decode("ascii", "replace")
+        if NEVER_CARRIED.fullmatch(name) or words[2] == b'TERM="dumb"':
+            continue
+        if not is_text(statement.text):
+            dropped.append(f"the variable {name}, which is no UTF-8")
+            continue
+        is_exported = b"x" in words[1]
+        value = None
+        if is_exported and is_set and not words[1].strip(b"-rx"):
+            value = unquote(words[2].partition(b"=")[2]).decode("utf-8", "replace")
+        found[name] = Variable(statement.text, is_exported and bool(is_set), value)
+    return found, dropped
+
+
+def is_text(value: bytes) -> bool:
+    """Return whether bytes survive the engine's API, which is JSON."""
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def functions_of(printed: bytes) -> tuple[dict[str, bytes], list[str]]:
+    """Return bash's functions by name, as commands that define them."""
+    heads: list[tuple[bytes, bytes]] = []
+    position = 0
+    while match := _function_name.match(printed, position):
+        heads.append((match[2], match[1]))
+        position = match.end()
+    found: dict[str, bytes] = {}
+    dropped: list[str] = []
+    for index, (name_bytes, flags) in enumerate(heads):
+        begin = printed.find(b"()", position)
+        following = heads[index + 1][0] if index + 1 < len(heads) else None
+        end = len(printed) if following is None else _begin_of(printed, following, begin)
+        body = printed[begin + 2 : end]
+        position = end
+        name = name_bytes.decode("utf-8", "replace")
+        if name.startswith("__dexec_"):
+            continue
+        if name in NEVER_CARRIED_FUNCTIONS or not is_text(body) or not is_text(name_bytes):
+            dropped.append(f"the function {name}")
+            continue
+        attributes = flags.replace(b"f", b"")
+        found[name] = b"function %s ()%s" % (name_bytes, body.rstrip(b"\n")) + (
+            b"\ndeclare -f%s -- %s" % (attributes, quote(name_bytes)) if attributes else b""
+        )
+    return found, dropped
+
+
+def _begin_of(printed: bytes, name: bytes, start: int) -> int:
+    for head in (name + b" () \n", b"function " + name + b" () \n"):
+        found = printed.find(b"\n}\n" + head, start)
+        if found >= 0:
+            return found + len(b"\n}\n")
+    return len(printed)
+
+
+def aliases_of(printed: bytes, prefix: str) -> dict[str, bytes]:
+    """Return commands that define the aliases, by name."""
+    found = {}
+    for statement in statements(printed):
+        words = [word for word in statement.words if word not in {b"alias", b"--"}]
+        name, is_set, value = (words[0] if words else b"").partition(b"=")
+        if is_set and is_text(words[0]):
+            line = f"{prefix}alias ".encode() + (b"-- " if prefix else b"") + name + b"=" + value
+            found[unquote(name).decode("utf-8", "replace")] = line
+    return found
+
+
+def quote(text: bytes) -> bytes:
+    """Return a word that stands for ``text`` in any shell."""
+    return b"'" + text.replace(b"'", b"'\\''") + b"'"

@@ -1,0 +1,40 @@
+"""Names that have a meaning of their own to a shell, and what becomes of them between cells."""
+
+from __future__ import annotations
+
+import re
+
+#: Variables that a shell sets by itself, or that mean nothing in the next one.
+NEVER_CARRIED = re.compile(
+    r"__dexec_\w*|_|PWD|PPID|OPTERR|OPTIND|OPTARG|LINENO|FUNCNAME|SHLVL|SHELLOPTS|BASHOPTS"
+    r"|POSIXLY_CORRECT|BASH_XTRACEFD|BASH|BASHPID|BASH_(?:ALIASES|ARGC|ARGV|ARGV0|CMDS|COMMAND"
+    r"|EXECUTION_STRING|LINENO|LOADABLES_PATH|MONOSECONDS|SOURCE|SUBSHELL|TRAPSIG|VERSINFO|VERSION)"
+    r"|COMP_WORDBREAKS|DIRSTACK|EPOCHREALTIME|EPOCHSECONDS|EUID|UID|GROUPS|HISTCMD|HOSTTYPE"
+    r"|MACHTYPE|OSTYPE|PIPESTATUS|RANDOM|SECONDS|SRANDOM|PS1|PS2|COPROC|COPROC_PID"
+    r"|KSH_VERSION|YASH_VERSION|ZSH_\w+"
+)
+#: Variables that would change the meaning of what the driver does.
+LATE_VARIABLES = re.compile(
+    r"IFS|TMOUT|LANG|LANGUAGE|LC_\w+|PS4|BASH_\w+|GLOBIGNORE|EXECIGNORE|FUNCNEST"
+)
+
+#: The driver uses these after the functions of the session are there.
+NEVER_CARRIED_FUNCTIONS = frozenset({"builtin", "eval"})
+#: Functions of these names are restored last, after the driver has used what they replace.
+BUILTINS = frozenset(
+    """
+    . : [ alias bg bind break builtin caller cd command compgen complete compopt continue declare
+    dirs disown echo enable eval exec exit export false fc fg getopts hash help history jobs kill
+    let local logout mapfile popd printf pushd pwd read readarray readonly return set shift shopt
+    source suspend test times trap true type typeset ulimit umask unalias unset wait
+    ! case coproc do done elif else esac fi for function if in select then until while { } [[ ]]
+    """.split()  # noqa: SIM905 -- as a table
+)
+
+#: Options that a shell has of itself, or that would make the next cell's shell useless.
+OPTIONS_SET_BY_DEFAULT = frozenset({"braceexpand", "hashall", "interactive-comments"})
+OPTIONS_NEVER_CARRIED = frozenset({"interactive", "noexec", "onecmd", "privileged", "stdin"})
+#: These come last: they show, or end, what follows.
+OPTIONS_LAST = frozenset({"errexit", "nounset", "posix", "verbose", "xtrace"})
+#: Options of bash that cannot be set, or that only tell how it was started.
+SHOPT_NEVER_CARRIED = frozenset({"login_shell", "restricted_shell"})

@@ -1,0 +1,62 @@
+"""The session of one container: the state of its shell from cell to cell. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from dexec_kernel.shell.handover import DamagedHandover, Handover
+from dexec_kernel.shell.state import ShellState, described, initial_state, put_together
+
+_DAMAGED = "the shell's state arrived damaged, and the one before is kept"
+
+
+class Session:
+    """The state of one container's shell from cell to cell.
+
+    ``state`` is what the next cell begins with, None for what the container has.
+    """
+
+    def __init__(self) -> None:
+        self.state: ShellState | None = None
+        self._initial: ShellState | None = None
+        #: The last hand-over, and the state that it made: most cells leave it as it was.
+        self._handed_over: tuple[Handover, ShellState] | None = None
+
+    def begin(self, env: Mapping[str, str]) -> None:
+        """Take note of the variables that the container's shells act on by themselves."""
+        self._initial = initial_state(env)
+        self.state = self.state or self._initial
+
+    def take_over(self, handover: Handover | None, *, env_names: Iterable[str]) -> str:
+        """Take over the state that a cell's shell has handed over; None for a damaged one.
+
+        ``env_names`` are the variables that the container gives to every process. Returns a note
+        for the user, "" for none. A hand-over that is damaged changes nothing.
+        """
+        if handover is None:
+            return _DAMAGED
+        if self.state is not None and self._handed_over == (handover, self.state):
+            return ""
+        try:
+            state, dropped = put_together(handover, env_names, self.state)
+        except DamagedHandover:
+            return _DAMAGED
+        self.state = state
+        self._handed_over = (handover, state)
+        return described(dropped)
+
+    def drop(self, functions: Iterable[str]) -> str:
+        """Forget functions that could not be restored; return a note for the user, "" for none."""
+        names = sorted(functions)
+        if not names or self.state is None:
+            return ""
+        self.state = self.state.without(names)
+        return f"these functions could not be restored, and are forgotten: {', '.join(names)}"
+
+    def set_variable(self, name: str, value: str) -> None:
+        """Export a variable to the cells that follow."""
+        self.state = (self.state or ShellState()).with_variable(name, value)
+
+    def reset(self) -> None:
+        """Forget the state: the next cell begins as the container has it."""
+        self.state = self._initial

@@ -1,0 +1,657 @@
+"""Whatever a cell does to its shell: it ends, its result is true, and nothing of ours is seen."""
+
+# ruff: noqa: E501 -- a row is a line
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+import pytest
+
+from tests.unit.support.local_shells import Cells
+
+BASH, ALL = ("bash",), ("bash", "dash", "busybox")
+
+
+class Says(NamedTuple):
+    """What a cell does: its output; None where only ``never`` counts."""
+
+    stdout: str | None = ""
+    exit_code: int = 0
+    stderr: str | None = ""
+
+
+class Case(NamedTuple):
+    name: str
+    shells: tuple[str, ...]
+    cells: list[tuple[str, Says]]
+    variables: Mapping[str, str] = MappingProxyType({})
+
+
+def case(name: str, shells: tuple[str, ...], *cells: tuple[str, Says], **variables: str) -> Case:
+    return Case(name, shells, list(cells), variables)
+
+
+OK = Says()
+CASES = [
+    # --- our traps are visible
+    case(
+        "trap",
+        ALL,
+        ("trap 'echo usr' USR1; trap >list; grep -c usr list", Says("1\n")),
+        ("echo a", Says("a\n")),
+    ),
+    case(
+        "trap -p",
+        BASH,
+        ("trap -p | grep -v EXIT", Says("trap -- 'exit 130' SIGINT\ntrap -- 'exit 143' SIGTERM\n")),
+    ),
+    case(
+        "trap saved",
+        BASH,
+        ("old=$(trap -p EXIT INT)", OK),
+        ('eval "$old"; echo a', Says("a\n")),
+        ("echo b", Says("b\n")),
+    ),
+    case(
+        "trap saved, all shells",
+        ALL,
+        ("trap >saved", OK),
+        (". ./saved; echo a", Says("a\n")),
+        ("echo b", Says("b\n")),
+    ),
+    case(
+        "trap evaluated elsewhere",
+        ALL,
+        ("trap >saved; sh -c '. ./saved; echo a'", Says("a\n", stderr=None)),
+    ),
+    case(
+        "trap of a signal",
+        BASH,
+        ("trap 'echo usr' USR1", OK),
+        ("kill -USR1 $$; echo on", Says("usr\non\n")),
+    ),
+    case("ignored signal", BASH, ("trap '' USR1", OK), ("kill -USR1 $$; echo on", Says("on\n"))),
+    case("ignored interrupt", ALL, ("trap '' INT; kill -INT $$; echo on", Says("on\n"))),
+    # --- options show us
+    case(
+        "set -v",
+        ALL,
+        ("set -v\necho a", Says("a\n", stderr=None)),
+        ("echo b", Says("b\n", stderr=None)),
+    ),
+    case(
+        "set -x",
+        ALL,
+        ("set -x", Says(stderr=None)),
+        ("echo b", Says("b\n", stderr=None)),
+        ("set +x", Says(stderr=None)),
+        ("echo c", Says("c\n")),
+    ),
+    case("set -n", ALL, ("set -n; echo never", Says("")), ("echo b", Says("b\n"))),
+    case(
+        "set -o posix",
+        BASH,
+        ("set -o posix; x=1", OK),
+        ("echo $x; shopt -qo posix; echo $?; f() { exit 3; }; f", Says("1\n0\n", 3)),
+        ("echo $x", Says("1\n")),
+    ),
+    case(
+        "set -e",
+        ALL,
+        ("set -eu; x=1", OK),
+        ("echo $x; false; echo never", Says("1\n", 1)),
+        ("set +eu; false; echo $x", Says("1\n")),
+    ),
+    case(
+        "set -u",
+        ALL,
+        ("set -u", OK),
+        ("echo ${no-ok}", Says("ok\n")),
+        ("set +u; echo $no", Says("\n")),
+    ),
+    case("set -f", ALL, ("set -f; echo *", Says("*\n")), ("echo *", Says("*\n"))),
+    case("set -C", ALL, ("set -C; echo a >f", OK), ("echo b >f; cat f", Says("a\n", 0, None))),
+    case(
+        "set -a",
+        ALL,
+        ("set -a; x=1", OK),
+        ("sh -c 'echo $x'; y=2; sh -c 'echo $y'", Says("1\n2\n")),
+    ),
+    case(
+        "set -m",
+        ALL,
+        ("set -m", Says(stderr=None)),
+        ("sleep 0 & wait; echo b", Says("b\n", stderr=None)),
+    ),
+    # --- output sent elsewhere
+    case("exec >file", ALL, ("exec >out; echo a; x=1", OK), ("echo $x; cat out", Says("1\na\n"))),
+    case(
+        "exec 2>file",
+        ALL,
+        ("exec 2>err; echo a >&2; x=1", OK),
+        ("echo $x; cat err", Says("1\na\n")),
+    ),
+    case(
+        "exec >file 2>&1",
+        ALL,
+        ("exec >all 2>&1; echo a; ls /no; x=1; exit 3", Says(exit_code=3)),
+        ("echo $x; wc -l <all | tr -d ' '; grep -c x= all", Says("1\n2\n0\n", 1)),
+    ),
+    case(
+        "exec >file in a function that exits",
+        ALL,
+        ("f() { exec >all 2>&1; echo a; exit 3; }; x=1; f", Says(exit_code=3)),
+        ("echo $x; cat all", Says("1\na\n")),
+    ),
+    case(
+        "exec >file, errexit",
+        ALL,
+        ("x=1; set -e; exec >all 2>&1; false", Says(exit_code=1)),
+        ("echo $x; cat all", Says("1\n")),
+    ),
+    case(
+        "exec 3>&1 >file",
+        ALL,
+        ("exec 3>&1 >out; echo a; echo b >&3; x=1", Says("b\n")),
+        ("echo $x; cat out", Says("1\na\n")),
+    ),
+    case(
+        "exec <file",
+        ALL,
+        ("echo line >in; exec <in; read a; x=$a", OK),
+        ("echo $x", Says("line\n")),
+    ),
+    case(
+        "exec 1>&- 2>&-",
+        ALL,
+        ("exec 1>&-; x=1", OK),
+        ("exec 2>&-; y=2", OK),
+        ("echo $x$y", Says("12\n")),
+    ),
+    case(
+        "exec 8>&- 9>lock",
+        ALL,
+        ("exec 9>lock 8>other 7>third; x=1", OK),
+        ("echo $x", Says("1\n")),
+        ("exec 8>&- 9>&-; y=1; exit 2", Says(exit_code=2)),
+        ("echo $y", Says("1\n")),
+    ),
+    case(
+        "exec 2> >(sed)",
+        BASH,
+        ("exec 2> >(sed 's/^/ERR: /' >&2); echo a >&2; x=1", Says("", stderr="ERR: a\n")),
+        ("echo $x", Says("1\n")),
+    ),
+    case(
+        "exec > >(sed)",
+        BASH,
+        ("exec > >(sed 's/^/LOG: /'); echo one; x=1", Says("LOG: one\n")),
+        ("echo $x", Says("1\n")),
+    ),
+    case(
+        "exec > >(tee) 2>&1",
+        BASH,
+        ("exec > >(tee -a log) 2>&1; echo one; x=1", Says("one\n")),
+        ("echo $x; cat log", Says("1\none\n")),
+    ),
+    case(
+        "exec 3> >(cat)",
+        BASH,
+        ("exec 3> >(cat); echo one >&3; x=1", Says("one\n")),
+        ("echo $x", Says("1\n")),
+    ),
+    case("coproc", BASH, ("coproc cat; x=1", OK), ("echo $x", Says("1\n"))),
+    case(
+        "a subshell in the background",
+        ALL,
+        ("(sleep 0.2; echo late) & echo soon; x=1", Says("soon\nlate\n")),
+        ("echo $x", Says("1\n")),
+    ),
+    case(
+        "it and its EXIT trap",
+        BASH,
+        ("trap 'echo bye' EXIT; (sleep 0.2; echo late) & echo soon; x=1", Says(None)),
+        ("echo $x", Says("1\n")),
+    ),
+    case("ulimit -n", ALL, ("ulimit -n 32; x=1; echo a", Says("a\n")), ("echo $x", Says("1\n"))),
+    case("ulimit -f", ALL, ("ulimit -f 0; x=1; echo a", Says("a\n")), ("echo $x", Says("1\n"))),
+    # --- the user's traps
+    case(
+        "ERR",
+        BASH,
+        ("set -E; trap 'exit 3' ERR; echo fine", Says("fine\n")),
+        ("echo b", Says("b\n")),
+    ),
+    case(
+        "ERR once",
+        BASH,
+        ("trap 'echo err >>f' ERR; false", Says(exit_code=1)),
+        ("cat f", Says("err\n")),
+    ),
+    case(
+        "DEBUG counts",
+        BASH,
+        ("trap 'n=$((n+1))' DEBUG; echo a", Says("a\n")),
+        ("echo $n", Says("2\n")),
+    ),
+    case(
+        "DEBUG logs",
+        BASH,
+        ("trap 'echo \"$BASH_COMMAND\" >>log' DEBUG; true", OK),
+        ("false", Says(exit_code=1)),
+        ("cat log", Says("true\nfalse\ncat log\n")),
+    ),
+    case(
+        "DEBUG prints",
+        BASH,
+        ("trap 'echo \"+ $BASH_COMMAND\"' DEBUG; true", Says("+ true\n")),
+        ("true\ntrue", Says("+ true\n+ true\n")),
+    ),
+    case(
+        "DEBUG, and exit",
+        BASH,
+        ("trap 'echo \"+ $BASH_COMMAND\"' DEBUG; x=1; exit 3", Says("+ x=1\n+ exit 3\n", 3)),
+        ("trap - DEBUG; echo $x", Says("+ trap - DEBUG\n1\n")),
+    ),
+    case(
+        "RETURN",
+        BASH,
+        ("set -T; trap 'echo ret' RETURN; f() { :; }; f", Says("ret\n")),
+        ("f", Says("ret\n")),
+    ),
+    case(
+        "EXIT",
+        ALL,
+        ("trap 'echo bye' EXIT; X=1; cd /tmp", Says("bye\n")),
+        ("echo $X; pwd", Says("1\n/tmp\n")),
+    ),
+    case(
+        "EXIT with a code",
+        ALL,
+        ("trap 'exit 7' EXIT; X=1", Says(exit_code=7)),
+        ("echo $X", Says("1\n")),
+    ),
+    case(
+        "EXIT sees the code",
+        ALL,
+        ("trap 'echo $?' EXIT; X=1; (exit 5)", Says("5\n", 5)),
+        ("echo $X", Says("1\n")),
+    ),
+    # --- names
+    case("eval()", BASH, ("eval() { :; }", OK), ("false", Says(exit_code=1))),
+    *(
+        case(
+            f"{name}()",
+            BASH,
+            (f"{name}() {{ :; }}\nx=1", OK),
+            ("(exit 4)", Says(exit_code=4)),
+            (f"declare -F {name}", Says(f"{name}\n")),
+        )
+        for name in (
+            "[",
+            "read",
+            "unset",
+            "printf",
+            "cd",
+            "echo",
+            "test",
+            "command",
+            "trap",
+            "set",
+            "export",
+            "local",
+            "return",
+            "kill",
+            "wait",
+            "sleep",
+            "umask",
+            "alias",
+            "shopt",
+            "exec",
+            ":",
+            "true",
+            ".",
+            "shift",
+            "source",
+            "readonly",
+            "break",
+            "a-b",
+            "a.b",
+            "ü",
+        )
+    ),
+    case(
+        "exit()",
+        BASH,
+        ("exit() { :; }; x=1", OK),
+        ("false; echo $x", Says("1\n")),
+        ("exit 3; declare -F exit", Says("exit\n")),
+    ),
+    case(
+        "declare()",
+        BASH,
+        ("declare() { :; }; x=1", OK),
+        ("(exit 4)", Says(exit_code=4)),
+        ("unset -f declare; echo $x", Says("1\n")),
+    ),
+    case(
+        "builtin()",
+        BASH,
+        ("builtin() { :; }; x=1", OK),
+        ("(exit 4)", Says(exit_code=4)),
+        ("echo $x; builtin echo b", Says("1\nb\n")),
+    ),
+    *(
+        case(f"alias {name}", ALL, (f"alias {name}=true; x=1", OK), ("\\echo $x", Says("1\n")))
+        for name in (
+            "[",
+            "eval",
+            "if",
+            "for",
+            "case",
+            "while",
+            "trap",
+            "printf",
+            "set",
+            "unset",
+            "exec",
+            "alias",
+            "read",
+            ":",
+            "umask",
+            "echo",
+        )
+    ),
+    case(
+        "functions of words of ours, sh",
+        ("dash", "busybox"),
+        ("printf() { :; }; alias() { :; }; umask() { :; }; test() { :; }; x=1", OK),
+        ("echo $x", Says("1\n")),
+    ),
+    case("enable -n", BASH, ("enable -n eval printf read; x=1", OK), ("echo $x", Says("1\n"))),
+    # --- variables
+    case("TMOUT", ALL, ("sleep 0.1; echo a", Says("a\n")), TMOUT="1"),
+    case("TMOUT of the session", BASH, ("readonly TMOUT=1", OK), ("echo $TMOUT", Says("1\n"))),
+    case("IFS", ALL, ("IFS=:; readonly IFS", OK), ("x=a:b; set -- $x; echo $#", Says("2\n"))),
+    case(
+        "IFS of letters",
+        ALL,
+        ("IFS='dexec /0123'", OK),
+        ('echo "$IFS"; x=1', Says("dexec /0123\n")),
+        ('echo a"$x"', Says("a1\n")),
+    ),
+    case(
+        "PATH",
+        ALL,
+        ("unset PATH", OK),
+        ("echo ${PATH-none}", Says("none\n")),
+        ("PATH=/usr/bin:/bin; ls / >/dev/null", OK),
+    ),
+    case("readonly PATH", ALL, ("readonly PATH", OK), ("echo a", Says("a\n"))),
+    case(
+        "PS4",
+        ALL,
+        ("PS4='$(echo p >>f)+'; set -x; true", Says(stderr=None)),
+        ("set +x", Says(stderr=None)),
+    ),
+    case(
+        "LC_ALL",
+        ALL,
+        ("export LC_ALL=no_NO.UTF-8", Says(stderr=None)),
+        ("echo a", Says("a\n")),
+        ("echo b", Says("b\n")),
+    ),
+    case("POSIXLY_CORRECT", BASH, ("POSIXLY_CORRECT=1; x=1", OK), ("echo $x", Says("1\n"))),
+    case("GLOBIGNORE", BASH, ("GLOBIGNORE='*'; x=1", OK), ("echo $x", Says("1\n"))),
+    case("extdebug", BASH, ("shopt -s extdebug; x=1", OK), ("echo $x", Says("1\n"))),
+    # --- options from the image
+    case(
+        "BASH_ENV set -e",
+        BASH,
+        ("false; echo never", Says("", 1)),
+        ("set +e", OK),
+        ("false; echo b", Says("b\n")),
+        BASH_ENV="./env_e",
+    ),
+    case(
+        "BASH_ENV set -x",
+        BASH,
+        ("echo a", Says("a\n", stderr="++ echo a\n")),
+        ("echo b", Says("b\n", stderr="++ echo b\n")),
+        BASH_ENV="./env_x",
+    ),
+    case(
+        "BASH_ENV prints",
+        BASH,
+        ("echo a", Says("out\na\n", stderr="err\n")),
+        ("echo b; f", Says("b\nf\n")),
+        BASH_ENV="./env_p",
+    ),
+    case(
+        "BASH_ENV is there",
+        BASH,
+        ("echo $BASH_ENV", Says("out\n./env_p\n", stderr="err\n")),
+        ("echo $BASH_ENV; env | grep -c ^BASH_ENV", Says("./env_p\n1\n")),
+        BASH_ENV="./env_p",
+    ),
+    case(
+        "SHELLOPTS errexit",
+        BASH,
+        ("false; echo never", Says("", 1)),
+        ("false; echo never", Says("", 1)),
+        ("set +e; false; echo b", Says("b\n")),
+        SHELLOPTS="errexit",
+    ),
+    case(
+        "SHELLOPTS xtrace", BASH, ("echo a", Says("a\n", stderr="++ echo a\n")), SHELLOPTS="xtrace"
+    ),
+    # --- one text for the whole state
+    case(
+        "extglob",
+        BASH,
+        ("shopt -s extglob", OK),
+        (
+            "f() { case $1 in @(a|b)) echo m;; esac; }; g() { echo g; }; alias h='echo h'; shopt -u extglob",
+            OK,
+        ),
+        ("g; h; shopt -q extglob; echo $?; shopt -s extglob; f a", Says("g\nh\n1\nm\n")),
+    ),
+    *(
+        case(
+            f"shopt {name}",
+            BASH,
+            (f"shopt -s {name}; x=1", OK),
+            (f"shopt -q {name}; echo $? $x", Says("0 1\n")),
+        )
+        for name in (
+            "failglob",
+            "nullglob",
+            "nocasematch",
+            "nocaseglob",
+            "lastpipe",
+            "inherit_errexit",
+            "dotglob",
+            "globstar",
+            "execfail",
+            "xpg_echo",
+            "huponexit",
+            "localvar_inherit",
+            "sourcepath",
+            "checkwinsize",
+        )
+    ),
+    case(
+        "namerefs, arrays, attributes",
+        BASH,
+        (
+            "declare -a a=(x 'y z' [5]=w); declare -A m=([k e]=v [\"'\"]=q); declare -i n=2; declare -n r=n; declare -r c=7; declare -u up=abc; declare -l lo=ABC; declare -x e; declare unset_one",
+            OK,
+        ),
+        (
+            'echo "${a[1]} ${!a[*]} ${m[k e]} ${m["\'"]} $c $up $lo"; n+=3; echo $r',
+            Says("y z 0 1 5 v q 7 ABC abc\n5\n"),
+        ),
+    ),
+    case(
+        "function with a here-document",
+        BASH,
+        ("f() { cat <<E\nx () \n{ \n}\nE\n}; x() { echo x; }; export -f x; declare -fr f", OK),
+        ("f; bash -c x", Says("x () \n{ \n}\nx\n")),
+    ),
+    # --- not carried
+    case(
+        "pushd",
+        BASH,
+        ("cd /; pushd /tmp >/dev/null; pushd /usr >/dev/null", OK),
+        ("dirs -l; popd; popd", Says("/usr /tmp /\n/tmp /\n/\n")),
+    ),
+    case(
+        "set --",
+        ALL,
+        ("set -- a 'b c' ''", OK),
+        ('echo "$#:$1:$2:$3"', Says("3:a:b c:\n")),
+        ("shift 2", OK),
+        ('echo "$#"; set --', Says("1\n")),
+        ('echo "$#"', Says("0\n")),
+    ),
+    case("umask", ALL, ("umask 027", OK), ("umask", Says("0027\n"))),
+    case("cd -", ALL, ("cd /; cd /tmp", OK), ("cd -; pwd", Says("/\n/\n"))),
+    # --- raw text
+    case("backslash at the end", ALL, ("echo a\\", Says(None)), ("echo b", Says("b\n"))),
+    case("comment at the end", ALL, ("echo a # b", Says("a\n"))),
+    case("quote left open", ALL, ("x=1\necho 'a", Says("", 2, None)), ("echo b", Says("b\n"))),
+    case(
+        "print(1)",
+        BASH,
+        (
+            "\nprint(1)",
+            Says(
+                "",
+                2,
+                "bash: eval: line 2: syntax error near unexpected token `1'\nbash: eval: line 2: `print(1)'\n",
+            ),
+        ),
+    ),
+    case("$0", BASH, ("echo $0", Says("bash\n"))),
+    case("$0 of sh", ("dash", "busybox"), ("echo $0", Says("sh\n"))),
+    case("return", BASH, ("return 3; echo on", Says("on\n", 0, None)), ("echo b", Says("b\n"))),
+    case(
+        "return, sh",
+        ("dash", "busybox"),
+        ("x=1; return 3; echo never", Says("", 3, None)),
+        ("echo $x", Says("1\n")),
+    ),
+    case("break", ALL, ("break; continue; echo a", Says("a\n", stderr=None))),
+    case("exit in a subshell", ALL, ("(exit 3); echo $?", Says("3\n"))),
+    case(
+        "exit in a function",
+        ALL,
+        ("f() { x=2; exit 3; }; f", Says(exit_code=3)),
+        ("echo $x", Says("2\n")),
+    ),
+    case(
+        "exec CMD",
+        ALL,
+        ("x=1", OK),
+        ("x=2; exec sh -c 'echo b; exit 4'", Says("b\n", 4)),
+        ("echo $x", Says("1\n")),
+    ),
+    case(
+        "exec no-such",
+        ALL,
+        ("x=1; exec no-such-command-at-all", Says("", 127, None)),
+        ("echo b", Says("b\n")),
+    ),
+    case("kill -9", ALL, ("x=1", OK), ("x=2; kill -9 $$", Says("", -9)), ("echo $x", Says("1\n"))),
+    case(
+        "unset parameter",
+        ALL,
+        ("x=1; ${no?message}; echo never", Says("", None, None)),
+        ("echo $x", Says("1\n")),
+    ),
+    case("syntax error", ALL, ("x=1; if", Says("", 2, None)), ("echo b", Says("b\n"))),
+    case(
+        "sees no names",
+        ALL,
+        (
+            "set | grep -ai '^_*dexec'; env | grep -i dexec; echo $#; alias | grep -i dexec",
+            Says("0\n", 1),
+        ),
+    ),
+    case(
+        "fds",
+        ALL,
+        (
+            "for f in /proc/self/fd/*; do [ ! -e $f ] || echo ${f##*/}; done | head -3; sh -c 'ls /proc/self/fd' | wc -l",
+            Says(None),
+        ),
+    ),
+    case(
+        "names that look like ours",
+        ALL,
+        ("state=1; part0=2; end=3; x='dexec:'", OK),
+        ("echo $state$part0$end$x", Says("123dexec:\n")),
+    ),
+    case(
+        "unset everything",
+        BASH,
+        ("unset -v $(compgen -v) 2>/dev/null; echo a", Says("a\n", stderr=None)),
+        ("echo b", Says("b\n")),
+    ),
+    case(
+        "hash, disown",
+        BASH,
+        ("hash -p /bin/true foo; sleep 0 & disown; echo a", Says("a\n")),
+        ("echo b", Says("b\n")),
+    ),
+    case(
+        "environ",
+        ALL,
+        (
+            "tr '\\0' '\\n' </proc/$$/environ | wc -l >/dev/null; cat /proc/$$/environ >&2; x=1",
+            Says("", stderr=None),
+        ),
+        ("echo $x", Says("1\n")),
+    ),
+]
+ENVS = {
+    "env_e": "set -e\n",
+    "env_x": "set -x\n",
+    "env_p": "echo out; echo err >&2; f() { echo f; }\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("shell", "case"),
+    [
+        pytest.param(shell, case, id=f"{shell}-{case.name}")
+        for case in CASES
+        for shell in case.shells
+    ],
+)
+def test_table(shell: str, case: Case, tmp_path: Path) -> None:
+    for name, text in ENVS.items():
+        (tmp_path / name).write_text(text)
+    cells = Cells(shell, tmp_path, **case.variables)
+    for source, says in case.cells:
+        result = cells(source)
+        assert result.ran, source
+        if says.stdout is not None:
+            assert result.stdout == says.stdout, (source, result.stderr)
+        if says.stderr is not None:
+            assert result.stderr == says.stderr, source
+        if says.exit_code is not None:
+            assert result.exit_code == says.exit_code, source
+        for text in (result.stdout, result.stderr):
+            if "environ" not in case.name:
+                assert "dexec:" not in text.replace("dexec:\n", "")
+                assert "__dexec" not in text.replace("grep -ai dexec", ""), text
+        assert not any(
+            b"dexec" in path.read_bytes()
+            for path in tmp_path.iterdir()
+            if path.is_file() and path.name != "saved"
+        )
