@@ -42,18 +42,20 @@ class DexecKernelApp(IPKernelApp):  # type: ignore[misc] # ipykernel is not type
             if variable in os.environ and name not in given:
                 self.kernel.set_from_text(name, os.environ[variable], source=variable)
 
-    def close(self) -> None:
-        """Close the sockets, once no other thread uses them. Called by IPKernelApp at the end.
+    def start(self) -> None:
+        """Serve until the kernel is shut down; then end the threads that send messages.
 
-        ipykernel ends the thread that publishes before those that publish through it: one that
-        still says that it is idle would use a socket that is being closed, which ends in a
-        ZMQError, or in an assertion of libzmq's.
+        Python's exit handlers would end the thread that publishes before those that publish
+        through it: one that still says that it is idle would use a socket that is being closed,
+        which ends in a ZMQError, or in an assertion of libzmq's.
         """
-        for thread in (self.control_thread, self.shell_channel_thread):
-            if thread is not None and thread.is_alive():
-                thread.stop()
-                thread.join()
-        super().close()
+        try:
+            super().start()
+        finally:
+            for thread in (self.control_thread, self.shell_channel_thread):
+                if thread is not None and thread.is_alive():
+                    thread.stop()
+                    thread.join()
 
 
 def main() -> None:
