@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import socket
 import sys
 from pathlib import Path
@@ -120,7 +121,8 @@ def test_packages_that_are_missing_or_too_old(monkeypatch):
     assert found.status is Verdict.FAILED
     assert "9999.1 or newer is needed" in found.message
     assert "no-such-package is missing" in found.message
-    assert found.fix == f"{sys.executable} -m pip install 'rich>=9999.1' 'no-such-package>=2'"
+    python = shlex.quote(sys.executable)
+    assert found.fix == f"{python} -m pip install 'rich>=9999.1' 'no-such-package>=2'"
 
 
 @pytest.mark.parametrize(

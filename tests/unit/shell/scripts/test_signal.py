@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -141,7 +142,8 @@ def test_strangers_are_left_alone(shell, start):
 @each_shell
 def test_a_session_of_a_descendant_is_found_and_remembered(shell, start):
     code = "import os, time; os.setsid(); print(os.getpid(), flush=True); time.sleep(600)"
-    process = start(f"{sys.executable} -c '{code}' >&2 & sleep 601; wait", stderr=subprocess.PIPE)
+    python = shlex.quote(sys.executable)
+    process = start(f"{python} -c '{code}' >&2 & sleep 601; wait", stderr=subprocess.PIPE)
     assert process.stderr is not None
     with process.stderr as stderr:
         child = int(stderr.readline())
