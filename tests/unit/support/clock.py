@@ -73,10 +73,12 @@ class _Selector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]  #
         self._loop = loop
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        # Asked before the sockets are: a thread wakes the loop first, and is done after that.
+        is_busy = _work.is_going_on()
         ready: list[tuple[selectors.SelectorKey, int]] = super().select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
-        if timeout is None or _work.is_going_on():
+        if timeout is None or is_busy:
             # The end of the work wakes the loop.
             ready = super().select(_GUARD)
             assert ready, "nothing comes; perhaps a thread waits for a timer, which waits for it"
