@@ -13,6 +13,7 @@ from dexec_kernel.errors import (
     ContainerNotRunning,
     ContainerPaused,
     DexecError,
+    FolderGone,
 )
 
 if TYPE_CHECKING:
@@ -148,7 +149,9 @@ def state_of(outcome: Outcome | None, *, is_begun: bool) -> State:
             return State.TIMED_OUT
         case Backgrounded():
             return State.BACKGROUND
-        case Failed(error=CommandNotStarted() | ContainerNotRunning() | ContainerPaused()):
+        case Failed(
+            error=CommandNotStarted() | ContainerNotRunning() | ContainerPaused() | FolderGone()
+        ):
             return State.NOT_STARTED
         case Failed():
             return State.LOST if is_begun else State.NOT_STARTED

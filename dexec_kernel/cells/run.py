@@ -39,7 +39,7 @@ from dexec_kernel.shell.commands import Shell
 #: In seconds: for an engine to start a process, which takes most about 50 ms.
 _START_TIMEOUT = 10.0
 #: In seconds: for the stream to end after the processes have, which is a matter of milliseconds.
-_STREAM_END_TIMEOUT = 0.5
+_STREAM_END_TIMEOUT = 2.0
 #: In seconds: each step of the ladder when the kernel goes away.
 _URGENT_GRACE = 0.4
 

@@ -16,7 +16,8 @@ from dexec_kernel.magics.streaming import LIMIT, Ending, print_and_ask, print_st
 
 #: In seconds: an answer to a line is over after such a silence, and is not awaited for longer.
 QUIET, MOMENT = 1.0, 10.0
-_SETTLE = 1.0
+#: In seconds: how long the engine may take to see that the main process has ended.
+_SETTLE = 3.0
 
 
 async def _attach(context: MagicContext, arguments: Namespace) -> None:

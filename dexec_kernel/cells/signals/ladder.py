@@ -13,7 +13,7 @@ SIGNALS = ("INT", "TERM", "KILL")
 _FIRST_LOOK, _LOOK_INTERVAL = 0.02, 0.2
 #: In seconds: the grace for processes whose leader has ended, and after SIGKILL.
 _ORPHAN_GRACE = 0.25
-_KILL_GRACE = 2.0
+_KILL_GRACE = 10.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from dexec_kernel.cells.outcome import describe_exit, exit_reason
+from dexec_kernel.cells.outcome import Failed, State, describe_exit, exit_reason, state_of
+from dexec_kernel.errors import ContainerPaused, ExecLost, FolderGone
 
 
 @pytest.mark.parametrize(
@@ -23,3 +24,15 @@ from dexec_kernel.cells.outcome import describe_exit, exit_reason
 )
 def test_exit_codes_in_words(code, cause, text):
     assert describe_exit(code, exit_reason(code, cause=cause)) == text
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (FolderGone("gone"), State.NOT_STARTED),
+        (ContainerPaused("paused", status=409), State.NOT_STARTED),
+        (ExecLost("cut off"), State.LOST),
+    ],
+)
+def test_an_exec_that_ran_nothing_of_the_cell_is_not_lost(error, state):
+    assert state_of(Failed(error), is_begun=True) is state
