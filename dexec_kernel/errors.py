@@ -78,11 +78,11 @@ class UnknownMagic(CellSyntaxError):
 
 
 class InternalError(DexecError):
-    """Something was raised that nobody expected: a defect of this package."""
+    """An unexpected exception: a defect of this package."""
 
     @classmethod
     def of(cls, error: BaseException) -> Self:
-        """Return the error for what was raised, with that as its cause."""
+        """Return the error for an exception, which becomes its cause."""
         found = cls(
             f"The kernel has a defect: {type(error).__name__}: {error}.",
             advice="Please report it with the traceback from the kernel's log. The kernel goes on.",

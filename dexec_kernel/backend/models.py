@@ -1,4 +1,4 @@
-"""What goes to an engine and what comes back, as frozen dataclasses.
+"""The values that are sent to an engine and returned by it, as frozen dataclasses.
 
 Source: Docker Engine API 1.24 to 1.51, "Exec" and "Containers". Times are the engine's strings.
 """
@@ -242,10 +242,10 @@ class ContainerTop:
 
 @dataclass(frozen=True, slots=True)
 class PathStat:
-    """What the engine knows of a path in a container (Go's ``container.PathStat``).
+    """The stat of a path in a container (Go's ``container.PathStat``).
 
     ``size`` is in bytes, ``mode`` is Go's ``os.FileMode``, ``mtime`` is the engine's string, and
-    ``link_target`` is where a symbolic link leads in the end, as an absolute path in the container.
+    ``link_target`` is the final target of a symbolic link, as an absolute path in the container.
     """
 
     name: str
@@ -256,7 +256,7 @@ class PathStat:
 
     @property
     def is_dir(self) -> bool:
-        """Whether it is a folder; a symbolic link to one is none."""
+        """Whether it is a folder. False for a symbolic link to a folder."""
         return bool(self.mode & _DIRECTORY)
 
     @property

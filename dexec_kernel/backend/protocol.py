@@ -1,4 +1,4 @@
-"""What a kernel needs of an engine: ``engine.client.EngineClient`` has all of it.
+"""The contract between the kernel and an engine: ``engine.client.EngineClient`` implements it.
 
 Each protocol is what one part of the kernel needs. Cells need :class:`Backend`; another engine may
 have that alone. There is no verb for signals, since no engine has one: they go through a second
@@ -27,7 +27,7 @@ from dexec_kernel.errors import CommandNotStarted
 
 
 class FrameReader(Protocol):
-    """What is read: frames, at least one at a time, an empty list at the end."""
+    """A source of frames: at least one at a time, an empty list at the end."""
 
     async def read(self) -> list[Frame]:
         """Return the next frames."""
@@ -35,7 +35,7 @@ class FrameReader(Protocol):
 
 
 class FrameStream(FrameReader, Protocol):
-    """A stream of the engine's, which its reader closes."""
+    """A stream of the engine. Its reader closes it."""
 
     def close(self) -> None:
         """Close the connection, for a waiting reader too. May be called twice."""
@@ -43,7 +43,7 @@ class FrameStream(FrameReader, Protocol):
 
 
 class FrameChannel(FrameStream, Protocol):
-    """A stream of the engine's that is written to as well."""
+    """A stream of the engine that also takes input."""
 
     async def write(self, data: bytes) -> None:
         """Send to the process's stdin."""
@@ -64,7 +64,7 @@ class Exec(Protocol):
 
     @property
     def pid(self) -> int | None:
-        """Its process's id on the engine's host, None while that is not known.
+        """Its process's id on the engine's host, None while unknown.
 
         :meth:`inspect` and :meth:`wait` make it known where the engine tells it.
         """
@@ -72,7 +72,7 @@ class Exec(Protocol):
 
     @property
     def upgraded(self) -> bool:
-        """False where something between us and the engine drops what is written to stdin."""
+        """False if a proxy in front of the engine drops the bytes for stdin."""
         ...
 
     async def read(self) -> list[Frame]:
@@ -110,10 +110,10 @@ class Exec(Protocol):
         ...
 
     def why_not_started(self, inspect: ExecInspect, printed: bytes) -> CommandNotStarted | None:
-        """Return why the command was not started, None where it was.
+        """Return the reason if the command was not started, else None.
 
-        ``inspect`` is what :meth:`wait` returned, ``printed`` what came on all streams: some
-        engines report there what went wrong, as if the command had printed it.
+        ``inspect`` is the result of :meth:`wait`, ``printed`` the output of all streams: some
+        engines report the fault there, as if the command had printed it.
         """
         ...
 
@@ -139,12 +139,12 @@ class Backend(Protocol):
         """Execute a command in a running container, attached to its streams.
 
         ``created`` is called with the exec's id before it is started: from then on it may run,
-        even where this call fails or is cancelled. The caller closes the exec.
+        even if this call fails or is cancelled. The caller closes the exec.
 
-        Raises :class:`ConfigurationError` for what no engine can execute,
+        Raises :class:`ConfigurationError` for a config that no engine can execute,
         :class:`ApiVersionError`, :class:`ContainerNotFound`, :class:`ContainerNotRunning`,
-        :class:`ContainerPaused`, :class:`ExecNotFound` where the container stopped meanwhile, and
-        :class:`CommandNotStarted` where the engine says at once that it cannot be.
+        :class:`ContainerPaused`, :class:`ExecNotFound` if the container stopped meanwhile, and
+        :class:`CommandNotStarted` if the engine refuses to start the command.
         """
         ...
 
@@ -154,7 +154,7 @@ class Backend(Protocol):
 
 
 class Containers(Protocol):
-    """The containers that there are to choose from."""
+    """The containers of an engine."""
 
     async def container_list(
         self,
@@ -171,11 +171,11 @@ class Containers(Protocol):
 
 
 class Engine(Backend, Containers, Protocol):
-    """What a kernel needs: containers, and execs in one of them."""
+    """Containers, and execs in one of them."""
 
 
 class Logs(Protocol):
-    """What a container's main process has printed."""
+    """The output of a container's main process."""
 
     async def container_logs(
         self,
@@ -188,8 +188,8 @@ class Logs(Protocol):
     ) -> FrameStream:
         """Read a container's log. The caller closes it.
 
-        ``tty`` is what the container was created with. ``tail`` is a number of lines, None for
-        all; ``since`` is in seconds since the epoch. Raises :class:`ContainerNotFound`, and
+        ``tty`` must be the container's own. ``tail`` is a number of lines, None for all; ``since``
+        is in seconds since the epoch. Raises :class:`ContainerNotFound`, and
         :class:`EngineApiError` for a log that the engine cannot read.
         """
         ...
@@ -199,11 +199,11 @@ class MainStreams(Protocol):
     """The streams of a container's main process."""
 
     async def attaching_ends_stdin(self, container: ContainerInspect) -> bool:
-        """Tell whether the process loses its stdin to a connection that has no use for that."""
+        """Tell whether the end of a connection without stdin would end the process's stdin."""
         ...
 
     async def container_attach_ws(self, container: str, *, stdin: bool = False) -> FrameChannel:
-        """Join the main process: what it prints from now on comes back. The caller closes it.
+        """Join the main process and read its output from now on. The caller closes it.
 
         With ``stdin`` it also gets what is written. Raises :class:`ContainerNotFound`,
         :class:`ContainerPaused`, and :class:`EngineApiError` for an engine without it.
@@ -212,11 +212,11 @@ class MainStreams(Protocol):
 
 
 class Archive(Protocol):
-    """A tar archive that the engine sends: what ``stat`` describes, as the bytes of an iterator."""
+    """A tar archive from the engine: an iterator over its bytes; ``stat`` describes its path."""
 
     @property
     def stat(self) -> PathStat:
-        """What the engine says of the path."""
+        """The stat of the path."""
         ...
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -234,11 +234,11 @@ class Archive(Protocol):
 
 
 class Files(Protocol):
-    """The files of containers, which need not run. They travel as tar archives, streamed.
+    """The files of containers, running or not, as streamed tar archives.
 
-    Paths are POSIX paths from the container's root. Besides what is named at each verb, all raise
-    :class:`ContainerNotFound`, :class:`PathForbidden`, :class:`EngineApiError` for what else the
-    engine refuses, and :class:`EngineUnavailable`.
+    Paths are POSIX paths from the container's root. Besides the errors named at each verb, all
+    raise :class:`ContainerNotFound`, :class:`PathForbidden`, :class:`EngineApiError` for other
+    refusals, and :class:`EngineUnavailable`.
     """
 
     async def container_stat_path(self, container: str, path: str) -> PathStat:

@@ -32,9 +32,9 @@ HOW_TO_CHOOSE = (
 async def find_container(engine: Containers, name: str) -> ContainerInspect:
     """Return the container ``name``, or the only running one when ``name`` is empty.
 
-    Raises :class:`ContainerNotFound`, :class:`NotChosenError` with the candidates when several
-    or none would do, and what the engine's verbs raise. The container may be stopped or paused.
-    Its user and folder are those of its labels, where it has them.
+    Raises :class:`ContainerNotFound`, :class:`NotChosenError` with the candidates if there is not
+    exactly one, and the errors of the engine's verbs. The container may be stopped or paused. Its
+    user and folder are those of its labels, if it has them.
     """
     return (await _find(engine, name)).with_label_defaults()
 
@@ -94,7 +94,7 @@ async def _compose_container(engine: Containers, name: str) -> str:
 
 
 def service_order(container: ContainerSummary) -> tuple[bool, bool, int]:
-    """Return by what a service's containers are ordered: the first is meant by its name."""
+    """Return the sort key of a service's containers. The service's name means the first."""
     number = container.labels.get(NUMBER_LABEL, "")[:_MAX_DIGITS]
     return (
         container.state != "running",

@@ -64,7 +64,7 @@ def check_kernelspec() -> Finding:
         return Finding(
             "kernelspec",
             Verdict.FAILED,
-            f"Jupyter does not find the kernel {KERNEL_NAME!r}, so that the picker has none",
+            f"Jupyter does not find the kernel {KERNEL_NAME!r}: it is missing in the picker",
             reinstall,
         )
     if not spec.is_ours:

@@ -1,8 +1,8 @@
 """The engine's JSON, read into the values of ``backend.models``, and written from them.
 
-What an engine sends is not trusted: labels are a container's own, and a proxy may send anything.
-A number is at most 64 bits, nesting is bounded, text is made to be encodable, and what has the
-wrong type raises :class:`ProtocolError`. Source: Docker Engine API 1.24 to 1.51.
+An engine's answers are not trusted: labels come from containers, and a proxy may send anything.
+Numbers have at most 64 bits, nesting is bounded, text is made encodable, and a value of the wrong
+type raises :class:`ProtocolError`. Source: Docker Engine API 1.24 to 1.51.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _SHOWN = 200
 def exec_inspect(body: Any) -> ExecInspect:
     """Read exec inspect. Raises :class:`ProtocolError`.
 
-    ``Running`` is read first: Podman says ``ExitCode: 0`` of an exec that still runs, and of
-    one that was not started, which it alone calls not removable.
+    ``Running`` is read first: Podman reports ``ExitCode: 0`` for a running exec and for one that
+    was not started. Only the latter is not removable.
     """
     with _reading("exec inspect"):
         running, exit_code = bool(body["Running"]), _number_or_none(body["ExitCode"])
@@ -76,12 +76,12 @@ def container_summary(body: Any) -> ContainerSummary:
 
 
 def container_list(body: Any) -> list[ContainerSummary]:
-    """Read the list of containers. One that cannot be read is left out, and logged.
+    """Read the list of containers. An unreadable entry is left out and logged.
 
-    Raises :class:`ProtocolError` for what is no list.
+    Raises :class:`ProtocolError` if it is not a list.
     """
     if not isinstance(body, list):
-        raise ProtocolError(f"The engine's container list is none: {str(body)[:_SHOWN]!r}.")
+        raise ProtocolError(f"The engine's container list is not a list: {str(body)[:_SHOWN]!r}.")
     return list(_readable(body, container_summary))
 
 
@@ -179,7 +179,7 @@ def _readable(
 
 
 def _text(value: Any) -> str:
-    """Return text that can be encoded, "" for None. Raises TypeError for what is none."""
+    """Return encodable text, "" for None. Raises TypeError if it is not text."""
     if value is None:
         return ""
     if not isinstance(value, str):

@@ -96,7 +96,7 @@ class HijackedConnection(Closing):
         for an unknown type of frame, :class:`StreamFault` for an error that the engine reports in
         the stream, :class:`EngineUnavailable` when the connection is lost.
         """
-        # An error behind frames that were returned is due now; more bytes may never come.
+        # An error after the last returned frames is due now; more bytes may never arrive.
         self._decoder.receive_data(b"")
         while not self._ended:
             try:

@@ -46,7 +46,7 @@ def explain(command: Sequence[str], exit_code: int | None, engine_text: str) -> 
     name = command[0] if command else "?"
     missing = False
     if _not_in_path.search(text):
-        # First, as what is missing may have any name.
+        # First, because a missing command may have any name.
         reason, advice, missing = _no_command(name)
     elif names_unknown_user(text):
         reason = "the container has no such user"

@@ -26,8 +26,8 @@ _log = logging.getLogger(__name__)
 #: What to do with the running containers: all of them, in the engine's order.
 OnContainers = Callable[[list[ContainerSummary]], Awaitable[None]]
 
-#: In seconds: how long events are gathered before the containers are listed once for all. One that
-#: has ended may be on its way up again (``docker restart``).
+#: In seconds: the time for gathering events before the containers are listed once. A container that
+#: has ended may be starting again (``docker restart``).
 _GATHER, _GATHER_ENDS = 0.1, 1.0
 #: In seconds: at least this between two lists, however much happens.
 _BREATH = 0.4

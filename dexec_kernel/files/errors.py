@@ -1,4 +1,4 @@
-"""What can be wrong with a copy, besides what the engine says of it."""
+"""The errors of a copy, besides the engine's."""
 
 from __future__ import annotations
 

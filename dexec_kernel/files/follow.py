@@ -25,7 +25,7 @@ class Followed:
 
 
 async def follow(files: Files, container: str, path: str) -> Followed:
-    """Look at a path; a symbolic link stands for what it leads to.
+    """Look at a path; a symbolic link means its target.
 
     The engine resolves a link completely, so that one step is enough. Raises the engine's errors,
     except the one for a path that does not exist.

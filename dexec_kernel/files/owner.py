@@ -14,7 +14,7 @@ _LIMIT = 1024 * 1024
 
 
 async def owner_of(files: Files, container: str, user: str) -> tuple[int, int]:
-    """Return uid and gid of ``user``, as in ``USER name|uid[:group|gid]``; 0 for what is unknown.
+    """Return uid and gid of ``user``, as in ``USER name|uid[:group|gid]``; 0 for unknown names.
 
     Reads the container's ``/etc/passwd`` and ``/etc/group``. Raises the engine's errors.
     """

@@ -195,7 +195,7 @@ class Limiter:
 
 
 def _most(size: int, fits: Callable[[int], bool]) -> int:
-    """Return the largest count up to ``size`` that fits, for what fits less and less; 0 if none."""
+    """Return the largest count up to ``size`` that fits, or 0. A larger count never fits better."""
     least, most = 0, size
     while least < most:
         middle = (least + most + 1) // 2
@@ -225,7 +225,10 @@ def _begun(data: bytes) -> int:
 
 
 def _owed(data: bytes, before: int) -> int:
-    """Return how many bytes the last character of ``data`` lacks; ``before`` is what it lacked."""
+    """Return the number of bytes missing from the last character of ``data``.
+
+    ``before`` is the number that was missing before ``data``.
+    """
     if len(data) <= before and _continuation(data, before) == len(data):
         return before - len(data)
     begun = _begun(data)
