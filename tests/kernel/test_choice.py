@@ -54,7 +54,7 @@ def test_the_magic_shows_the_current_one_and_the_candidates(kernel, busybox, deb
 
 def test_the_magic_changes_the_container_for_the_rest_of_its_cell_and_after(kernel, debian):
     result = kernel.run(f"%container {debian}\n\necho $0; echo {{1..3}}")
-    assert result.text() == "cell\n1 2 3\n"
+    assert result.text() == "bash\n1 2 3\n"
     assert result.record["container"] == debian
     assert where(kernel) == debian
 

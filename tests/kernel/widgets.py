@@ -29,7 +29,9 @@ class Widgets:
             case "comm_open":
                 self.states[content["comm_id"]] = dict(content["data"]["state"])
             case "comm_msg" if content["data"].get("method") == "update":
-                self.states[content["comm_id"]].update(content["data"]["state"])
+                # A kernel that tests share may still show the panel of an earlier one.
+                if content["comm_id"] in self.states:
+                    self.states[content["comm_id"]].update(content["data"]["state"])
             case "comm_close":
                 self.states.pop(content["comm_id"], None)
 
