@@ -186,3 +186,12 @@ def test_memory_is_that_of_the_tail(frame):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 8 * 1024 * 1024
+
+
+@pytest.mark.parametrize("limit", range(300, 308))
+def test_a_head_without_a_line_end_ends_between_characters(limit):
+    text = "𝄞" * 400
+    head, _, _ = run(limit, [("stdout", text.encode())])
+    shown = of("stdout", head).decode()
+    assert shown
+    assert text.startswith(shown)
