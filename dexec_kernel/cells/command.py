@@ -20,6 +20,8 @@ from dexec_kernel.shell.commands import (
 from dexec_kernel.shell.marks import Marks
 from dexec_kernel.shell.state import ShellState
 
+#: In bytes: a connection takes as much, whether or not the process reads it.
+_SHORT = 32 * 1024
 #: Comments, then ``cd /…`` with nothing in the folder that could be empty.
 _cd = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*cd[ \t]+(?:--[ \t]+)?[\"']?/")
 
@@ -38,6 +40,12 @@ class Command:
     marks: Marks | None = None
     keeps_stdin: bool = False
     hands_over: bool = False
+
+    @property
+    def is_sent_at_once(self) -> bool:
+        """Whether ``stdin`` is sent whole before anything of the output is read."""
+        waits = self.keeps_stdin or self.config.tty
+        return not waits and len(self.stdin or b"") <= _SHORT
 
     def with_defaults(self, defaults: ExecDefaults) -> Command:
         """Return the command with the user and folder of ``defaults`` where it names none."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from dexec_kernel.backend.models import ExecInspect, ExecState, Frame, Stream
 from dexec_kernel.backend.protocol import Backend, Exec
+from dexec_kernel.cells.beside import run_beside
 from dexec_kernel.cells.command import Command
 from dexec_kernel.cells.driver import (
     Background,
@@ -20,6 +21,7 @@ from dexec_kernel.cells.driver import (
     Ready,
     Started,
 )
+from dexec_kernel.cells.not_run import StandbyLost, StdinNotPassed
 from dexec_kernel.cells.output.output import Output
 from dexec_kernel.cells.signals import Signaller
 from dexec_kernel.cells.signals.terminal import TerminalSignaller
@@ -51,8 +53,6 @@ _BROKEN_STREAM = 126
 #: the first look.
 _LOOKS = (0.002, 0.005, 0.01, 0.03, 0.05, 0.15)
 _RUNS = frozenset({StreamState.ECHO, StreamState.RUNNING, StreamState.BACKGROUND})
-#: In bytes: a connection takes as much, whether or not the process reads it.
-_SHORT = 32 * 1024
 #: In seconds: most cells end sooner, and then one inspect tells the PID and the exit code.
 _PID_DELAY = 0.02
 
@@ -139,13 +139,13 @@ class Execution:
         Raises :class:`ExecLost` for any fault from here on: the engine was told to start it.
         """
         try:
-            is_sent = _is_sent_at_once(command)
+            is_sent = command.is_sent_at_once
             if is_sent:
                 await self._send(attached, command)
             beside = [] if is_sent else [self._send(attached, command)]
             if self.pid is None:
                 beside.append(self._watch_pid(attached))
-            async with _beside(*beside):
+            async with run_beside(*beside):
                 await self._pump(attached)
             return await self._finish(attached, command)
         except CommandNotStarted:
@@ -393,32 +393,3 @@ class Execution:
                 self._stdin.printed(frame.data)
             name = "stderr" if frame.stream is Stream.STDERR else "stdout"
             self.output.feed(name, frame.data)
-
-
-class StdinNotPassed(EngineError):
-    """A proxy before the engine passes no stdin on; the command has not run."""
-
-
-class StandbyLost(EngineError):
-    """A standby ended before it had its cell, of which nothing has run."""
-
-
-def _is_sent_at_once(command: Command) -> bool:
-    """Return whether a command's stdin is sent whole before anything of its output is read."""
-    waits = command.keeps_stdin or command.config.tty
-    return not waits and len(command.stdin or b"") <= _SHORT
-
-
-@asynccontextmanager
-async def _beside(*coroutines: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run coroutines beside the body, and cancel them with its end."""
-    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-    for result in results:
-        if isinstance(result, Exception):
-            raise result

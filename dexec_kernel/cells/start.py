@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from dexec_kernel.backend.models import ConsoleSize
 from dexec_kernel.cells.command import Command, build_command, may_use_standby
-from dexec_kernel.cells.execution import StandbyLost, StdinNotPassed
+from dexec_kernel.cells.not_run import StandbyLost, StdinNotPassed
 from dexec_kernel.cells.source.cell import Cell
 from dexec_kernel.cells.standby.standby import Standby
 from dexec_kernel.cells.workspace import Workspace
