@@ -19,7 +19,7 @@ from ipykernel.kernelbase import Kernel
 from tornado.ioloop import IOLoop
 
 from dexec_kernel import __version__
-from dexec_kernel.jupyter.interrupts import HeldInterrupt
+from dexec_kernel.jupyter.interrupts import Interrupts
 from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.jupyter.widgets import open_widget, open_widget_control
 
@@ -58,7 +58,7 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         self._closing: asyncio.Task[None] | None = None
         self._is_executing = self._is_interrupted = False
         self._waiting: asyncio.Future[Service] | None = None
-        self._held = HeldInterrupt()
+        self._interrupts = Interrupts()
         self.comm_manager = comm.get_comm_manager()
         for name in ("comm_open", "comm_msg", "comm_close"):
             self.shell_handlers[name] = getattr(self.comm_manager, name)
@@ -87,18 +87,26 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         if self._opening is None:
             self._loop.call_later(_AFTER_ANSWER, self._open_ahead)
 
-    def should_handle(self, _stream: Any, message: dict[str, Any], _identities: Any) -> bool:
-        """Return true. Called by ipykernel on the main event loop with every request."""
-        self._held.hear(message["header"])
-        return True
+    def should_handle(self, stream: Any, message: dict[str, Any], identities: Any) -> bool:
+        """Return false for a cell that is aborted. Called by ipykernel with every request.
+
+        ipykernel itself aborts the cells that have arrived when another ends by an error, but not
+        one that is still on its way.
+        """
+        header = message["header"]
+        self._interrupts.hear(header)
+        if header["msg_type"] != "execute_request" or not self._interrupts.aborts(header):
+            return True
+        self._send_abort_reply(stream, message, identities)
+        return False
 
     def interrupt(self, header: dict[str, Any] | None = None) -> None:
         """Interrupt the cell that runs; where none does, the next if it was sent before.
 
         ``header`` is the interrupt's, None for a signal. Called on the main event loop.
         """
+        self._interrupts.take(header, held=not self._is_executing)
         if not self._is_executing:
-            self._held.hold(header)
             return
         self._is_interrupted = True
         if self._waiting is not None:
@@ -259,9 +267,9 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         number = self._counter
         service: Service | None = None
         fault: dict[str, Any] | None
-        header = self.get_parent("shell")["header"]
+        request = self.get_parent("shell")
         self._is_executing = True
-        self._is_interrupted = self._held.is_meant_for(header, silent=silent)
+        self._is_interrupted = self._interrupts.is_meant_for(request["header"], silent=silent)
         try:
             if not self._is_interrupted:
                 service = await self._serving_cell()
@@ -283,6 +291,8 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
                 "payload": [],
                 "user_expressions": {},
             }
+        if self._is_interrupted and not silent and request["content"].get("stop_on_error", True):
+            self._interrupts.stop_queue()
         return {"status": "error", "execution_count": number, **fault}
 
     def _interrupted_early(self, *, silent: bool) -> dict[str, Any]:

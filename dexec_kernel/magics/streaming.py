@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from bisect import bisect_right
 from contextlib import suppress
 from enum import Enum
 
@@ -15,7 +16,7 @@ from dexec_kernel.backend.models import Frame
 from dexec_kernel.backend.protocol import FrameChannel, FrameReader
 from dexec_kernel.cells.input.prompt import Prompt, asks_for_secret
 from dexec_kernel.cells.input.stdin import END_OF_FILE, Ask, Question
-from dexec_kernel.cells.output.text import Coalescer, Piece
+from dexec_kernel.cells.output.text import Coalescer
 from dexec_kernel.errors import EngineUnavailable
 from dexec_kernel.magics.context import MagicContext
 
@@ -62,9 +63,11 @@ async def print_stream(
             ending = _ending(frames, loop.time(), silent_at, late_at)
             pieces = text.take(loop.time()) if ending is None else text.finish()
             for piece in pieces:
-                if (room := room - _size(piece)) < 0:
+                fitting = _most(piece.text, room)
+                context.write(fitting, piece.stream)
+                if fitting != piece.text:
                     return Ending.FULL
-                context.write(piece.text, piece.stream)
+                room -= _size(fitting)
             if ending is not None:
                 return ending
             if frames is not None:
@@ -85,8 +88,16 @@ def _ending(
     return Ending.QUIET if frames is None and now >= silent_at else None
 
 
-def _size(piece: Piece) -> int:
-    return len(json.dumps(piece.text, ensure_ascii=False).encode())
+def _size(text: str) -> int:
+    return len(json.dumps(text, ensure_ascii=False).encode())
+
+
+def _most(text: str, room: int) -> str:
+    """Return the longest beginning of the text that is not larger than the room."""
+    if _size(text) <= room:
+        return text
+    counts = range(1, len(text))
+    return text[: bisect_right(counts, room, key=lambda count: _size(text[:count]))]
 
 
 async def print_and_ask(

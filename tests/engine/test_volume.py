@@ -8,6 +8,7 @@ import tracemalloc
 from pathlib import Path
 
 from dexec_kernel.backend.models import ExecConfig, Stream
+from dexec_kernel.engine.client import EngineClient
 from tests.waiting import until_seen
 
 MIB = 1 << 20
@@ -45,7 +46,8 @@ async def test_nobody_who_reads_holds_the_process_back(client, busybox):
         async with await client.container_exec_attach(exec_id) as connection:
             await connection.read()
             # What nobody reads fills the pipes, and then `dd` waits to write, as /proc tells.
-            pid = (await client.container_exec_inspect(exec_id)).pid
+            # An engine may send the head of the stream before it knows the process.
+            pid = await until_seen(lambda: _pid(client, exec_id))
             await until_seen(lambda: _is_still(pid))
             assert (await client.container_exec_inspect(exec_id)).exit_code is None
             assert tracemalloc.get_traced_memory()[1] < 4 * MIB
@@ -53,14 +55,18 @@ async def test_nobody_who_reads_holds_the_process_back(client, busybox):
         tracemalloc.stop()
 
 
-async def _is_still(pid: int | None) -> bool:
+async def _pid(client: EngineClient, exec_id: str) -> int | None:
+    return (await client.container_exec_inspect(exec_id)).pid
+
+
+async def _is_still(pid: int) -> bool:
     """Whether a process and its children write nothing for a while."""
     before = await asyncio.to_thread(_written, pid)
     await asyncio.sleep(0.3)
     return 0 < before == await asyncio.to_thread(_written, pid)
 
 
-def _written(pid: int | None) -> int:
+def _written(pid: int) -> int:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     found = [Path(f"/proc/{number}/io").read_text() for number in [pid, *children]]
     return sum(int(text.split("wchar: ")[1].split()[0]) for text in found)

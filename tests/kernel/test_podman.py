@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Callable, Iterator
 
@@ -65,7 +66,6 @@ def test_a_session(start, podman):
     assert (result.text(), result.text("stderr")) == ("out\n", "err\n")
     assert result.reply["evalue"] == "exit code 3"
     assert (result.record["exit_code"], result.record["state"]) == (3, "exited")
-    assert result.record["pid"] > 0
     assert kernel.run("echo $name in $PWD").text() == "Ada in /tmp\n"
     assert kernel.run("no-such-command").reply["evalue"] == "exit code 127 (command not found)"
     assert kernel.run("%%exec -w /nowhere\necho").reply["ename"] == "CommandNotStarted"
@@ -80,6 +80,21 @@ def test_a_session(start, podman):
     assert result.record["output_bytes"] == 5_000_000
     assert str(result.record["log"]) in notice
     assert gone(podman, standbys=False) == set()
+
+
+def test_the_pid_is_there_while_a_cell_runs(start_kernel, podman):
+    """Podman does not tell it of an exec that has ended."""
+    kernel = start_kernel(engine=podman.host, DEXEC_CONTAINER=CONTAINER)
+    held = Gate(podman.host, CONTAINER)
+    told = []
+
+    def look(message):
+        if not told and (found := re.search(r"PID (\d+)", str(message["content"]))):
+            told.append(int(found[1]))
+            held.open()
+
+    result = kernel.run(held.wait, at=look)
+    assert [result.record["pid"]] == told
 
 
 @pytest.mark.parametrize("head", ["", "%%exec -t\n"], ids=["pipe", "terminal"])
