@@ -186,7 +186,8 @@ class CommandNotStarted(EngineError):
     """The exec's command could not be started.
 
     ``exit_code`` is the engine's (126 or 127), ``engine_text`` what the engine wrote about it, and
-    ``missing_command`` is true when the reason is that the image has no such command.
+    ``missing_command`` is true when the reason is that the image has no such command,
+    ``bad_folder`` when it is the folder that the command was to begin in.
     """
 
     def __init__(
@@ -196,12 +197,14 @@ class CommandNotStarted(EngineError):
         exit_code: int | None,
         engine_text: str,
         missing_command: bool = False,
+        bad_folder: bool = False,
         advice: str = "",
     ) -> None:
         super().__init__(message, advice=advice)
         self.exit_code = exit_code
         self.engine_text = engine_text
         self.missing_command = missing_command
+        self.bad_folder = bad_folder
 
 
 class ExecLost(EngineError):
@@ -210,6 +213,15 @@ class ExecLost(EngineError):
 
 class FolderGone(EngineError):
     """The session's folder was removed, or may not be entered: nothing of the cell has run."""
+
+    @classmethod
+    def of(cls, folder: str) -> Self:
+        """Return the error for a folder, with advice."""
+        return cls(
+            f"The session's folder {folder} is gone, or may not be entered. Nothing has run.",
+            advice="A cell that begins with cd and an absolute folder (cd /) runs there, and so do"
+            " the cells after it. %reset forgets the session.",
+        )
 
 
 class CellNotRun(EngineError):

@@ -91,6 +91,17 @@ class ExecConfig:
             working_dir=self.working_dir or defaults.working_dir,
         )
 
+    def detached(self) -> ExecConfig:
+        """Return the config of the same command without streams and without a Tty."""
+        return replace(
+            self,
+            attach_stdin=False,
+            attach_stdout=False,
+            attach_stderr=False,
+            tty=False,
+            console_size=None,
+        )
+
     def check(self) -> None:
         """Raise :class:`ConfigurationError` for a config that no engine can execute."""
         if isinstance(self.cmd, str) or not self.cmd or not self.cmd[0]:

@@ -148,6 +148,24 @@ class Backend(Protocol):
         """
         ...
 
+    async def exec_detached(
+        self,
+        container: str,
+        config: ExecConfig,
+        *,
+        created: Callable[[str], None] = lambda _: None,
+    ) -> ExecInspect:
+        """Start a command in a running container, attached to nothing; return its inspect.
+
+        It has no stdin and no Tty, its output is discarded, and it outlives this program. The
+        inspect is that of the moment after the start: ``pid`` is None where the engine does not
+        tell it, ``exit_code`` is known only of a command that has ended by then.
+
+        ``created`` and the errors are those of :meth:`exec`. Unlike there,
+        :class:`CommandNotStarted` is raised for every command that cannot be started.
+        """
+        ...
+
     async def container_oom_since(self, container: str, since: float) -> bool:
         """Return whether the container ran out of memory after ``since``, in epoch seconds."""
         ...

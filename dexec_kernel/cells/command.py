@@ -65,12 +65,15 @@ def changes_session(options: CellOptions) -> bool:
         or options.tty
         or options.privileged
         or options.command
+        or options.detach
     )
 
 
 def may_use_standby(options: CellOptions) -> bool:
     """Return whether a shell that was started before the cell was known can run it."""
-    return not (options.user or options.workdir or options.tty or options.privileged)
+    return not (
+        options.user or options.workdir or options.tty or options.privileged or options.detach
+    )
 
 
 def standby_config(shell: Shell, state: ShellState | None, marks: Marks) -> ExecConfig:
@@ -157,6 +160,50 @@ def build_command(
         return Command(config, None, marks, hands_over=hands_over)
     # A terminal would echo the cell, and cut its long lines: only what the cell reads goes there.
     return Command(_config(command, options, env, console_size, stdin=True), body, marks, keeps)
+
+
+def build_detached(
+    shell: Shell, source: str, options: CellOptions, state: ShellState | None
+) -> Command | None:
+    """Return what runs a cell that nobody waits for; None for an empty cell without a shell.
+
+    The engine itself enters the session's folder and finds a command, because nobody would read a
+    shell's report that it cannot. Raises :class:`ConfigurationError` for a cell that is too long.
+    """
+    script = _script(source, options)
+    folder = options.workdir or (state.folder if state else "")
+    if options.command or shell is Shell.NONE:
+        words = list(options.command) or command_line(source)
+        env = _exported(state, options) | dict(options.env)
+    else:
+        # The engine has entered the folder: what the driver's own cd says is no reason to stop.
+        driver = DriverOptions(other_user=bool(options.user), may_be_elsewhere=True)
+        env = driver_environment(
+            Marks.new(stdin=False),
+            state,
+            driver,
+            folder="" if options.workdir else folder,
+            exports=_exports(options),
+        )
+        words = driver_command(shell) + driver_arguments(script, why="A detached one has no stdin")
+        if goes_elsewhere(script):
+            folder = options.workdir
+    if not words:
+        return None
+    config = ExecConfig(
+        words, env=env, working_dir=folder, user=options.user, privileged=options.privileged
+    )
+    return Command(config.detached())
+
+
+def _exported(state: ShellState | None, options: CellOptions) -> dict[str, str]:
+    """Return the session's environment for a command that no shell of ours starts."""
+    # Another user has a home of its own; a shell would set the folders' names.
+    others = {"HOME"} if options.user else set()
+    if options.workdir:
+        others |= {"PWD", "OLDPWD"}
+    exported = state.exported if state else {}
+    return {name: value for name, value in exported.items() if name not in others}
 
 
 def goes_elsewhere(script: str) -> bool:

@@ -163,12 +163,7 @@ class Execution:
         """Raise where it is not proved that the cell has run, and where its end is a false one."""
         if self._lost_folder is not None:
             self.stream.forget()
-            raise FolderGone(
-                f"The session's folder {self._lost_folder} is gone, or may not be entered. Nothing"
-                " has run.",
-                advice="A cell that begins with cd and an absolute folder (cd /) runs there, and so"
-                " do the cells after it. %reset forgets the session.",
-            )
+            raise FolderGone.of(self._lost_folder)
         if command.marks and not self.running.is_set():
             code = inspect.exit_code
             is_unread = not self._is_delivered or code in _ENDED_WITHOUT_CELL
@@ -188,9 +183,12 @@ class Execution:
             self._is_standby = True
             self.exec_id, self.pid = standby.exec.id, standby.exec.pid
             return standby.exec
-        return await self._backend.exec(self._container_id, command.config, created=self._set_id)
+        return await self._backend.exec(
+            self._container_id, command.config, created=self.was_created
+        )
 
-    def _set_id(self, exec_id: str) -> None:
+    def was_created(self, exec_id: str) -> None:
+        """Take note of the exec's id: from now on it may run."""
         self.exec_id = exec_id
 
     def signaller(self, shell: Shell, user: str) -> Signaller:

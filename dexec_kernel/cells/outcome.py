@@ -33,6 +33,7 @@ class State(Enum):
     INTERRUPTED = "interrupted"
     TIMED_OUT = "timed out"
     BACKGROUND = "background"
+    DETACHED = "detached"
     NOT_STARTED = "not started"
     LOST = "lost"
 
@@ -110,7 +111,17 @@ class Backgrounded:
     exit_code: int
 
 
-Outcome = Exited | Backgrounded | Interrupted | TimedOut | Failed
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """The command was started, and nobody waits for its end.
+
+    ``exit_code`` is that of a command which the engine says has ended already, None otherwise.
+    """
+
+    exit_code: int | None = None
+
+
+Outcome = Exited | Backgrounded | Detached | Interrupted | TimedOut | Failed
 
 
 def exit_reason(exit_code: int, *, cause: str = "") -> str:
@@ -149,6 +160,8 @@ def state_of(outcome: Outcome | None, *, is_begun: bool) -> State:
             return State.TIMED_OUT
         case Backgrounded():
             return State.BACKGROUND
+        case Detached():
+            return State.DETACHED
         case Failed(
             error=CommandNotStarted() | ContainerNotRunning() | ContainerPaused() | FolderGone()
         ):
@@ -179,6 +192,10 @@ def snapshot_of(
     if isinstance(outcome, Backgrounded):
         count = execution.background_count
         said.append(f"{count} process{'es' * (count != 1)} live{'s' * (count == 1)} on")
+    if isinstance(outcome, Detached):
+        said.append("its output is discarded")
+        if outcome.exit_code is not None:
+            said.append(f"it has ended already, exit code {outcome.exit_code}")
     exit_code = execution.exit_code
     reason = outcome.reason if isinstance(outcome, Exited) else ""
     if exit_code is not None and not reason:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from dexec_kernel.backend.models import ConsoleSize, ExecInspect
 from dexec_kernel.cells.command import changes_session
+from dexec_kernel.cells.detached import start_detached
 from dexec_kernel.cells.execution import Execution
 from dexec_kernel.cells.input.stdin import Stdin
 from dexec_kernel.cells.outcome import (
@@ -217,6 +218,8 @@ class CellRun:
         is_line = start.shell is Shell.NONE and not self._cell.options.command
         if is_line and NO_SHELL_NOTE not in self._notes:
             self._notes.append(NO_SHELL_NOTE)
+        if self._cell.options.detach:
+            return await self._detach(start)
         try:
             inspect = await self._run_to_end_or_background(start)
         except BaseException:
@@ -234,6 +237,18 @@ class CellRun:
             self._workspace.backend, self._container.id, exit_code, since=self._started
         )
         return Exited(exit_code, exit_reason(exit_code, cause=cause))
+
+    async def _detach(self, start: Start) -> Outcome:
+        assert start.command is not None  # noqa: S101 -- an empty cell runs nothing
+        workspace, options = self._workspace, self._cell.options
+        state = None if options.workdir else workspace.state
+        detached = await start_detached(
+            *(workspace.backend, self._container.id, start.command, self._execution),
+            session_folder=state.folder if state else "",
+        )
+        if not options.command:
+            workspace.shell = start.shell
+        return detached
 
     async def _run_to_end_or_background(self, start: Start) -> ExecInspect | None:
         """Run the command; return None when only its background processes are left."""

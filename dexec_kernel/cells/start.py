@@ -8,6 +8,7 @@ the start has failed with  of                                    the next start
 ``StandbyLost``            a standby                             the first shell
 ``CommandNotStarted``      a shell that the image does not have  the next shell, or the command line
 ``StdinNotPassed``         any, the first time in a container    the same shell, cell as arguments
+anything                   a detached command line               none: the cell has failed
 anything else              any                                   none: the cell has failed
 =========================  ====================================  ==================================
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dexec_kernel.backend.models import ConsoleSize
-from dexec_kernel.cells.command import Command, build_command, may_use_standby
+from dexec_kernel.cells.command import Command, build_command, build_detached, may_use_standby
 from dexec_kernel.cells.not_run import StandbyLost, StdinNotPassed
 from dexec_kernel.cells.source.cell import Cell
 from dexec_kernel.cells.standby.standby import Standby
@@ -54,6 +55,8 @@ class Starts:
         cannot be run.
         """
         workspace, options = self._workspace, self._cell.options
+        if self._is_started_by_engine:
+            return self._cold(Shell.NONE)
         if may_use_standby(options):
             standbys = workspace.standbys
             handed_out = await standbys.take(workspace.container, workspace.state)
@@ -67,6 +70,8 @@ class Starts:
     def after(self, start: Start, error: EngineError) -> Start | None:
         """Return the start that follows one which has failed; None where there is none."""
         match error:
+            case _ if self._is_started_by_engine:
+                return None
             case StandbyLost():
                 return self._first_shell()
             case StdinNotPassed() if self._workspace.stdin_passes:
@@ -80,16 +85,24 @@ class Starts:
             case _:
                 return None
 
+    @property
+    def _is_started_by_engine(self) -> bool:
+        """Whether no shell is tried, even in an image that has one: a detached command."""
+        return self._cell.options.detach and bool(self._cell.options.command)
+
     def _first_shell(self) -> Start:
         first, *self._shells = self._workspace.shells
         return self._cold(first)
 
     def _cold(self, shell: Shell) -> Start:
-        workspace = self._workspace
+        workspace, cell = self._workspace, self._cell
+        if cell.options.detach:
+            command = build_detached(shell, cell.body, cell.options, workspace.state)
+            return Start(shell, command and command.with_defaults(workspace.defaults))
         command = build_command(
             shell,
-            self._cell.body,
-            self._cell.options,
+            cell.body,
+            cell.options,
             workspace.state,
             stdin_passes=workspace.stdin_passes,
             console_size=self._console_size,

@@ -9,6 +9,12 @@ from dexec_kernel.units import format_duration, format_size
 
 _KIB = 1024
 _SHORT_ID = 12
+#: The looks of cells whose command has not ended, as far as is known.
+_GOING = {
+    State.RUNNING: Look("●", BLUE, "running"),
+    State.BACKGROUND: Look("●", BLUE, "in the background"),
+    State.DETACHED: Look("↗", BLUE, "detached"),
+}
 
 
 def bar_html(snapshot: Snapshot) -> str:
@@ -43,9 +49,13 @@ def _parts(snapshot: Snapshot) -> list[Part]:
     image = one_line(snapshot.image) or "unknown"
     user = one_line(snapshot.user or "unknown")
     cwd = one_line(snapshot.cwd or "unknown")
+    exec_id = one_line(snapshot.exec_id or "unknown")
+    is_detached = snapshot.state is State.DETACHED
+    detached = [Part(f"exec {exec_id[:_SHORT_ID]}", f"exec {exec_id}")] if is_detached else []
     parts = [
         Part(seconds, "elapsed time"),
         Part(f"PID {pid}", pid_title),
+        *detached,
         Part(container, f"container {container}, {short_id}", shrink=30),
         Part(image, f"image {image}", shrink=1000),
         Part(f"{user}@{cwd}", f"user {user}, folder {cwd}", shrink=1000),
@@ -69,16 +79,14 @@ def look_of(snapshot: Snapshot) -> Look:
     if exit_code is not None:
         ending = one_line(describe_exit(exit_code, snapshot.exit_reason))
     match snapshot.state:
-        case State.RUNNING:
-            return Look("●", BLUE, "running")
+        case State.RUNNING | State.BACKGROUND | State.DETACHED:
+            return _GOING[snapshot.state]
         case State.EXITED if exit_code == 0:
             return Look("✓", GREEN, ending)
         case State.EXITED:
             return Look("✗", RED, ending or "exit code unknown")
         case State.INTERRUPTED:
             return Look("■", AMBER, f"interrupted, {ending or 'exit code unknown'}")
-        case State.BACKGROUND:
-            return Look("●", BLUE, "in the background")
         case State.TIMED_OUT:
             return Look("■", AMBER, f"timed out, {ending or 'exit code unknown'}")
         case State.NOT_STARTED:

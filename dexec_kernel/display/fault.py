@@ -7,6 +7,7 @@ from typing import Any
 
 from dexec_kernel.cells.outcome import (
     Backgrounded,
+    Detached,
     Exited,
     Failed,
     Interrupted,
@@ -78,7 +79,7 @@ def fault_of(outcome: Outcome) -> CellFault | None:
     match outcome:
         case Exited(exit_code=0):
             return None
-        case Backgrounded(exit_code=0):
+        case Backgrounded(exit_code=0) | Detached():
             return None
         case Exited(exit_code=exit_code, reason=reason):
             return command_failed(describe_exit(exit_code, reason))

@@ -58,7 +58,8 @@ class ExecCalls(ContainerCalls):
     async def container_exec_start(self, exec_id: str, *, tty: bool = False) -> None:
         """Start an exec detached: its output is discarded (Go's ``ContainerExecStart``).
 
-        ``tty`` must be the exec's own. Raises :class:`ExecNotFound`.
+        ``tty`` must be the exec's own. Raises :class:`ExecNotFound`, and
+        :class:`EngineApiError` with the engine's report if the command cannot be started.
         """
         path = f"/exec/{path_segment(exec_id, 'exec')}/start"
         body = {"Detach": True, "Tty": tty}
@@ -107,11 +108,35 @@ class ExecCalls(ContainerCalls):
                 container=container,
             )
         except EngineApiError as error:
-            if reports.is_refused_start(error):
-                raise reports.explain(config.cmd, None, error.message) from error
-            raise
+            refused = reports.refused_start(config.cmd, error)
+            if refused is None:
+                raise
+            raise refused from error
         attached.command = config.cmd
         return attached
+
+    async def exec_detached(
+        self,
+        container: str,
+        config: ExecConfig,
+        *,
+        created: Callable[[str], None] = lambda _: None,
+    ) -> ExecInspect:
+        """Create an exec and start it detached: see :meth:`Backend.exec_detached`; none of Go's."""
+        exec_id = await self.container_exec_create(container, config.detached())
+        created(exec_id)
+        try:
+            await self.container_exec_start(exec_id)
+        except EngineApiError as error:
+            refused = reports.refused_start(config.cmd, error)
+            if refused is None:
+                raise
+            raise refused from error
+        try:
+            return await self.container_exec_inspect(exec_id)
+        except EngineError:
+            # It was started all the same, and no more is known of it.
+            return ExecInspect(exec_id, container, ExecState.RUNNING, None, None)
 
     async def container_exec_inspect(self, exec_id: str) -> ExecInspect:
         """Look at an exec (Go's ``ContainerExecInspect``). Raises :class:`ExecNotFound`."""

@@ -1,7 +1,8 @@
 """Why a command could not be started: the words of runc, crun and Podman, read.
 
-The engine reports it inside the stream, after the exec is said to be started, with a PID of 0 and
-the exit code 126 or 127. Podman alone looks the user up before it answers.
+Of an attached exec the engine reports it inside the stream, after the exec is said to be started,
+with a PID of 0 and the exit code 126 or 127; Podman alone looks the user up before it answers. Of a
+detached one the report is the answer to exec start, an error: Docker's 400 and Podman's 500.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from dexec_kernel.engine.answers import SERVER_ERROR
+from dexec_kernel.engine.answers import BAD_REQUEST, SERVER_ERROR
 from dexec_kernel.errors import CommandNotStarted, EngineApiError
 
 _not_in_path = re.compile(r"executable file .*not found", re.IGNORECASE)
@@ -18,6 +19,7 @@ _bad_directory = re.compile(r"\bchdir\b|\bcwd must be|working directory", re.IGN
 _bad_user = re.compile(r"unable to find (user|group)|no matching entries in passwd", re.IGNORECASE)
 _denied = re.compile(r"permission denied", re.IGNORECASE)
 _not_a_program = re.compile(r"exec format error", re.IGNORECASE)
+_by_runtime = re.compile(r"\bOCI (runtime|permission)\b|\bexec failed\b|\b(runc|crun): ")
 _too_long = re.compile(r"argument list too long", re.IGNORECASE)
 
 
@@ -36,15 +38,17 @@ def names_unknown_user(engine_text: str) -> bool:
 
 
 def is_refused_start(error: EngineApiError) -> bool:
-    """Tell whether an error answer to exec start is a report: Podman's of an unknown user."""
-    return error.status == SERVER_ERROR and names_unknown_user(error.message)
+    """Tell whether an error answer to exec start is a report: the command was not started."""
+    if error.status not in {BAD_REQUEST, SERVER_ERROR}:
+        return False
+    return names_unknown_user(error.message) or _by_runtime.search(error.message) is not None
 
 
 def explain(command: Sequence[str], exit_code: int | None, engine_text: str) -> CommandNotStarted:
     """Return the error for a command that the engine could not start."""
     text = engine_text.strip()
     name = command[0] if command else "?"
-    missing = False
+    missing = bad_folder = False
     if _not_in_path.search(text):
         # First, because a missing command may have any name.
         reason, advice, missing = _no_command(name)
@@ -53,7 +57,7 @@ def explain(command: Sequence[str], exit_code: int | None, engine_text: str) -> 
         advice = "Users are those of the container's /etc/passwd; a number works always."
     elif _bad_directory.search(text):
         reason = "the working directory does not exist in the container, or cannot be entered"
-        advice = "Name one that exists."
+        advice, bad_folder = "Name one that exists.", True
     elif _no_such_file.search(text):
         reason, advice, missing = _no_command(name)
     elif _denied.search(text):
@@ -73,7 +77,17 @@ def explain(command: Sequence[str], exit_code: int | None, engine_text: str) -> 
         exit_code=exit_code,
         engine_text=text,
         missing_command=missing,
+        bad_folder=bad_folder,
         advice=advice,
+    )
+
+
+def refused_start(command: Sequence[str], error: EngineApiError) -> CommandNotStarted | None:
+    """Return what an error answer to exec start means, None where it is no report."""
+    if not is_refused_start(error):
+        return None
+    return explain(
+        command, None, error.message.removeprefix(f"The engine answered {error.status}: ")
     )
 
 

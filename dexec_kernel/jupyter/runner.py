@@ -197,6 +197,8 @@ class CellRunner:
     def _with_defaults(self, options: CellOptions) -> CellOptions:
         """Return a cell's options with the settings where the cell does not say."""
         timeout = self._settings.timeout if options.timeout is None else options.timeout
+        if options.detach:
+            timeout = 0.0  # It is a limit for the command, and nobody waits for that.
         return replace(options, timeout=timeout or None)  # 0 is no limit
 
 

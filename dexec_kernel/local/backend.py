@@ -134,6 +134,16 @@ class LocalBackend:
         self._execs.append(attached)
         return attached
 
+    async def exec_detached(
+        self,
+        container: str,
+        config: ExecConfig,
+        *,
+        created: Callable[[str], None] = lambda _: None,
+    ) -> ExecInspect:
+        """Start a process without streams. It ends with the backend, as the container would."""
+        return await (await self.exec(container, config.detached(), created=created)).inspect()
+
 
 class LocalExec:
     """A process with its streams: see :class:`backend.protocol.Exec`."""
@@ -261,10 +271,11 @@ class LocalExec:
 
 def _not_started(config: ExecConfig, folder: str, error: Exception) -> CommandNotStarted:
     """Return the error for what could not be started, with the exit codes of a shell."""
-    name, missing = config.cmd[0], False
+    name, missing, bad_folder = config.cmd[0], False, False
     match error:
         case FileNotFoundError() | NotADirectoryError() if not os.path.isdir(folder):  # noqa: PTH112 -- text all along
             reason = "the working directory does not exist, or cannot be entered"
+            bad_folder = True
         case FileNotFoundError():
             reason, missing = f"the container has no command {name!r}", True
         case PermissionError():
@@ -278,4 +289,5 @@ def _not_started(config: ExecConfig, folder: str, error: Exception) -> CommandNo
         exit_code=_COMMAND_NOT_FOUND if missing else _NOT_EXECUTABLE,
         engine_text=str(error),
         missing_command=missing,
+        bad_folder=bad_folder,
     )

@@ -148,16 +148,18 @@ def driver_stdin(source: str, marks: Marks, update: bytes = b"") -> bytes:
     return f"{mark}\n".encode() + before + f"{source}\n{mark}\n".encode()
 
 
-def driver_arguments(source: str) -> list[str]:
+def driver_arguments(
+    source: str, *, why: str = "What stands between this kernel and the engine passes no stdin on"
+) -> list[str]:
     """Return the cell as arguments to follow :func:`driver_command`, where stdin does not work.
 
-    Raises :class:`ConfigurationError` for a cell that does not fit.
+    Raises :class:`ConfigurationError` for a cell that does not fit; ``why`` it has no stdin.
     """
     data = source.encode()
     if len(data) > _MAX_ARGUMENTS_SIZE:
         raise ConfigurationError(
-            f"The cell has {len(data):,} bytes. What stands between this kernel and the engine"
-            f" passes no stdin on, and without it a cell has at most {_MAX_ARGUMENTS_SIZE:,}."
+            f"The cell has {len(data):,} bytes. {why}, and without it a cell has at most"
+            f" {_MAX_ARGUMENTS_SIZE:,}."
         )
     parts: list[str] = []
     start = 0

@@ -7,6 +7,7 @@ needs ``sh``, ``cat``, ``sleep``, ``kill`` and ``stty``.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -243,6 +244,7 @@ class ExecContract:
         await read_all(attached)
         attached.close()
 
+    @pytest.mark.parametrize("is_detached", [False, True], ids=["attached", "detached"])
     @pytest.mark.parametrize(
         ("config", "reason", "missing"),
         [
@@ -253,20 +255,58 @@ class ExecContract:
         ],
         ids=["missing", "denied", "folder", "user"],
     )
-    async def test_what_cannot_be_started_says_why(self, site, config, reason, missing):
-        error = await failed_start(site, config)
+    async def test_what_cannot_be_started_says_why(
+        self, site, config, reason, missing, is_detached
+    ):
+        if is_detached:
+            with pytest.raises(CommandNotStarted) as caught:
+                await site.backend.exec_detached(site.container, config)
+            error = caught.value
+        else:
+            error = await failed_start(site, config)
         assert reason in error.message
         assert error.missing_command is missing
+        assert error.bad_folder is (reason == "working directory")
         assert error.exit_code in {126, 127, None}
+
+    async def test_a_detached_command_runs_on_with_its_folder_and_variables(self, site, start):
+        path = f"/tmp/dexec-{secrets.token_hex(8)}"
+        script = f'echo "$$ $A $PWD" >{path}.new; mv {path}.new {path}; exec sleep 600'
+        ids: list[str] = []
+        found = await site.backend.exec_detached(
+            site.container, sh(script, env={"A": "é=1"}, working_dir="/tmp"), created=ids.append
+        )
+        assert ids == [found.exec_id]
+        assert (found.state, found.exit_code) == (ExecState.RUNNING, None)
+        assert found.pid is not None
+        assert found.pid > 1
+        pid, *rest = (await self._written(start, path)).split()
+        assert rest == ["é=1", "/tmp"]
+        await signal_group(site, pid, "KILL")
+
+    async def test_a_detached_command_has_no_streams(self, start, site):
+        path = f"/tmp/dexec-{secrets.token_hex(8)}"
+        script = f"cat; echo out; test -t 0 || test -t 1 || echo none >{path}.new"
+        config = sh(f"{script}; mv {path}.new {path}", attach_stdin=True, tty=True)
+        await site.backend.exec_detached(site.container, config)
+        assert await self._written(start, path) == "none\n"
+
+    async def _written(self, start, path: str) -> str:
+        """Wait until a file is there; return its text, and remove it."""
+        script = f"until [ -e {path} ]; do sleep 0.05; done; cat {path}; rm {path}"
+        attached = await start(sh(script))
+        return (await read_all(attached))[0].decode()
 
     async def test_what_no_backend_executes_is_refused_before(self, site):
         for config in (ExecConfig([]), ExecConfig(["a\0b"]), ExecConfig(["x" * 131_072])):
-            with pytest.raises(ConfigurationError):
-                await site.backend.exec(site.container, config)
+            for execute in (site.backend.exec, site.backend.exec_detached):
+                with pytest.raises(ConfigurationError):
+                    await execute(site.container, config)
 
     async def test_a_container_that_is_not_there_is_not_found(self, site):
-        with pytest.raises(ContainerNotFound):
-            await site.backend.exec("no-such-container", sh(":"))
+        for execute in (site.backend.exec, site.backend.exec_detached):
+            with pytest.raises(ContainerNotFound):
+                await execute("no-such-container", sh(":"))
         with pytest.raises(ContainerNotFound):
             await site.backend.container_inspect("no-such-container")
 

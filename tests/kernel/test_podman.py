@@ -70,6 +70,14 @@ def test_a_session(start, podman):
     assert kernel.run("no-such-command").reply["evalue"] == "exit code 127 (command not found)"
     assert kernel.run("%%exec -w /nowhere\necho").reply["ename"] == "CommandNotStarted"
 
+    detached = kernel.run("%%exec -d\necho $$ >/tmp/own; exec sleep 60125")
+    assert (detached.record["state"], detached.record["exit_code"]) == ("detached", None)
+    assert detached.record["pid"] > 0
+    waits = "until [ -s /tmp/own ]; do sleep 0.05; done; kill $(cat /tmp/own)"
+    assert kernel.run(waits).reply["status"] == "ok"
+    reply = kernel.run("%%exec -d -- no-such-command").reply
+    assert reply["ename"] == "CommandNotStarted"
+
     terminal = kernel.run("%%exec -t\nstty size; tty; exit 4")
     assert terminal.text() == "24 80\r\n/dev/pts/0\r\n"
     assert terminal.reply["evalue"] == "exit code 4"

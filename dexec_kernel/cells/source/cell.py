@@ -106,6 +106,12 @@ def _cell_with_magic(
     if asks_for_help(magic.arguments):
         return Cell(magics, help=exec_help(name), sign=magic.sign)
     options = read_exec_magic(name, magic.arguments)
+    if options.detach and options.command and below.strip():
+        raise CellSyntaxError(
+            f"{magic.sign} -d: a detached command gets no input, and there is text below its line.",
+            advice="Remove the text, or leave `-- COMMAND` out: a shell then runs the text, and can"
+            " give a command its input (`COMMAND <<'END'`).",
+        )
     body = below if options.command else _shell_body(lines)
     return Cell(magics, body, options, sign=magic.sign)
 

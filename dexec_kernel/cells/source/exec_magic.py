@@ -18,8 +18,8 @@ CELL_MAGICS = (EXEC, *INTERPRETERS)
 _END = "--"
 _name = re.compile(r"[^=\s]+")
 _OPTIONS = (
-    "[-c NAME] [-u USER] [-w DIR] [-e NAME=VALUE]... [-t] [-i] [--timeout S] [--privileged]"
-    " [--no-error]"
+    "[-c NAME] [-u USER] [-w DIR] [-e NAME=VALUE]... [-t] [-i] {detach}[--timeout S]"
+    " [--privileged] [--no-error]"
 )
 _EXEC_DESCRIPTION = """\
 Run this cell with options, or pass it to a command's stdin. Must be the first
@@ -27,7 +27,25 @@ line of a cell, or follow its line magics."""
 _EXEC_EPILOG = """\
 %%exec -u student -w /srv     the cell is run by the shell, as student, in /srv
 %%exec -- psql -U postgres    the cell is the input of psql
+%%exec -d -- ./worker         start a command and do not wait for it; it outlives the kernel
 %%python3                     short for: %%exec -- python3 -"""
+#: What a detached command cannot have: the attribute and the option, the reason, and the way out.
+_NOT_DETACHED = (
+    ("tty", "-t", "a detached command has no terminal", "Leave -t or -d out."),
+    ("interactive", "-i", "a detached command gets no input", "Leave -i or -d out."),
+    (
+        "timeout",
+        "--timeout",
+        "nobody waits for a detached command",
+        "Where the image has it, `timeout 60 COMMAND` limits the command itself.",
+    ),
+    (
+        "no_error",
+        "--no-error",
+        "a detached command reports no exit code",
+        "Leave --no-error out: the cell is ok as soon as the command is started.",
+    ),
+)
 
 
 def is_exec_magic(name: str) -> bool:
@@ -46,7 +64,14 @@ def read_exec_magic(name: str, words: Sequence[str]) -> CellOptions:
     if interpreter is not None:
         if not found_end:
             own, rest = [], own
-        return _options(parser, own, interpreter.command(name, rest))
+        options = _options(parser, own, interpreter.command(name, rest))
+        if options.detach:
+            raise CellSyntaxError(
+                f"%%{name}: -d gives {name} no input, so that it cannot read this cell.",
+                advice=f"`%%exec -d -- {name} ARG...` starts {name} detached, for example with a"
+                " script that is in the container.",
+            )
+        return options
     if found_end and not rest:
         raise CellSyntaxError("%%exec: there is no command after the --.", advice=parser.usage_line)
     if rest and not rest[0]:
@@ -63,7 +88,7 @@ def _parser(name: str) -> MagicParser:
     interpreter = interpreter_of(name)
     magic = f"%%{name}"
     if interpreter is None:
-        usage = f"{_OPTIONS} [-- COMMAND ARG...]"
+        usage = f"{_OPTIONS.format(detach='[-d] ')} [-- COMMAND ARG...]"
         parser = MagicParser(
             magic,
             _EXEC_DESCRIPTION,
@@ -78,13 +103,13 @@ def _parser(name: str) -> MagicParser:
             f"Pass this cell to {name}: short for %%exec -- {short_for}\n"
             f"Arguments go to {name}. Put cell options before a --:\n"
             f"  {magic} -u student -- ARG",
-            usage=f"[ARG...]   or   {magic} {_OPTIONS} -- [ARG...]",
+            usage=f"[ARG...]   or   {magic} {_OPTIONS.format(detach='')} -- [ARG...]",
         )
-    _add_options(parser)
+    _add_options(parser, may_detach=interpreter is None)
     return parser
 
 
-def _add_options(parser: MagicParser) -> None:
+def _add_options(parser: MagicParser, *, may_detach: bool) -> None:
     add = parser.add_argument
     add("-c", "--container", metavar="NAME", type=_word, help="run in this container, once")
     add("-u", "--user", metavar="USER", type=_word, help="run it as this user or id, or USER:GROUP")
@@ -99,6 +124,13 @@ def _add_options(parser: MagicParser) -> None:
     )
     add("-t", "--tty", action="store_true", help="give it a terminal")
     add("-i", "--interactive", action="store_true", help="ask for input after a short silence")
+    add(
+        *("-d", "--detach"),
+        action="store_true",
+        help="start it and do not wait for its end; its output is discarded"
+        if may_detach
+        else argparse.SUPPRESS,
+    )
     add(
         "--timeout",
         metavar="S",
@@ -115,6 +147,12 @@ def _add_options(parser: MagicParser) -> None:
 
 def _options(parser: MagicParser, words: Sequence[str], command: Sequence[str]) -> CellOptions:
     found = parser.read(words)
+    if found.detach:
+        for name, option, why, advice in _NOT_DETACHED:
+            if getattr(found, name):
+                raise CellSyntaxError(
+                    f"{parser.prog}: -d and {option} exclude each other: {why}.", advice=advice
+                )
     return CellOptions(
         container=found.container or "",
         user=found.user or "",
@@ -122,6 +160,7 @@ def _options(parser: MagicParser, words: Sequence[str], command: Sequence[str]) 
         env=dict(found.env),
         tty=found.tty,
         interactive=found.interactive,
+        detach=found.detach,
         timeout=found.timeout,
         privileged=found.privileged,
         no_error=found.no_error,

@@ -48,9 +48,11 @@ def is_complete(text: str) -> Completeness:
         return Completeness(Status.INVALID)
     if cell.help or (cell.cell_magic is not None and asks_for_help(cell.cell_magic.arguments)):
         return Completeness(Status.COMPLETE)
+    command = cell.options.command
+    if command and cell.options.detach:
+        return Completeness(Status.COMPLETE)
     if cell.sign and not cell.body.strip():
         return Completeness(Status.INCOMPLETE)
-    command = cell.options.command
     if cell.cell_magic is not None or (command and command[0] not in _SHELLS):
         return Completeness(Status.COMPLETE if cell.body.endswith("\n") else Status.INCOMPLETE)
     return _shell(cell.body)

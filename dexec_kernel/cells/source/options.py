@@ -11,7 +11,8 @@ class CellOptions:
     """The options of one cell; empty or None if the cell does not set them.
 
     ``timeout`` is in seconds; 0 overrides the kernel's limit with no limit. With a ``command`` the
-    cell's body is its stdin. Environment values are never in the ``repr``.
+    cell's body is its stdin; with ``detach`` it has none, and the cell does not wait for its end.
+    Environment values are never in the ``repr``.
     """
 
     container: str = ""
@@ -20,6 +21,7 @@ class CellOptions:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     tty: bool = False
     interactive: bool = False
+    detach: bool = False
     timeout: float | None = None
     privileged: bool = False
     no_error: bool = False

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dexec_kernel.cells.outcome import Failed, State, describe_exit, exit_reason, state_of
+from dexec_kernel.cells.outcome import Detached, Failed, State, describe_exit, exit_reason, state_of
 from dexec_kernel.errors import ContainerPaused, ExecLost, FolderGone
 
 
@@ -36,3 +36,7 @@ def test_exit_codes_in_words(code, cause, text):
 )
 def test_an_exec_that_ran_nothing_of_the_cell_is_not_lost(error, state):
     assert state_of(Failed(error), is_begun=True) is state
+
+
+def test_a_detached_cell_has_a_state_of_its_own():
+    assert state_of(Detached(), is_begun=True) is State.DETACHED

@@ -68,6 +68,10 @@ STATES = {
         {"state": State.NOT_STARTED, "pid": None, "exit_code": None},
         "not started · 84 ms · PID none ·",
     ),
+    "detached": (
+        {"state": State.DETACHED, "exit_code": None, "exec_id": "0123456789abcdef"},
+        "detached · 84 ms · PID 4711 · exec 0123456789ab · web ·",
+    ),
     "lost": (
         {"state": State.LOST, "pid": None, "exit_code": None},
         "lost, exit code unknown · 84 ms · PID unknown ·",

@@ -69,3 +69,46 @@ async def test_another_refusal_is_what_it_is(engine, client):
     engine.on("POST /v1.41/exec/e1/start", answer(500, {"message": "no space left on device"}))
     with pytest.raises(EngineApiError, match="no space"):
         await client.exec("web", CONFIG)
+
+
+REFUSED = {"message": 'OCI runtime exec failed: exec: "nope": executable file not found in $PATH'}
+
+
+async def test_a_detached_command_is_started_without_streams(engine, client):
+    engine.on("POST /v1.41/exec/e1/start", answer(200, b""))
+    engine.on("GET /v1.41/exec/e1/json", answer(200, {**EXITED, "Running": True}))
+    ids = []
+    config = ExecConfig(["sleep", "60"], attach_stdin=True, tty=True)
+    found = await client.exec_detached("web", config, created=ids.append)
+    assert (found.exec_id, found.state, found.pid) == ("e1", ExecState.RUNNING, 7)
+    assert ids == ["e1"]
+    by_path = {request.path.rpartition("/")[2]: request for request in engine.requests}
+    assert by_path["start"].json == {"Detach": True, "Tty": False}
+    created = by_path["exec"].json
+    assert not any(created[f"Attach{name}"] for name in ("Stdin", "Stdout", "Stderr"))
+    assert not created["Tty"]
+
+
+@pytest.mark.parametrize("status", [400, 500])
+async def test_a_detached_command_that_cannot_be_started_says_why(engine, client, status):
+    engine.on("POST /v1.41/exec/e1/start", answer(status, REFUSED))
+    with pytest.raises(CommandNotStarted, match="no command 'nope'") as caught:
+        await client.exec_detached("web", CONFIG)
+    assert caught.value.missing_command
+    assert caught.value.engine_text == REFUSED["message"]
+
+
+@pytest.mark.parametrize(
+    ("status", "message"), [(500, "no space left on device"), (403, "OCI runtime: forbidden")]
+)
+async def test_another_refusal_of_a_detached_start_is_the_engine_s(engine, client, status, message):
+    engine.on("POST /v1.41/exec/e1/start", answer(status, {"message": message}))
+    with pytest.raises(EngineApiError, match=message):
+        await client.exec_detached("web", CONFIG)
+
+
+async def test_a_detached_command_was_started_even_if_it_cannot_be_looked_at(engine, client):
+    engine.on("POST /v1.41/exec/e1/start", answer(200, b""))
+    engine.on("GET /v1.41/exec/e1/json", answer(404, {"message": "No such exec instance"}))
+    found = await client.exec_detached("web", CONFIG)
+    assert (found.state, found.pid, found.exit_code) == (ExecState.RUNNING, None, None)

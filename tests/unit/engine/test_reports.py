@@ -119,7 +119,12 @@ def test_what_a_command_prints_is_no_report_of_the_engine():
         (500, "unable to find user nope", True),
         (500, "no space left on device", False),
         (409, "unable to find user nope", False),
+        (400, RUNC + IN_PATH, True),
+        (500, f"runc: exec failed: {COMMAND_MISSING}", True),
+        (500, f"crun: executable file `x` not found in $PATH: {COMMAND_MISSING}", True),
+        (403, RUNC + IN_PATH, False),
+        (400, "invalid JSON", False),
     ],
 )
-def test_podman_refuses_to_start_as_a_user_it_cannot_find(status, text, refused):
+def test_an_error_answer_to_exec_start_may_be_a_report(status, text, refused):
     assert is_refused_start(EngineApiError(text, status=status)) is refused

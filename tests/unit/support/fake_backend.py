@@ -225,6 +225,24 @@ class FakeBackend:
         self.attached.append(attached)
         return attached
 
+    async def exec_detached(
+        self,
+        container: str,
+        config: ExecConfig,
+        *,
+        created: Callable[[str], None] = lambda _: None,
+    ) -> ExecInspect:
+        """Start what the next script describes; its ``attach`` is the engine's refusal."""
+        config.check()
+        self.configs.append(config)
+        script = self._scripts.pop(0)
+        if script.create is not None:
+            raise script.create
+        created(f"exec-{len(self.configs)}")
+        if script.attach is not None:
+            raise script.attach
+        return script.look if isinstance(script.look, ExecInspect) else _given(script.end)
+
     async def until_attached(self, count: int) -> None:
         """Wait until as many execs were started."""
         while len(self.attached) < count:  # noqa: ASYNC110 -- the fake has no event

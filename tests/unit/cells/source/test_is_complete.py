@@ -13,6 +13,8 @@ from dexec_kernel.cells.source.is_complete import Completeness, Status, is_compl
 
 COMPLETE = [
     "",
+    "%%exec -d -- sleep 60",
+    "%%exec -d\nsleep 60",
     "\n\n",
     "echo hi",
     "echo hi &",
