@@ -34,6 +34,9 @@ def create_container(
     cmd: Sequence[str] | None = None,
     readonly: bool = False,
     memory: int | None = None,
+    pids: int | None = None,
+    binds: Sequence[str] = (),
+    tmpfs: Mapping[str, str] | None = None,
     tty: bool = False,
     open_stdin: bool = False,
     stdin_once: bool = False,
@@ -41,7 +44,8 @@ def create_container(
 ) -> str:
     """Create a container (without starting it) and return its ID.
 
-    `cmd` replaces the image's command, `memory` is a limit in bytes. Raises api.ApiError: 404
+    `cmd` replaces the image's command, `memory` is a limit in bytes, `pids` one of processes;
+    `binds` are `HOST:CONTAINER`, `tmpfs` has the mount options by folder. Raises api.ApiError: 404
     when the image is missing, 409 when the name is taken.
     """
     configuration: dict[str, Any] = {
@@ -61,6 +65,9 @@ def create_container(
         configuration["Cmd"] = list(cmd)
     if memory is not None:
         configuration["HostConfig"] |= {"Memory": memory, "MemorySwap": memory}
+    if pids is not None:
+        configuration["HostConfig"]["PidsLimit"] = pids
+    configuration["HostConfig"] |= {"Binds": list(binds), "Tmpfs": dict(tmpfs or {})}
     query = {"name": name} if name is not None else None
     answer = api.call_json(host, "POST", "/containers/create", query=query, body=configuration)
     return str(answer["Id"])
@@ -108,6 +115,11 @@ def pause(host: str, container: str) -> None:
 def unpause(host: str, container: str) -> None:
     """Let a frozen container go on. Raises api.ApiError."""
     _act(host, container, "unpause")
+
+
+def rename(host: str, container: str, name: str) -> None:
+    """Give a container another name. Raises api.ApiError."""
+    _act(host, container, "rename", {"name": name})
 
 
 def remove_container(host: str, container: str) -> None:

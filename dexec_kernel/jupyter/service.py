@@ -97,7 +97,7 @@ class Service:
     def start(self) -> None:
         """Prepare for the first cell."""
         asyncio.get_running_loop().run_in_executor(None, remove_stale_logs, log_parent())
-        self._preparation.after_cell()
+        self._preparation.at_start()
         self._settings.observe(lambda _change: self._preparation.after_cell(), "container")
 
     def interrupt(self) -> None:

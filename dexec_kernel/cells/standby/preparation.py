@@ -13,8 +13,11 @@ from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.errors import DexecError
 
-#: In seconds: the reply of a cell goes out first.
-_AFTER_CELL = 0.005
+#: In seconds: the answer to the kernel's start goes out first.
+_AT_ONCE = 0.005
+#: In seconds: a script that runs a cell and pauses the container next does so in this time. An exec
+#: that starts just then would deadlock the container inside Docker (20.10).
+_AFTER_CELL = 0.25
 #: In seconds: what an engine takes to start an exec. A few at a time do not matter.
 _TURN, _FEW = 0.05, 4
 
@@ -53,10 +56,16 @@ class Preparation:
         self._timer: asyncio.TimerHandle | None = None
         self._work: asyncio.Task[None] | None = None
 
+    def at_start(self) -> None:
+        """Prepare for the first cell."""
+        self._begin_in(_AT_ONCE)
+
     def after_cell(self) -> None:
-        """Prepare for the next cell, in a moment."""
-        self._cancel()
-        self._timer = asyncio.get_running_loop().call_later(_AFTER_CELL, self._begin)
+        """Prepare for the next cell, but start no exec in the moment after a cell.
+
+        Queued cells are prepared for while a cell runs: see :class:`Starts`.
+        """
+        self._begin_in(_AFTER_CELL)
 
     async def aclose(self) -> None:
         """End what was prepared."""
@@ -64,6 +73,10 @@ class Preparation:
         if self._work is not None:
             await asyncio.gather(self._work, return_exceptions=True)
         await self._workspaces.standbys.aclose()
+
+    def _begin_in(self, seconds: float) -> None:
+        self._cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._begin)
 
     def _cancel(self) -> None:
         if self._timer is not None:

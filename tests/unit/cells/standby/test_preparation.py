@@ -26,6 +26,15 @@ class Target:
         return self
 
 
+def make(done, exec_count, *, is_busy=lambda: False):
+    """Return a preparation that appends the time of each standby in a container."""
+    loop = asyncio.get_running_loop()
+    workspaces = Workspaces(standbys=Standbys(lambda: 1, lambda: False, lambda: 0.0))
+    workspace = SimpleNamespace(prepare=lambda: done.append(loop.time()))
+    workspaces.of = lambda engine, container: workspace
+    return Preparation(workspaces, Target(exec_count), is_busy=is_busy, log=logging.getLogger())
+
+
 @pytest.fixture
 def prepared():
     """Prepare in a container with so many execs; returns after which times it did."""
@@ -34,19 +43,35 @@ def prepared():
         loop = asyncio.get_running_loop()
         begun = loop.time()
         done = []
-        workspaces = Workspaces(standbys=Standbys(lambda: 1, lambda: False, lambda: 0.0))
-        workspace = SimpleNamespace(prepare=lambda: done.append(loop.time() - begun))
-        workspaces.of = lambda engine, container: workspace
-        preparation = Preparation(
-            workspaces,
-            Target(exec_count),
-            is_busy=lambda: is_busy and loop.time() > begun,
-            log=logging.getLogger(),
-        )
-        await preparation._prepare()
-        return done
+        busy = lambda: is_busy and loop.time() > begun  # noqa: E731 -- it is this short
+        await make(done, exec_count, is_busy=busy)._prepare()
+        return [time - begun for time in done]
 
     return prepare
+
+
+async def test_no_exec_is_started_in_the_moment_after_a_cell():
+    """A script may pause the container then, which deadlocks one whose exec is starting."""
+    done, begun = [], asyncio.get_running_loop().time()
+    preparation = make(done, 0)
+    preparation.after_cell()
+    await asyncio.sleep(0.2)
+    assert done == []
+    preparation.after_cell()  # Another cell has ended.
+    await asyncio.sleep(0.2)
+    assert done == []
+    await asyncio.sleep(0.2)
+    assert done == [pytest.approx(begun + 0.45)]
+    await preparation.aclose()
+
+
+async def test_the_first_cell_is_prepared_for_at_once():
+    done = []
+    preparation = make(done, 0)
+    preparation.at_start()
+    await asyncio.sleep(0.01)
+    assert len(done) == 1
+    await preparation.aclose()
 
 
 @pytest.mark.parametrize("exec_count", [0, 1, 4])
