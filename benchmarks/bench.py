@@ -18,7 +18,7 @@ from devtools.engine import PrivateEngine
 #: The containers: busybox, and a Debian with bash.
 BUSYBOX, DEBIAN = "bench", "bench-bash"
 #: In seconds: what passes before a sample, so that the kernel has its next exec ready.
-READY = 0.2
+READY = 0.5
 
 
 @dataclass(frozen=True)
