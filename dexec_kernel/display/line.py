@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from dexec_kernel.display.style import FONT, INDENT
+from dexec_kernel.display.style import FONT, INDENT, NO_MATH
 
 #: In pixels: the height of a bar, live or static, so that nothing moves when one becomes the other.
 HEIGHT = 22
@@ -64,7 +64,8 @@ def line_html(look: Look, parts: Sequence[Part], *, border: bool = True) -> str:
     items = [words, *(_item(part) for part in parts)]
     separator = f'<span aria-hidden="true" style="{_FIXED};opacity:.4"> · </span>'
     return (
-        f'<div class="dexec-bar" role="group" aria-label="{escape(line_text(look, parts))}"'
+        f'<div class="dexec-bar {NO_MATH}" role="group"'
+        f' aria-label="{escape(line_text(look, parts))}"'
         f' style="{_STYLE}{edge}">{separator.join(items)}</div>'
     )
 

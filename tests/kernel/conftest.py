@@ -20,9 +20,9 @@ from jupyter_client.manager import KernelManager
 from devtools import containers
 from tests.gate import Gate
 from tests.ports import reserve_ports
+from tests.record import MIME_TYPE as RECORD
 from tests.waiting import GUARD, until
 
-RECORD = "application/vnd.dexec.exec+json"
 #: The name of a process that waits for a cell.
 STANDBY = "dexec-standby"
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from devtools import images
-
-RECORD = "application/vnd.dexec.exec+json"
+from tests.record import MIME_TYPE as RECORD
 
 
 @pytest.fixture(params=[images.BUSYBOX, images.DEBIAN], ids=["busybox", "debian"])

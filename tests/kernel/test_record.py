@@ -10,27 +10,10 @@ import pytest
 
 from devtools import containers
 from dexec_kernel.display.cell import LIVE_AFTER
+from tests import record as public
 from tests.waiting import GUARD
 
-RECORD = "application/vnd.dexec.exec+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
-
-KEYS = {
-    "container",
-    "container_id",
-    "image",
-    "exec_id",
-    "pid",
-    "exit_code",
-    "state",
-    "started",
-    "duration_s",
-    "user",
-    "cwd",
-    "timed_out",
-    "output_bytes",
-    "log",
-}
 
 
 def test_the_record_holds_what_the_engine_says(start_kernel, run_container, host):
@@ -39,7 +22,7 @@ def test_the_record_holds_what_the_engine_says(start_kernel, run_container, host
     before = datetime.now(UTC)
     record = kernel.run("printf 12345; printf 678 >&2; sleep 0.3; exit 7").record
     after = datetime.now(UTC)
-    assert set(record) == KEYS
+    assert set(record) == set(public.KEYS)
     inspect = containers.inspect(host, name)
     assert record["container"] == name
     assert record["container_id"] == inspect["Id"]
@@ -64,7 +47,7 @@ def test_the_pid_is_the_hosts_and_there_while_the_cell_runs(kernel, host, busybo
     def look(message):
         data = message["content"].get("data", {})
         if WIDGET in data:
-            live.append(data[RECORD])
+            live.append(data[public.MIME_TYPE])
         if not told and (found := re.search(r"PID (\d+)", str(message["content"]))):
             told.append(int(found[1]))
             rows = containers.top(host, busybox)

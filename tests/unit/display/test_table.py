@@ -24,3 +24,9 @@ def test_a_line():
     data = line_data(["a<b", "c\nd"])
     assert data["text/plain"] == "a<b · c d"
     assert "a&lt;b · c d</div>" in data["text/html"]
+
+
+def test_text_between_dollars_is_no_mathematics():
+    """JupyterLab and nbconvert would typeset it, as in the command lines of ``%ps``."""
+    for data in (table_data(["CMD"], [["echo $A $B"]]), line_data(["$A", "$B"])):
+        assert data["text/html"].startswith('<div class="mathjax_ignore tex2jax_ignore" ')
