@@ -75,6 +75,8 @@ class Kernel:
     def __init__(self, manager: KernelManager, client: BlockingKernelClient) -> None:
         self.manager = manager
         self.client = client
+        #: What came while something else was waited for.
+        self._passed: list[dict[str, Any]] = []
 
     def send(self, code: str, **options: Any) -> str:
         return self.client.execute(code, **options)
@@ -100,7 +102,7 @@ class Kernel:
         result = Result({})
         begin = time.monotonic()
         while True:
-            message = self.client.get_iopub_msg(timeout=timeout)
+            message = self._passed.pop(0) if self._passed else self._heard(timeout)
             if not _belongs(message, request):
                 continue
             if message["msg_type"] == "status":
@@ -112,6 +114,9 @@ class Kernel:
             at(message)
         result.reply = self.reply(request, timeout=timeout)
         return result
+
+    def _heard(self, timeout: float) -> dict[str, Any]:
+        return self.client.get_iopub_msg(timeout=timeout)
 
     def reply(self, request: str, *, timeout: float = GUARD) -> dict[str, Any]:
         while True:
@@ -127,9 +132,10 @@ class Kernel:
                 return
 
     def idles(self, kind: str, count: int) -> None:
-        """Wait until so many requests of a kind have been dealt with."""
+        """Wait until so many requests of a kind have been dealt with; keep what else comes."""
         while count:
-            message = self.client.get_iopub_msg(timeout=GUARD)
+            message = self._heard(GUARD)
+            self._passed.append(message)
             state = message["content"].get("execution_state")
             count -= state == "idle" and message["parent_header"]["msg_type"] == kind
 

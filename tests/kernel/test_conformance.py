@@ -48,6 +48,7 @@ class Conformance(jupyter_kernel_test.KernelTests):
             "DOCKER_HOST": host,
             "DEXEC_CONTAINER": busybox,
             "DEXEC_HISTORY_FILE": ":memory:",
+            "DEXEC_COMPLETION_TIMEOUT": "60",
             **cls.settings,
         }
         with patch.dict(os.environ, values):
