@@ -17,8 +17,8 @@ INSTALLED := pyproject.toml $(wildcard kernelspec/* jupyter-config/*/*)
 SHELL_SCRIPTS := .ci/run $(wildcard devtools/*.sh)
 # `make test` counts the tests from the report of each stage.
 PYTEST = "$(BIN)/python" -m pytest $(if $(RESULTS),--junit-xml="$(RESULTS)/$@.xml")
-# Tests of engines and kernels mostly wait. Each worker has an engine of its own.
-BESIDE := --dist loadfile
+# Tests of engines, kernels and browsers wait half of their time. Each worker has an engine of its own.
+BESIDE := -n 4 --dist loadfile
 # Not --quiet: then mkdocs counts no warnings, and nothing is strict.
 SITE = NO_MKDOCS_2_WARNING=1 "$(BIN)/python" -m mkdocs build --strict
 STAGES := lint types unit engine kernel browser
@@ -80,15 +80,15 @@ unit: $(ALL) ## test without an engine
 
 engine: $(ALL) ## test with real engines
 	@$(NEED) test
-	$(PYTEST) -n 3 $(BESIDE) tests/engine
+	$(PYTEST) $(BESIDE) tests/engine
 
 kernel: $(ALL) ## test the kernel as Jupyter runs it
 	@$(NEED) test
-	$(PYTEST) -n 2 $(BESIDE) tests/kernel
+	$(PYTEST) $(BESIDE) tests/kernel
 
 browser: $(ALL) ## test in JupyterLab, in a browser
 	@$(NEED) test browser
-	$(PYTEST) tests/browser
+	$(PYTEST) -n 2 --dist loadfile tests/browser
 
 matrix: $(ALL) ## run unit tests and a notebook with each Python there is, and with the lowest versions
 	@$(WANT) unit

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -42,12 +43,8 @@ def host(docker: PrivateEngine) -> str:
     return docker.host
 
 
-@pytest.fixture
-def run_container(host: str) -> Iterator[Callable[..., str]]:
-    """Run a container; it is removed after the test. Takes what ``containers.run_container`` does.
-
-    Returns the name.
-    """
+@contextmanager
+def _runner(host: str) -> Iterator[Callable[..., str]]:
     made: list[str] = []
 
     def run(image: str = images.BUSYBOX, name: str = "", **options: object) -> str:
@@ -59,6 +56,23 @@ def run_container(host: str) -> Iterator[Callable[..., str]]:
     yield run
     for container_id in made:
         containers.remove_container(host, container_id)
+
+
+@pytest.fixture
+def run_container(host: str) -> Iterator[Callable[..., str]]:
+    """Run a container; it is removed after the test. Takes what ``containers.run_container`` does.
+
+    Returns the name.
+    """
+    with _runner(host) as run:
+        yield run
+
+
+@pytest.fixture(scope="module")
+def run_module_container(host: str) -> Iterator[Callable[..., str]]:
+    """Run a container as ``run_container`` does; it is removed after the tests of a module."""
+    with _runner(host) as run:
+        yield run
 
 
 def _shared(image: str, name: str) -> Callable[[str], Iterator[str]]:

@@ -19,6 +19,7 @@ from jupyter_client.manager import KernelManager
 
 from devtools import containers
 from tests.gate import Gate
+from tests.kernel.pool import Pool
 from tests.ports import reserve_ports
 from tests.record import MIME_TYPE as RECORD
 from tests.waiting import GUARD, until
@@ -73,12 +74,22 @@ class Kernel:
     """A running kernel and its client."""
 
     def __init__(self, manager: KernelManager, client: BlockingKernelClient) -> None:
-        self.manager = manager
+        self._manager = manager
         self.client = client
+        #: The code of each cell.
+        self.sent: list[str] = []
+        #: Whether a test has had the manager, and may have done anything to the process.
+        self.is_exposed = False
         #: What came while something else was waited for.
         self._passed: list[dict[str, Any]] = []
 
+    @property
+    def manager(self) -> KernelManager:
+        self.is_exposed = True
+        return self._manager
+
     def send(self, code: str, **options: Any) -> str:
+        self.sent.append(code)
         return self.client.execute(code, **options)
 
     def run(
@@ -194,7 +205,25 @@ class Kernel:
         return at
 
     def interrupt(self) -> None:
-        self.manager.interrupt_kernel()
+        self._manager.interrupt_kernel()
+
+    def renew(self) -> bool:
+        """Begin a new session; return false where the kernel does not do as it should."""
+        if not self._manager.is_alive():
+            return False
+        is_new = self.run("%reset").reply.get("status") == "ok"
+        while self.client.stdin_channel.msg_ready():
+            self.client.get_stdin_msg(timeout=GUARD)
+        self._passed.clear()
+        return is_new
+
+    def end(self) -> None:
+        """End the process. May be called again."""
+        if self.client.channels_running:
+            self.client.stop_channels()
+        if self._manager.has_kernel:
+            self._manager.shutdown_kernel(now=True)
+        self._manager.cleanup_resources()
 
 
 def _belongs(message: dict[str, Any], request: str) -> bool:
@@ -248,10 +277,7 @@ def starter(host: str) -> Iterator[Callable[..., Kernel]]:
         yield start
     finally:
         for kernel in started:
-            kernel.client.stop_channels()
-            if kernel.manager.has_kernel:
-                kernel.manager.shutdown_kernel(now=True)
-            kernel.manager.cleanup_resources()
+            kernel.end()
 
 
 @pytest.fixture
@@ -268,16 +294,24 @@ def start_module_kernel(host: str) -> Iterator[Callable[..., Kernel]]:
         yield start
 
 
+@pytest.fixture(scope="module")
+def pool(start_module_kernel: Callable[..., Kernel]) -> Pool:
+    """Kernels that the tests of a module use one after the other."""
+    return Pool(start_module_kernel)
+
+
 @pytest.fixture
-def kernel(start_kernel: Callable[..., Kernel], busybox: str) -> Kernel:
+def kernel(pool: Pool, busybox: str) -> Iterator[Kernel]:
     """A kernel in the shared busybox container."""
-    return start_kernel(DEXEC_CONTAINER=busybox)
+    with pool.kernel(DEXEC_CONTAINER=busybox) as kernel:
+        yield kernel
 
 
 @pytest.fixture
-def bash(start_kernel: Callable[..., Kernel], debian: str) -> Kernel:
+def bash(pool: Pool, debian: str) -> Iterator[Kernel]:
     """A kernel in the shared container that has bash and Python."""
-    return start_kernel(DEXEC_CONTAINER=debian)
+    with pool.kernel(DEXEC_CONTAINER=debian) as kernel:
+        yield kernel
 
 
 @pytest.fixture

@@ -65,7 +65,8 @@ def test_a_silent_cell_runs_and_says_nothing(kernel, host, busybox):
     assert kernel.run("ls /tmp/silent && rm /tmp/silent").reply["status"] == "ok"
 
 
-def test_only_stored_cells_are_counted(kernel):
+def test_only_stored_cells_are_counted(start_kernel, busybox):
+    kernel = start_kernel(DEXEC_CONTAINER=busybox)
     counts = [
         kernel.run("true").reply["execution_count"],
         kernel.run("true", store_history=False).reply["execution_count"],

@@ -7,12 +7,19 @@ import pytest
 from devtools import containers, images
 
 
-@pytest.fixture(params=["busybox", "bash", "student", "readonly"])
-def kernel(request, start_kernel, run_container):
-    """A kernel in a container of each kind."""
+@pytest.fixture(scope="module", params=["busybox", "bash", "student", "readonly"])
+def place(request, run_module_container):
+    """A container for each kind of session."""
     image = images.DEBIAN if request.param == "bash" else images.BUSYBOX
     options = {"student": {"user": "student"}, "readonly": {"readonly": True}}
-    return start_kernel(DEXEC_CONTAINER=run_container(image, **options.get(request.param, {})))
+    return run_module_container(image, **options.get(request.param, {}))
+
+
+@pytest.fixture
+def kernel(pool, place):
+    """A kernel in such a container."""
+    with pool.kernel(DEXEC_CONTAINER=place) as kernel:
+        yield kernel
 
 
 def test_folder_environment_and_variables_carry_over(kernel):
