@@ -228,5 +228,13 @@ class CellNotRun(EngineError):
     """The exec ended without proof that its shell has run the cell."""
 
 
+class CopyError(DexecError):
+    """The copy cannot be made as it was asked for, or not to its end."""
+
+
+class UnsafeArchive(CopyError):
+    """The container's archive has an entry that would leave the folder it is copied to."""
+
+
 def _the(container: str) -> str:
     return f"The container {container!r}" if container else "The exec's container"

@@ -11,12 +11,12 @@ from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.shell.commands import (
     DriverOptions,
     Shell,
-    command_line,
     driver_arguments,
     driver_command,
     driver_environment,
     driver_stdin,
 )
+from dexec_kernel.shell.language.words import command_line
 from dexec_kernel.shell.marks import Marks
 from dexec_kernel.shell.state import ShellState
 

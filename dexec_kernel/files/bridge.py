@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from typing import TypeVar
 
-from dexec_kernel.files.errors import CopyError
+from dexec_kernel.errors import CopyError
 
 _T = TypeVar("_T")
 

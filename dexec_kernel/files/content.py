@@ -8,10 +8,9 @@ import time
 from dataclasses import dataclass, replace
 
 from dexec_kernel.backend.protocol import Files
-from dexec_kernel.errors import PathNotFound
+from dexec_kernel.errors import CopyError, PathNotFound
 from dexec_kernel.files.bridge import Reader, Writer, in_thread
 from dexec_kernel.files.copy import require_folder, send
-from dexec_kernel.files.errors import CopyError
 from dexec_kernel.files.follow import follow
 from dexec_kernel.files.members import members, open_archive
 from dexec_kernel.files.pack import new_archive

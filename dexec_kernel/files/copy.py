@@ -9,9 +9,8 @@ from collections.abc import Callable
 
 from dexec_kernel.backend.models import PathStat
 from dexec_kernel.backend.protocol import Files
-from dexec_kernel.errors import PathNotFound
+from dexec_kernel.errors import CopyError, PathNotFound
 from dexec_kernel.files.bridge import Reader, Writer, in_thread
-from dexec_kernel.files.errors import CopyError
 from dexec_kernel.files.extract import extract
 from dexec_kernel.files.follow import follow
 from dexec_kernel.files.pack import measure, pack

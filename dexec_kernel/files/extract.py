@@ -16,8 +16,8 @@ from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from typing import Self
 
+from dexec_kernel.errors import CopyError, UnsafeArchive
 from dexec_kernel.files.bridge import PIECE
-from dexec_kernel.files.errors import CopyError, UnsafeArchive
 from dexec_kernel.files.members import ByteReader, members, open_archive, relative_parts
 from dexec_kernel.files.paths import Landing
 from dexec_kernel.files.report import Report

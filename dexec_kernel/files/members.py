@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Protocol, Self, cast
 
+from dexec_kernel.errors import CopyError, UnsafeArchive
 from dexec_kernel.files.bridge import PIECE
-from dexec_kernel.files.errors import CopyError, UnsafeArchive
 
 #: In bytes: long names and extended attributes are far below; a hostile archive says anything.
 _MAX_EXTENSION = 1024 * 1024

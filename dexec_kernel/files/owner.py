@@ -6,9 +6,8 @@ The engine's own option for that (``copyUIDGID``) does not understand ``USER 12:
 from __future__ import annotations
 
 from dexec_kernel.backend.protocol import Files
-from dexec_kernel.errors import PathNotFound
+from dexec_kernel.errors import CopyError, PathNotFound
 from dexec_kernel.files.content import read_file
-from dexec_kernel.files.errors import CopyError
 
 _LIMIT = 1024 * 1024
 

@@ -8,8 +8,8 @@ import tarfile
 from collections.abc import Iterator
 from typing import IO, Self, cast
 
+from dexec_kernel.errors import CopyError
 from dexec_kernel.files.bridge import PIECE, Writer
-from dexec_kernel.files.errors import CopyError
 from dexec_kernel.files.report import Report
 
 

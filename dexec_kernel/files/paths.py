@@ -9,7 +9,7 @@ import os
 import posixpath
 from dataclasses import dataclass
 
-from dexec_kernel.files.errors import CopyError
+from dexec_kernel.errors import CopyError
 
 _COMPOSE = "compose:"
 _NOT_A_NAME = ("/", ".", "~")

@@ -13,9 +13,9 @@ from dexec_kernel.cells.source.parser import MagicParser
 from dexec_kernel.display.file import READ_LIMIT, show_file
 from dexec_kernel.display.progress import progress_data, summary_data
 from dexec_kernel.display.text import one_line
+from dexec_kernel.errors import CopyError
 from dexec_kernel.files.content import read_file, write_file
 from dexec_kernel.files.copy import copy_in, copy_out
-from dexec_kernel.files.errors import CopyError
 from dexec_kernel.files.owner import owner_of
 from dexec_kernel.files.paths import Location, base_name, local_path, parse_location
 from dexec_kernel.files.report import Report

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,15 +35,6 @@ _BOOTSTRAP = (
 _PART_SIZE = 100_000
 #: In bytes: all arguments and the environment of a process have about 2 MiB together.
 _MAX_ARGUMENTS_SIZE = 900_000
-#: The tokens of a command line. A comment begins where a word may begin.
-_token = re.compile(
-    r"""(?P<blank>[ \t\r]+|\\\n)|(?P<comment>\#[^\n]*)|(?P<end>\n)
-    |(?P<word>(?:[^ \t\r\n'"\\]|\\.|'[^']*'|"(?:[^"\\]|\\.)*")+)""",
-    re.DOTALL | re.VERBOSE,
-)
-#: The parts of a word in which quoting is undone, and what a backslash escapes in double quotes.
-_part = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\.""", re.DOTALL)
-_escaped = re.compile(r'\\([$`"\\\n])')
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,41 +179,3 @@ def guardian_command(shell: Shell) -> list[str]:
     """Return the command that ends the cells that it is told of when its stdin ends."""
     script = f"{script_text('reach.sh')}\n{script_text('guardian.sh')}"
     return [shell.value, "-c", script, "dexec-guardian"]
-
-
-def command_line(source: str) -> list[str]:
-    """Return a cell's words, for an image without a shell; an empty list for an empty cell.
-
-    The words are split and unquoted as a shell does; there are no variables, pipes or patterns.
-    Raises :class:`ConfigurationError` for more than one command.
-    """
-    commands: list[list[str]] = [[]]
-    position = 0
-    while position < len(source):
-        match = _token.match(source, position)
-        if match is None:
-            line = source[position:].partition("\n")[0]
-            raise ConfigurationError(f"A quote or a backslash is left open: {line!r}.")
-        position = match.end()
-        if match.lastgroup == "word":
-            commands[-1].append(_part.sub(_unquote, match[0]))
-        elif match.lastgroup == "end":
-            commands.append([])
-    commands = [words for words in commands if words]
-    if len(commands) > 1:
-        raise ConfigurationError(
-            f"This container has no shell, so that a cell is one command line; this one has"
-            f" {len(commands)}.",
-            advice="Put each command into a cell of its own.",
-        )
-    return commands[0] if commands else []
-
-
-def _unquote(part: re.Match[str]) -> str:
-    """Return what a quoted part of a word stands for. A backslash takes a newline away."""
-    text = part[0]
-    if text.startswith("'"):
-        return text[1:-1]
-    if text.startswith('"'):
-        return _escaped.sub(lambda match: match[1].strip("\n"), text[1:-1])
-    return text[1:].strip("\n")

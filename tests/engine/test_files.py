@@ -15,10 +15,9 @@ from devtools import containers, images
 from devtools.podman import PrivatePodman
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import find_endpoint
-from dexec_kernel.errors import ContainerNotFound, FileSystemReadOnly, PathNotFound
+from dexec_kernel.errors import ContainerNotFound, CopyError, FileSystemReadOnly, PathNotFound
 from dexec_kernel.files.content import read_file, write_file
 from dexec_kernel.files.copy import copy_in, copy_out
-from dexec_kernel.files.errors import CopyError
 from dexec_kernel.files.owner import owner_of
 
 MIB = 1024 * 1024

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from dexec_kernel.shell.language.frame import Level
+from dexec_kernel.shell.language.level import Level
 from dexec_kernel.shell.language.scanner import Scanner
 
 _dangling = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")
@@ -54,41 +54,41 @@ def find_cursor(text: str, position: int) -> Cursor:
     text = text[:position]
     scanner = Scanner(text)
     scanner.scan()
-    is_backquoted = any(frame.closer == "`" for frame in scanner.frames)
+    is_backquoted = any(level.closer == "`" for level in scanner.levels)
     if scanner.variable is not None:
         start, name = scanner.variable
         return Cursor(Kind.VARIABLE, start, text[start:], name, is_backquoted=is_backquoted)
-    frame = scanner.frames[-1]
-    is_word = frame.start is not None
-    if scanner.is_nothing or not frame.has_words or (is_word and not frame.is_known):
+    level = scanner.levels[-1]
+    is_word = level.start is not None
+    if scanner.is_nothing or not level.has_words or (is_word and not level.is_known):
         return Cursor(Kind.NOTHING, len(text))
-    start = len(text) if frame.start is None else frame.start
+    start = len(text) if level.start is None else level.start
     raw = text[start:]
-    if _dangling.search(raw) and frame.quote != "'":
+    if _dangling.search(raw) and level.quote != "'":
         raw = raw[:-1]
-    value = "".join(frame.value) if is_word else ""
+    value = "".join(level.value) if is_word else ""
     is_home = raw.startswith("~")
     if is_home and not value.startswith("~/"):
         return Cursor(Kind.NOTHING, len(text))  # Another user's home, or a name to be.
     return Cursor(
-        _kind(frame, value, is_home=is_home),
+        _kind(level, value, is_home=is_home),
         start,
         raw,
         value,
-        frame.quote,
+        level.quote,
         is_home,
-        frame.command,
+        level.command,
         is_backquoted,
     )
 
 
-def _kind(frame: Level, value: str, *, is_home: bool) -> Kind:
-    if frame.is_target or (frame.start is not None and frame.is_segment):
+def _kind(level: Level, value: str, *, is_home: bool) -> Kind:
+    if level.is_target or (level.start is not None and level.is_segment):
         return Kind.FILE
-    if frame.takes_command:
+    if level.takes_command:
         return Kind.PROGRAM if "/" in value or is_home else Kind.COMMAND
-    if frame.command in _TAKES_FOLDER:
+    if level.command in _TAKES_FOLDER:
         return Kind.FOLDER
-    if frame.command in _TAKES_NAME and not value.startswith("-"):
+    if level.command in _TAKES_NAME and not value.startswith("-"):
         return Kind.NAME
     return Kind.FILE

@@ -1,6 +1,6 @@
 """Goes through shell text as it is typed, and keeps what is open at its end. No I/O.
 
-Unlike the grammar in ``syntax`` it takes any text, wrong as it may be. Nothing is evaluated.
+Unlike the grammar in ``grammar`` it takes any text, wrong as it may be. Nothing is evaluated.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from dexec_kernel.shell.language.frame import Level
+from dexec_kernel.shell.language.level import Level
 
 _variable = re.compile(r"\$(?:(?P<brace>\{[#!]?)|)(?P<name>(?:[A-Za-z_]\w*)?)", re.ASCII)
 _variable_at_end = re.compile(r"(?<!\\)\$(?:\{[#!]?)?(?P<name>(?:[A-Za-z_]\w*)?)\Z", re.ASCII)
@@ -21,7 +21,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
 
 
 class Scanner:
-    """Scans text once; ``frames`` is the nesting at its end.
+    """Scans text once; ``levels`` is the nesting at its end.
 
     If the text ends in the name of a variable, ``variable`` is the position of its ``$`` and the
     name. ``is_nothing`` is true if the text ends in a comment or a here-document.
@@ -30,7 +30,7 @@ class Scanner:
     def __init__(self, text: str) -> None:
         self._text = text
         self._pos = 0
-        self.frames = [Level()]
+        self.levels = [Level()]
         self.variable: tuple[int, str] | None = None
         self.is_nothing = False
         self._documents: list[tuple[str, bool, bool]] = []
@@ -42,76 +42,76 @@ class Scanner:
         }
 
     @property
-    def _frame(self) -> Level:
-        return self.frames[-1]
+    def _level(self) -> Level:
+        return self.levels[-1]
 
     def scan(self) -> None:
         """Go to the end of the text."""
         while self._pos < len(self._text) and self.variable is None and not self.is_nothing:
-            frame = self._frame
+            level = self._level
             char = self._text[self._pos]
-            if frame.quote in {"'", "$'"}:
-                self._literal(frame, char)
+            if level.quote in {"'", "$'"}:
+                self._literal(level, char)
             elif char in self._anywhere:
-                self._anywhere[char](frame)
-            elif frame.quote:
-                self._add(frame, char)
-            elif not frame.has_words:
-                self._expression(frame, char)
+                self._anywhere[char](level)
+            elif level.quote:
+                self._add(level, char)
+            elif not level.has_words:
+                self._expression(level, char)
             elif char == "'":
-                self._begin(frame)
-                frame.quote = "'"
+                self._begin(level)
+                level.quote = "'"
                 self._pos += 1
             else:
-                self._unquoted(frame, char)
+                self._unquoted(level, char)
 
     # --- what a character does ------------------------------------------------------------------
 
-    def _begin(self, frame: Level) -> None:
-        if frame.start is None:
-            frame.start, frame.value = self._pos, []
-            frame.is_known, frame.is_assignment, frame.is_segment = True, False, False
+    def _begin(self, level: Level) -> None:
+        if level.start is None:
+            level.start, level.value = self._pos, []
+            level.is_known, level.is_assignment, level.is_segment = True, False, False
 
-    def _add(self, frame: Level, char: str, *, width: int = 1) -> None:
-        self._begin(frame)
-        frame.value.append(char)
+    def _add(self, level: Level, char: str, *, width: int = 1) -> None:
+        self._begin(level)
+        level.value.append(char)
         self._pos += width
 
-    def _literal(self, frame: Level, char: str) -> None:
+    def _literal(self, level: Level, char: str) -> None:
         """Take a character inside single quotes, where only ``$'`` has escapes."""
         if char == "'":
-            frame.quote = ""
+            level.quote = ""
             self._pos += 1
-        elif char == "\\" and frame.quote == "$'":
+        elif char == "\\" and level.quote == "$'":
             following = self._text[self._pos + 1 : self._pos + 2]
             if following not in _ESCAPES:
-                frame.is_known = False
-            self._add(frame, _ESCAPES.get(following, following), width=2)
+                level.is_known = False
+            self._add(level, _ESCAPES.get(following, following), width=2)
         else:
-            self._add(frame, char)
+            self._add(level, char)
 
-    def _double_quote(self, frame: Level) -> None:
-        self._begin(frame)
-        frame.quote = "" if frame.quote else '"'
+    def _double_quote(self, level: Level) -> None:
+        self._begin(level)
+        level.quote = "" if level.quote else '"'
         self._pos += 1
 
-    def _backslash(self, frame: Level) -> None:
+    def _backslash(self, level: Level) -> None:
         following = self._text[self._pos + 1 : self._pos + 2]
         if not following:
-            self._begin(frame)
+            self._begin(level)
             self._pos += 1  # The escaped character is not typed yet; the caller leaves it out.
         elif following == "\n":
             self._pos += 2
-        elif frame.quote and following not in '$`"\\':
-            self._add(frame, f"\\{following}", width=2)
+        elif level.quote and following not in '$`"\\':
+            self._add(level, f"\\{following}", width=2)
         else:
-            self._add(frame, following, width=2)
+            self._add(level, following, width=2)
 
-    def _dollar(self, frame: Level) -> None:
+    def _dollar(self, level: Level) -> None:
         begin = self._pos
-        self._begin(frame)
-        if not frame.quote and self._text.startswith("$'", begin):
-            frame.quote = "$'"
+        self._begin(level)
+        if not level.quote and self._text.startswith("$'", begin):
+            level.quote = "$'"
             self._pos += 2
             return
         match = _variable.match(self._text, begin)
@@ -119,95 +119,95 @@ class Scanner:
         if match.end() == len(self._text):
             self.variable = begin, match["name"]
             return
-        frame.is_known = False
+        level.is_known = False
         if self._text.startswith("$((", begin):
-            self.frames += [Level(")", has_words=False), Level(")", has_words=False)]
+            self.levels += [Level(")", has_words=False), Level(")", has_words=False)]
             self._pos += 3
         elif self._text.startswith("$(", begin):
-            self.frames.append(Level(")"))
+            self.levels.append(Level(")"))
             self._pos += 2
         elif match["brace"]:
-            self.frames.append(Level("}", has_words=False))
+            self.levels.append(Level("}", has_words=False))
             self._pos += len(match[0])
         else:
             # A $ before a quote or a blank is a $; before another character, that is its name.
             is_name = self._text[begin + 1] in "@*#?-$!0123456789"
             self._pos += len(match[0]) if match["name"] else 1 + is_name
 
-    def _backquote(self, frame: Level) -> None:
+    def _backquote(self, level: Level) -> None:
         self._pos += 1
-        for depth in range(len(self.frames) - 1, 0, -1):
-            if self.frames[depth].closer == "`":
-                del self.frames[depth:]
+        for depth in range(len(self.levels) - 1, 0, -1):
+            if self.levels[depth].closer == "`":
+                del self.levels[depth:]
                 return
         self._pos -= 1
-        self._begin(frame)
+        self._begin(level)
         self._pos += 1
-        frame.is_known = False
-        self.frames.append(Level("`"))
+        level.is_known = False
+        self.levels.append(Level("`"))
 
-    def _expression(self, frame: Level, char: str) -> None:
+    def _expression(self, level: Level, char: str) -> None:
         """Take a character inside ``${…}`` and ``$((…))``, where no words are."""
-        if char == frame.closer:
+        if char == level.closer:
             self._close()
             return
         if char == "'":
-            frame.quote = "'"
+            level.quote = "'"
         elif char == "(":
-            self.frames.append(Level(")", has_words=False))
+            self.levels.append(Level(")", has_words=False))
         self._pos += 1
 
-    def _unquoted(self, frame: Level, char: str) -> None:
-        if char == ")" == frame.closer:
+    def _unquoted(self, level: Level, char: str) -> None:
+        if char == ")" == level.closer:
             self._close()
         elif char in " \t":
-            frame.end_word()
+            level.end_word()
             self._pos += 1
         elif char in ";&|\n()":
-            self._operator(frame, char)
+            self._operator(level, char)
         elif char in "<>":
-            self._redirection(frame, char)
-        elif char == "#" and frame.start is None:
+            self._redirection(level, char)
+        elif char == "#" and level.start is None:
             end = self._text.find("\n", self._pos)
             self.is_nothing = end < 0
             self._pos = max(end, self._pos)
         else:
-            self._word_character(frame, char)
+            self._word_character(level, char)
 
-    def _word_character(self, frame: Level, char: str) -> None:
+    def _word_character(self, level: Level, char: str) -> None:
         """Take a character; a new word begins after the = of ``x=y`` and ``--option=y``."""
-        before = "".join(frame.value)
-        self._add(frame, char)
-        if char == "=" and not frame.is_segment:
-            frame.is_assignment = bool(_assignment.fullmatch(before))
-            if not (frame.is_assignment or not frame.takes_command):
+        before = "".join(level.value)
+        self._add(level, char)
+        if char == "=" and not level.is_segment:
+            level.is_assignment = bool(_assignment.fullmatch(before))
+            if not (level.is_assignment or not level.takes_command):
                 return
-        elif not (char == ":" and frame.is_segment and frame.is_assignment):
+        elif not (char == ":" and level.is_segment and level.is_assignment):
             return
-        frame.start, frame.value = self._pos, []
-        frame.is_segment = frame.is_known = True
+        level.start, level.value = self._pos, []
+        level.is_segment = level.is_known = True
 
-    def _operator(self, frame: Level, char: str) -> None:
-        in_word = frame.start is not None
-        frame.end_word()
-        frame.takes_command, frame.command, frame.is_target = True, "", False
+    def _operator(self, level: Level, char: str) -> None:
+        in_word = level.start is not None
+        level.end_word()
+        level.takes_command, level.command, level.is_target = True, "", False
         self._pos += 1
         if char == "(":
             array = in_word and self._text[: self._pos - 1].endswith("=")
-            self.frames.append(Level(")", takes_command=not array))
+            self.levels.append(Level(")", takes_command=not array))
         elif char == "\n":
             self._read_documents()
 
-    def _redirection(self, frame: Level, char: str) -> None:
+    def _redirection(self, level: Level, char: str) -> None:
         if self._text.startswith("(", self._pos + 1):
-            self._begin(frame)
-            frame.is_known = False
-            self.frames.append(Level(")"))
+            self._begin(level)
+            level.is_known = False
+            self.levels.append(Level(")"))
             self._pos += 2
             return
-        if "".join(frame.value).isdigit():
-            frame.start = None  # 2>: a number of a file, and no word.
-        frame.end_word()
+        if "".join(level.value).isdigit():
+            level.start = None  # 2>: a number of a file, and no word.
+        level.end_word()
         if char == "<" and not self._text.startswith("<<<", self._pos):
             document = _heredoc.match(self._text, self._pos)
             if document is not None and document.end() < len(self._text):
@@ -216,16 +216,16 @@ class Scanner:
                 self._documents.append((plain, bool(document["tabs"]), plain == word))
                 self._pos = document.end()
                 return
-        frame.is_target = True
+        level.is_target = True
         self._pos += 1
         while self._text[self._pos : self._pos + 1] in {"<", ">", "&", "|"}:
             self._pos += 1
 
     def _close(self) -> None:
-        closed = self.frames.pop()
+        closed = self.levels.pop()
         self._pos += 1
-        if self._frame.start is None and closed.has_words:
-            self._frame.takes_command, self._frame.command = True, ""
+        if self._level.start is None and closed.has_words:
+            self._level.takes_command, self._level.command = True, ""
 
     def _read_documents(self) -> None:
         """Skip the here-documents that begin here, or see that the cursor is in one."""

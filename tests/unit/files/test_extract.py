@@ -10,7 +10,7 @@ import tracemalloc
 
 import pytest
 
-from dexec_kernel.files.errors import CopyError, UnsafeArchive
+from dexec_kernel.errors import CopyError, UnsafeArchive
 from dexec_kernel.files.extract import extract
 from dexec_kernel.files.paths import Landing
 from dexec_kernel.files.report import Report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dexec_kernel.files.errors import CopyError
+from dexec_kernel.errors import CopyError
 from dexec_kernel.files.paths import (
     Destination,
     Landing,

@@ -45,8 +45,8 @@ def scanned(text: str) -> Scanner:
 )
 def test_what_is_open_at_the_end(text, closers, quote, value):
     scanner = scanned(text)
-    level = scanner.frames[-1]
-    assert [frame.closer for frame in scanner.frames[1:]] == closers
+    level = scanner.levels[-1]
+    assert [level.closer for level in scanner.levels[1:]] == closers
     assert level.quote == quote
     assert "".join(level.value if level.start is not None else "") == value
 
@@ -56,7 +56,7 @@ def test_what_is_open_at_the_end(text, closers, quote, value):
     [("echo $'a\\x41", False), ("echo $'a\\tb", True), ("echo a$b/", False)],
 )
 def test_whether_the_word_is_known(text, is_known):
-    assert scanned(text).frames[-1].is_known is is_known
+    assert scanned(text).levels[-1].is_known is is_known
 
 
 @pytest.mark.parametrize(
@@ -85,13 +85,13 @@ def test_where_nothing_is_completed(text):
 @pytest.mark.parametrize("text", ["a$(b `c ${d:-'e'} $((1 + (2))) f` g) <<A 2>h\ni\nA\nj=k:l"])
 def test_cut_off_anywhere(text):
     for end in range(len(text)):
-        assert scanned(text[:end]).frames
+        assert scanned(text[:end]).levels
 
 
 @given(TEXTS)
 def test_any_text_is_gone_through(text):
     scanner = scanned(text)
-    assert len(scanner.frames) >= 1
+    assert len(scanner.levels) >= 1
     if scanner.variable is not None:
         begin, name = scanner.variable
         assert text[begin] == "$"
