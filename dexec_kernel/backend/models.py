@@ -21,7 +21,6 @@ USER_LABEL, WORKDIR_LABEL, SHELL_LABEL = "dexec.user", "dexec.workdir", "dexec.s
 # Go's os.FileMode, which has its own bits above the nine of Unix.
 _DIRECTORY, _SYMLINK = 1 << 31, 1 << 27
 _OTHER = (1 << 26) | (1 << 25) | (1 << 24) | (1 << 21) | (1 << 19)
-_PERMISSIONS = 0o777
 
 
 class Stream(IntEnum):
@@ -279,8 +278,3 @@ class PathStat:
     def is_special(self) -> bool:
         """Whether it is a device, a named pipe, a socket or the like."""
         return bool(self.mode & _OTHER)
-
-    @property
-    def permissions(self) -> int:
-        """The nine permission bits of Unix."""
-        return self.mode & _PERMISSIONS

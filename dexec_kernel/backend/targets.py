@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from dexec_kernel.backend.models import ContainerInspect, ContainerSummary
 from dexec_kernel.backend.protocol import Containers
 from dexec_kernel.errors import (
@@ -70,7 +72,12 @@ def require_running(container: ContainerInspect) -> None:
 
 async def candidates(engine: Containers) -> list[ContainerSummary]:
     """Return the containers that a cell can run in, by name."""
-    running = [item for item in await engine.container_list() if item.state == "running"]
+    return usable(await engine.container_list())
+
+
+def usable(containers: Iterable[ContainerSummary]) -> list[ContainerSummary]:
+    """Return the containers of a list that a cell can run in, by name."""
+    running = [item for item in containers if item.state == "running"]
     return sorted(running, key=lambda container: container.name)
 
 

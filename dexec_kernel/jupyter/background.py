@@ -10,7 +10,7 @@ from dexec_kernel.display.cell import CellDisplay
 from dexec_kernel.errors import DexecError
 
 
-class Background:
+class BackgroundCells:
     """Owns what goes on after a cell's reply. Everything happens on the main event loop."""
 
     def __init__(self, log: logging.Logger) -> None:
@@ -74,4 +74,4 @@ class Background:
         try:
             await run.stop_background()
         except DexecError as error:
-            self._log.warning("Background processes go on: %s", error.message)
+            self._log.warning("BackgroundCells processes go on: %s", error.message)

@@ -7,10 +7,10 @@ import os
 from collections.abc import Callable, Sequence
 
 from dexec_kernel.backend.models import ContainerSummary
-from dexec_kernel.backend.targets import candidates
+from dexec_kernel.backend.targets import usable
 from dexec_kernel.display.containers import Candidate, Choice
 from dexec_kernel.engine.watch import EngineWatch
-from dexec_kernel.errors import ContainerNotFound, DexecError, NotChosenError
+from dexec_kernel.errors import ContainerNotFound, DexecError
 from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.jupyter.target import Target
 
@@ -32,10 +32,10 @@ class ContainerWatch:
 
     async def add(self, listener: Callable[[], None]) -> None:
         """Look now, and from now on call ``listener`` whenever the choice may have changed."""
-        self._listeners.append(listener)
         if self._task is None:
             self.choice = await self._look()
             self._task = asyncio.create_task(self._watch())
+        self._listeners.append(listener)
 
     def remove(self, listener: Callable[[], None]) -> None:
         """Call it no more; without listeners the watch rests."""
@@ -54,31 +54,43 @@ class ContainerWatch:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _watch(self) -> None:
-        async def wake(_running: Sequence[ContainerSummary]) -> None:
+        listed: Sequence[ContainerSummary] | None = None
+
+        def take(running: Sequence[ContainerSummary] | None) -> None:
+            nonlocal listed
+            listed = running
             self._wake.set()
 
-        watch = EngineWatch(os.environ, on_containers=wake, on_lost=lambda _error: self._wake.set())
+        async def on_containers(running: Sequence[ContainerSummary]) -> None:
+            take(running)
+
+        watch = EngineWatch(
+            os.environ, on_containers=on_containers, on_lost=lambda _error: take(None)
+        )
         following = asyncio.create_task(watch.run())
         try:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                self.choice = await self._look()
+                self.choice = await self._look(listed)
                 for listener in tuple(self._listeners):
                     listener()
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
 
-    async def _look(self) -> Choice:
+    async def _look(self, listed: Sequence[ContainerSummary] | None = None) -> Choice:
+        """Return the choice between the containers that are ``listed``, None to list them now."""
         setting = self._settings.container
         found: tuple[Candidate, ...] = ()
         try:
-            running = await candidates(await self._target.client())
+            if listed is None:
+                listed = await (await self._target.client()).container_list()
+            running = usable(listed)
             found = tuple(Candidate(item.name, item.image) for item in running)
-            container = await self._target.container()
-        except NotChosenError:
-            return Choice(found)
+            if not setting and len(running) != 1:
+                return Choice(found)
+            container = await self._target.container(setting or running[0].id)
         except ContainerNotFound:
             return Choice(found, setting, trouble="not found")
         except DexecError:

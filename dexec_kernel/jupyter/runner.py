@@ -26,7 +26,7 @@ from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.display.cell import CellDisplay
 from dexec_kernel.display.mode import Mode
 from dexec_kernel.errors import ContainerNotFound
-from dexec_kernel.jupyter.background import Background
+from dexec_kernel.jupyter.background import BackgroundCells
 from dexec_kernel.jupyter.input import Input
 from dexec_kernel.jupyter.messages import Messages
 from dexec_kernel.jupyter.settings import Settings
@@ -59,7 +59,7 @@ class CellRunner:
         self.listeners: list[Callable[[], None]] = []
         self._durations = Durations()
         self._cell: CellRun | None = None
-        self._background = Background(log)
+        self._background = BackgroundCells(log)
         self._cell_done = asyncio.Event()
         self._cell_done.set()
         self._by_front_end = False

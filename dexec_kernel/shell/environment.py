@@ -32,24 +32,6 @@ _ESCAPES = {
     "f": "\f",
     "E": "\x1b",
 }
-_function = re.compile(rb"^([^\s()]+) \(\) *$", re.MULTILINE)
-_alias = re.compile(rb"^(?:alias (?:-- )?)?'?([^\s='()]+)=", re.MULTILINE)
-
-
-def variable_names(printed: bytes) -> frozenset[str]:
-    """Return the names of all variables in a shell's listing."""
-    pattern = _bash_line if printed.startswith(b"declare ") else _posix
-    return frozenset(match["name"].decode() for match in pattern.finditer(printed))
-
-
-def function_names(printed: bytes) -> frozenset[str]:
-    """Return the names of the functions that bash has printed."""
-    return frozenset(name.decode("utf-8", "replace") for name in _function.findall(printed))
-
-
-def alias_names(printed: bytes) -> frozenset[str]:
-    """Return the names of the aliases that a shell has printed."""
-    return frozenset(name.decode("utf-8", "replace") for name in _alias.findall(printed))
 
 
 def exported_values(printed: bytes) -> dict[str, str]:

@@ -79,7 +79,7 @@ async def test_stat(api, engine, box):
         "mkdir /d; mkfifo /d/pipe; echo hi > '/d/ü x\ny'; chmod 640 /d/ü*; ln -s d /link",
     )
     file = await api.container_stat_path(box, "/d/ü x\ny")
-    assert (file.name, file.size, file.permissions) == ("ü x\ny", 3, 0o640)
+    assert (file.name, file.size, file.mode & 0o777) == ("ü x\ny", 3, 0o640)
     assert not any([file.is_dir, file.is_symlink, file.is_special])
     folder, link = (
         await api.container_stat_path(box, "/d"),

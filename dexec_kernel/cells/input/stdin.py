@@ -76,11 +76,6 @@ class Stdin:
         self.question: Question | None = None
 
     @property
-    def is_asking(self) -> bool:
-        """Whether a question is open."""
-        return self.question is not None
-
-    @property
     def takes_lines(self) -> bool:
         """Whether a line may be sent: from the first question on, or with ``-i`` at any time."""
         return not self._closed.is_set() and (self._has_asked or self._options.interactive)

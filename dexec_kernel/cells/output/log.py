@@ -34,7 +34,6 @@ class CellLog:
         self._limit = limit
         self._block = bytearray()
         self._accepted = 0
-        self._offered = 0
         self._unchecked = _LOOK_INTERVAL
         self._wanted = False
         self._file: int | None = None
@@ -49,7 +48,6 @@ class CellLog:
 
     def write(self, data: bytes) -> None:
         """Take the next bytes."""
-        self._offered += len(data)
         if self._is_off or self.cut:
             return
         room = self._limit - self._accepted

@@ -37,7 +37,7 @@ class Cell:
             source,
             self._look,
             options=options or CellOptions(),
-            changed=lambda: self.changes.append(self.stdin.is_asking),
+            changed=lambda: self.changes.append(self.stdin.question is not None),
         )
         monkeypatch.setattr(module, "FIRST_LOOK", 0.01)
         monkeypatch.setattr(module, "MAX_PAUSE", 0.01)
@@ -73,7 +73,7 @@ async def test_asks_when_a_process_waits_and_writes_the_answer(monkeypatch):
     serving = cell.serve()
     await until(lambda: cell.questions)
     assert cell.questions == [Question("Name: ", secret=False)]
-    assert cell.stdin.is_asking
+    assert cell.stdin.question is not None
     cell.answers.put_nowait("Ada")
     await until(lambda: cell.connection.sent)
     assert cell.connection.sent == b"Ada\n"
@@ -176,7 +176,7 @@ async def test_a_line_from_elsewhere_answers_an_open_question(monkeypatch):
     assert cell.withdrawn == 1
     # Whoever has answered there is not asked in the other place again.
     cell.stdin.printed(b"Again: ")
-    await until(lambda: cell.stdin.is_asking)
+    await until(lambda: cell.stdin.question is not None)
     cell.stdin.send("Eve")
     await until(lambda: cell.connection.sent == b"Ada\nEve\n")
     assert len(cell.questions) == 1

@@ -1,0 +1,170 @@
+"""The containers to choose from, while somebody shows them and the engine is followed."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from dexec_kernel.backend.models import ContainerInspect, ContainerSummary
+from dexec_kernel.display.containers import Candidate, Choice
+from dexec_kernel.errors import ContainerNotFound, EngineUnavailable
+from dexec_kernel.jupyter import containers
+from dexec_kernel.jupyter.containers import ContainerWatch
+from dexec_kernel.jupyter.settings import Settings
+
+WEB = ContainerInspect("1", "web", "img", True, False, False, "", "/srv", {})  # noqa: FBT003
+
+
+def listed(*names: str) -> list[ContainerSummary]:
+    return [ContainerSummary(f"id-{name}", name, "img", "running", "Up", {}) for name in names]
+
+
+class Engine:
+    """An engine with a list of containers, and the one that is looked at; counts the lists."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        self.found: ContainerInspect | Exception = WEB
+        self.lists = 0
+        self.wanted: list[str] = []
+
+    async def client(self) -> Engine:
+        return self
+
+    async def container_list(self) -> list[ContainerSummary]:
+        self.lists += 1
+        return listed(*self.names)
+
+    async def container(self, name: str = "") -> ContainerInspect:
+        self.wanted.append(name)
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+
+class FakeWatch:
+    """The watch of an engine on which the test says what happens."""
+
+    made: list[FakeWatch]
+
+    def __init__(self, _environ, *, on_containers, on_lost) -> None:
+        self.on_containers, self.on_lost = on_containers, on_lost
+        self.has_ended = asyncio.Event()
+        self.made.append(self)
+
+    async def run(self) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.has_ended.set()
+
+
+@pytest.fixture(autouse=True)
+def watches(monkeypatch):
+    FakeWatch.made = []
+    monkeypatch.setattr(containers, "EngineWatch", FakeWatch)
+    return FakeWatch.made
+
+
+@pytest.fixture
+async def watched():
+    """Return what makes a watch with a listener, whose calls are an event."""
+    made = []
+
+    async def make(engine: Engine, container: str = ""):
+        settings = Settings()
+        settings.container = container
+        watch, heard = ContainerWatch(settings, engine), asyncio.Event()
+        made.append(watch)
+        await watch.add(heard.set)
+        while not FakeWatch.made:  # noqa: ASYNC110 -- no event tells
+            await asyncio.sleep(0)
+        return watch, settings, heard
+
+    yield make
+    for watch in made:
+        await watch.aclose()
+
+
+async def test_the_first_look_lists_and_finds_the_only_container(watched):
+    engine = Engine("web")
+    watch, _, heard = await watched(engine)
+    assert watch.choice == Choice((Candidate("web", "img"),), "web", "1", "/srv", "")
+    assert (engine.lists, engine.wanted) == (1, ["id-web"])
+    assert not heard.is_set()
+
+
+async def test_the_list_of_the_engine_s_watch_is_not_asked_for_again(watched, watches):
+    engine = Engine("web")
+    watch, _, heard = await watched(engine)
+    await watches[0].on_containers(listed("web", "db"))
+    await heard.wait()
+    assert watch.choice == Choice((Candidate("db", "img"), Candidate("web", "img")))
+    assert engine.lists == 1
+
+
+async def test_another_choice_uses_the_last_list(watched, watches):
+    engine = Engine("web", "db")
+    watch, settings, heard = await watched(engine)
+    assert watch.choice.current == ""
+    await watches[0].on_containers(listed("web", "db", "job"))
+    await heard.wait()
+    heard.clear()
+    settings.container = "web"
+    await heard.wait()
+    assert [item.name for item in watch.choice.candidates] == ["db", "job", "web"]
+    assert (watch.choice.current, engine.wanted, engine.lists) == ("web", ["web"], 1)
+
+
+async def test_an_engine_that_is_lost_is_asked(watched, watches):
+    engine = Engine("web", "db")
+    watch, _, heard = await watched(engine)
+    engine.names = ("db", "job")
+    watches[0].on_lost(EngineUnavailable("gone"))
+    await heard.wait()
+    assert [item.name for item in watch.choice.candidates] == ["db", "job"]
+    assert engine.lists == 2
+
+
+@pytest.mark.parametrize(
+    ("found", "trouble"),
+    [
+        (WEB, ""),
+        (replace(WEB, paused=True), "paused"),
+        (replace(WEB, running=False), "not running"),
+        (ContainerNotFound("gone", status=404), "not found"),
+        (EngineUnavailable("gone"), "the engine does not answer"),
+    ],
+)
+async def test_trouble_with_the_chosen_one_is_named(watched, found, trouble):
+    engine = Engine("db")
+    engine.found = found
+    watch, _, _ = await watched(engine, "web")
+    assert (watch.choice.current, watch.choice.trouble) == ("web", trouble)
+    assert watch.choice.candidates == (Candidate("db", "img"),)
+
+
+async def test_without_listeners_nothing_is_followed(watched, watches):
+    engine = Engine("web")
+    watch, _, heard = await watched(engine)
+    watch.remove(heard.set)
+    watch.remove(heard.set)
+    await watches[0].has_ended.wait()
+    await watch.add(heard.set)
+    assert engine.lists == 2
+
+
+async def test_a_look_that_is_cancelled_leaves_no_listener(watches):
+    class Hanging(Engine):
+        async def client(self):
+            await asyncio.Event().wait()
+
+    watch = ContainerWatch(Settings(), Hanging())
+    adding = asyncio.create_task(watch.add(pytest.fail))
+    await asyncio.sleep(0)
+    adding.cancel()
+    await asyncio.gather(adding, return_exceptions=True)
+    assert watches == []
+    await watch.aclose()
