@@ -121,11 +121,9 @@ class Driver:
     def _hear_before(self, kind: str, said: bytes) -> Event | None:
         text = said.decode("utf-8", "replace")
         if not self._is_started:
-            pid, _, folder = said.partition(b" ")
-            if kind != "start" or (number := _number(pid)) is None:
-                return None
-            self._is_started = True
-            return Started(number, folder.decode("utf-8", "replace"))
+            started = _started(kind, said)
+            self._is_started = started is not None
+            return started
         if kind == "go":
             return Ready()
         if kind == "gone":
@@ -138,6 +136,20 @@ class Driver:
                 scanner.only(self._marks.secret)
             return HasCell(text, self._failed)
         return None
+
+
+def greeting_pid(message: bytes) -> int | None:
+    """Return the PID that the first message of a driver names; None where it names none."""
+    kind, _, said = message.partition(b" ")
+    started = _started(kind.decode("ascii", "replace"), said)
+    return None if started is None else started.pid
+
+
+def _started(kind: str, said: bytes) -> Started | None:
+    pid, _, folder = said.partition(b" ")
+    if kind != "start" or (number := _number(pid)) is None:
+        return None
+    return Started(number, folder.decode("utf-8", "replace"))
 
 
 def _number(text: bytes) -> int | None:

@@ -61,7 +61,8 @@ class Execution:
     """Runs one command. Its attributes are None while unknown.
 
     ``output`` gets its output; ``changed`` is called when the PID becomes known;
-    ``running`` is set when the command is known to run; ``stdin`` asks for input, None for none.
+    ``running`` is set when the command is known to run; ``stdin`` asks for input, None for none;
+    ``started_at`` is the container's.
     :attr:`stream` tells which of the output is the cell's: see :mod:`dexec_kernel.cells.stream`.
     """
 
@@ -74,9 +75,11 @@ class Execution:
         changed: Callable[[], None],
         running: asyncio.Event,
         stdin: Stdin | None = None,
+        started_at: str = "",
     ) -> None:
         self._backend = backend
         self._container_id = container_id
+        self._started_at = started_at
         self.output = output
         self._changed = changed
         self._driver: Driver | None = None
@@ -224,7 +227,10 @@ class Execution:
 
     async def _lost(self, error: EngineError | None) -> ExecLost:
         return await lost(
-            *(self._backend, self._container_id, error), pid=self.pid, inner_pid=self.inner_pid
+            *(self._backend, self._container_id, error),
+            pid=self.pid,
+            inner_pid=self.inner_pid,
+            started_at=self._started_at,
         )
 
     def _take_rest(self) -> None:

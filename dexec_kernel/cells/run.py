@@ -13,6 +13,7 @@ from dexec_kernel.cells.command import changes_session
 from dexec_kernel.cells.detached import start_detached
 from dexec_kernel.cells.execution import Execution
 from dexec_kernel.cells.input.stdin import Stdin
+from dexec_kernel.cells.not_run import StandbyLost
 from dexec_kernel.cells.outcome import (
     Backgrounded,
     Exited,
@@ -30,7 +31,9 @@ from dexec_kernel.cells.output.text import Piece
 from dexec_kernel.cells.signals import Signaller
 from dexec_kernel.cells.signals.guardian import GuardedPlace
 from dexec_kernel.cells.signals.ladder import Ladder
+from dexec_kernel.cells.signals.leftovers import Leftover
 from dexec_kernel.cells.source.cell import Cell
+from dexec_kernel.cells.standby.standby import Place
 from dexec_kernel.cells.start import Start, Starts
 from dexec_kernel.cells.why import cause_of, named, unexpected
 from dexec_kernel.cells.workspace import Workspace
@@ -41,6 +44,8 @@ from dexec_kernel.shell.commands import Shell
 _START_TIMEOUT = 10.0
 #: In seconds: for the stream to end after the processes have, which is a matter of milliseconds.
 _STREAM_END_TIMEOUT = 2.0
+#: In seconds: for a look at an exec whose processes are gone; the engine may hang.
+_LOOK_TIMEOUT = 2.0
 #: In seconds: each step of the ladder when the kernel goes away.
 _URGENT_GRACE = 0.4
 
@@ -104,6 +109,7 @@ class CellRun:
         self._ended_after: float | None = None
         self._outcome: Outcome | None = None
         self._rest: asyncio.Task[ExecInspect] | None = None
+        self._left: Leftover | None = None
 
     async def run(self) -> Outcome:
         """Run the cell to its end. Engine errors are part of the outcome.
@@ -151,6 +157,7 @@ class CellRun:
         """End the background processes, as an interrupt would. Raises what signals raise."""
         if self._rest is not None and not self._rest.done():
             await self._ladder.climb(self._signaller(), self._rest)
+            self._workspace.leftovers.discard(self._left)
 
     def _set_outcome(self, outcome: Outcome) -> None:
         self._ended_after = time.monotonic() - self._clock
@@ -163,6 +170,7 @@ class CellRun:
         """
         if urgent:
             self._ladder.grace = _URGENT_GRACE
+            self._leave(at_end=True)
         if self._interrupted.done():
             self._ladder.skip()
         else:
@@ -222,9 +230,8 @@ class CellRun:
             return await self._detach(start)
         try:
             inspect = await self._run_to_end_or_background(start)
-        except BaseException:
-            if start.standby is not None:
-                start.standby.exec.close()
+        except BaseException as error:
+            self._abandon(start, error)
             raise
         self._workspace.shell = start.shell
         self._take_over()
@@ -234,7 +241,9 @@ class CellRun:
         if exit_code is None:
             raise ExecLost("The engine does not know the exit code.")
         cause = await cause_of(
-            self._workspace.backend, self._container.id, exit_code, since=self._started
+            *(self._workspace.backend, self._container.id, exit_code),
+            since=self._started,
+            started_at=self._container.started_at,
         )
         return Exited(exit_code, exit_reason(exit_code, cause=cause))
 
@@ -254,7 +263,8 @@ class CellRun:
         """Run the command; return None when only its background processes are left."""
         assert start.command is not None  # noqa: S101 -- an empty cell runs nothing
         execution, workspace = self._execution, self._workspace
-        place = GuardedPlace(self._container.id, start.shell, self._user)
+        container = self._container
+        place = GuardedPlace(container.id, container.started_at, start.shell, self._user)
         work = execution.run(start.command, start.standby)
         guarded = workspace.guardians.beside(work, workspace.backend, place, execution)
         self._rest = asyncio.create_task(guarded)
@@ -290,6 +300,7 @@ class CellRun:
         return Execution(
             self._workspace.backend,
             self._container.id,
+            started_at=self._container.started_at,
             output=Output(self._listener.printed, self._limits.output),
             changed=self._listener.changed,
             running=self._running,
@@ -323,9 +334,15 @@ class CellRun:
         execution = self._execution
         execution.output.hurry()
         try:
-            ended = await self._ladder.climb(self._signaller(), work)
-        except (SignalError, EngineError) as error:
+            signaller = self._signaller()
+        except SignalError as error:
             return Interrupted("", f"the processes may go on: {error.message}")
+        try:
+            ended = await self._ladder.climb(signaller, work)
+        except (SignalError, EngineError) as error:
+            self._leave()
+            return Interrupted("", f"the processes go on until they can be ended: {error.message}")
+        self._workspace.leftovers.discard(self._left)
         note = ""
         if ended.survivors:
             pids = ", ".join(map(str, sorted(ended.survivors)))
@@ -335,9 +352,31 @@ class CellRun:
             ending = {work, self._rest or work}
             await asyncio.wait(ending, timeout=_STREAM_END_TIMEOUT)
             if not all(task.done() for task in ending):
-                with suppress(EngineError):
-                    await execution.learn_exit_code()
+                with suppress(EngineError, TimeoutError):
+                    async with asyncio.timeout(_LOOK_TIMEOUT):
+                        await execution.learn_exit_code()
         return Interrupted(f"SIG{ended.signal}", note)
+
+    def _abandon(self, start: Start, error: BaseException) -> None:
+        """Let a start go that has failed, with what it may have left."""
+        if isinstance(error, ExecLost):
+            self._leave(at_end=True)  # It may be running.
+        if start.standby is not None:
+            start.standby.exec.close()
+            if isinstance(error, StandbyLost):
+                lost = Place.of(self._container).leftover(start.standby)
+                self._workspace.leftovers.add(lost)
+
+    def _leave(self, *, at_end: bool = False) -> None:
+        """Have the processes ended as soon as that is possible, or when the kernel ends."""
+        execution, container = self._execution, self._container
+        self._left = Leftover(
+            *(container.id, container.started_at, self._shell, self._user),
+            inner_pid=execution.inner_pid,
+            pid=execution.pid,
+            grace=None if at_end else self._limits.interrupt_grace,
+        )
+        self._workspace.leftovers.add(self._left, at_end=at_end)
 
     def _signaller(self) -> Signaller:
         return self._execution.signaller(self._shell, self._user)

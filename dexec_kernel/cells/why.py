@@ -29,11 +29,13 @@ _LOOK_TIMEOUT = 2.0
 _STOP_DELAY = 0.2
 
 
-async def cause_of(backend: Backend, container_id: str, exit_code: int, *, since: float) -> str:
+async def cause_of(
+    backend: Backend, container_id: str, exit_code: int, *, since: float, started_at: str = ""
+) -> str:
     """Return why a process was killed, in words, or "" where nothing is known.
 
-    ``since`` is when it began, in seconds since the epoch. It explains an exit code that is known
-    by itself, so that nothing is raised.
+    ``since`` is when it began, in seconds since the epoch; ``started_at`` its container's. It
+    explains an exit code that is known by itself, so that nothing is raised.
     """
     if exit_code != _KILLED:
         return ""
@@ -45,9 +47,11 @@ async def cause_of(backend: Backend, container_id: str, exit_code: int, *, since
             # The engine takes a moment to notice that a container's processes have ended.
             await asyncio.sleep(_STOP_DELAY)
             container = await backend.container_inspect(container_id)
+    except ContainerNotFound:
+        return "the container was removed"
     except EngineError:
         return ""
-    return "" if container.running else "the container stopped"
+    return _end_of(container, started_at)
 
 
 async def named(backend: Backend, container: ContainerInspect, error: DexecError) -> DexecError:
@@ -112,13 +116,16 @@ async def lost(
     *,
     pid: int | None,
     inner_pid: int | None,
+    started_at: str = "",
 ) -> ExecLost:
     """Return the error of a cell whose stream broke while its command was running.
 
-    ``pid`` is the one on the engine's host, ``inner_pid`` the one in the container, where known.
+    ``pid`` is the one on the engine's host, ``inner_pid`` the one in the container, where known;
+    ``started_at`` is the container's when the cell began.
     """
-    fate = await _fate(backend, container_id)
+    fate = await _fate(backend, container_id, started_at)
     if fate:
+        fate = f"T{fate[1:]}"
         found = ExecLost(f"{fate} while the command was running: its exit code is unknown.")
     else:
         reason = "" if error is None else f" ({error.message.rstrip('.')})"
@@ -136,13 +143,21 @@ async def lost(
     return found
 
 
-async def _fate(backend: Backend, container_id: str) -> str:
+async def _fate(backend: Backend, container_id: str, started_at: str) -> str:
     """Return what ended all processes of the container, in words; "" where they may go on."""
     try:
         async with asyncio.timeout(_LOOK_TIMEOUT):
             container = await backend.container_inspect(container_id)
     except ContainerNotFound:
-        return "The container was removed"
+        return "the container was removed"
     except (EngineError, TimeoutError):
         return ""
-    return "" if container.running else "The container stopped"
+    return _end_of(container, started_at)
+
+
+def _end_of(container: ContainerInspect, started_at: str) -> str:
+    """Return what has ended all processes of a container's run; "" where they may go on."""
+    if not container.running:
+        return "the container stopped"
+    is_another = started_at and container.started_at != started_at
+    return "the container was restarted" if is_another else ""

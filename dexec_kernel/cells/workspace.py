@@ -8,6 +8,7 @@ from dexec_kernel.backend.models import ContainerInspect, ExecDefaults
 from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.driver import HandedOver
 from dexec_kernel.cells.signals.guardian import Guardians
+from dexec_kernel.cells.signals.leftovers import Leftovers
 from dexec_kernel.cells.standby.pool import Standbys
 from dexec_kernel.shell.ask import ask
 from dexec_kernel.shell.commands import SHELLS, Shell
@@ -19,7 +20,8 @@ class Workspace:
     """One container: ``backend`` reaches it, ``container`` is its latest inspect.
 
     ``shell`` runs its cells, None until one has; ``session`` has the state that they leave. Made by
-    :meth:`Workspaces.of`. ``standbys`` and ``guardians`` are the kernel's, who owns their execs.
+    :meth:`Workspaces.of`. ``standbys`` and ``guardians`` are the kernel's, who owns their execs,
+    and so are ``leftovers``.
     """
 
     def __init__(
@@ -29,11 +31,13 @@ class Workspace:
         *,
         standbys: Standbys,
         guardians: Guardians,
+        leftovers: Leftovers,
     ) -> None:
         self.backend = backend
         self.container = container
         self.standbys = standbys
         self.guardians = guardians
+        self.leftovers = leftovers
         self.shell: Shell | None = None
         self.session = Session()
         #: False where a proxy before the engine drops the upgrade that stdin needs.
@@ -108,17 +112,23 @@ class Workspaces:
         *,
         keeps_background: Callable[[], bool] = lambda: False,
         standbys: Standbys | None = None,
+        leftovers: Leftovers | None = None,
     ) -> None:
-        self.guardians = Guardians(keeps_background)
+        self.leftovers = leftovers or Leftovers()
+        self.guardians = Guardians(keeps_background, self.leftovers)
         self.standbys = standbys or Standbys(lambda: 0, lambda: False, lambda: 0.0)
         self._by_id: dict[str, Workspace] = {}
 
     def of(self, backend: Backend, container: ContainerInspect) -> Workspace:
         """Return the workspace of a container that ``backend`` has just inspected."""
+        self.leftovers.hint()
         workspace = self._by_id.get(container.id)
         if workspace is None:
             workspace = self._by_id[container.id] = Workspace(
-                backend, container, standbys=self.standbys, guardians=self.guardians
+                *(backend, container),
+                standbys=self.standbys,
+                guardians=self.guardians,
+                leftovers=self.leftovers,
             )
         else:
             workspace.renew(backend, container)

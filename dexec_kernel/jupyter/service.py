@@ -18,6 +18,7 @@ from dexec_kernel.backend.models import ContainerInspect
 from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.outcome import Exited, Failed, Interrupted, Outcome
 from dexec_kernel.cells.output.log_folder import remove_stale_logs
+from dexec_kernel.cells.signals.leftovers import Leftovers
 from dexec_kernel.cells.source.cell import Cell, parse_cell
 from dexec_kernel.cells.standby.pool import Standbys
 from dexec_kernel.cells.standby.preparation import Preparation
@@ -43,8 +44,9 @@ from dexec_kernel.magics.registry import run_calls
 from dexec_kernel.shell.complete import CompletionContext
 
 #: In seconds: Jupyter kills a kernel that has not ended after five. What is reserved for all else
-#: than processes; what an engine may take to say that it is there, and what is left if it does not.
-_BUDGET, _REST, _ANSWER, _HOPELESS = 4.0, 0.5, 1.0, 0.6
+#: than processes; what an engine may take to say that it is there, and what is left if it does not;
+#: what is reserved for the processes that this machine can end itself.
+_BUDGET, _REST, _ANSWER, _HOPELESS, _LAST = 4.0, 0.7, 1.0, 0.8, 0.3
 
 
 class Service:
@@ -63,9 +65,14 @@ class Service:
         self._is_executing = self._is_interrupted = False
         self._offering: asyncio.Task[None] | None = None
         self._finding: asyncio.Task[tuple[Backend, ContainerInspect]] | None = None
-        standbys = Standbys(lambda: settings.standby, has_waiting, lambda: settings.standby_timeout)
+        leftovers = self._leftovers = Leftovers(self._target.client)
         self._workspaces = Workspaces(
-            keeps_background=lambda: settings.keep_background, standbys=standbys
+            keeps_background=lambda: settings.keep_background,
+            standbys=Standbys(
+                *(lambda: settings.standby, has_waiting, lambda: settings.standby_timeout),
+                leftovers=leftovers,
+            ),
+            leftovers=leftovers,
         )
         self._input = Input(kernel)
         self._cells = CellRunner(settings, self._workspaces, self._input, log)
@@ -124,8 +131,11 @@ class Service:
         if not await deadline.wait(ending, reserve=_REST):
             self._log.warning("What cells have started could not be ended in time.")
         rest = (self._status, self._watch, self._preparation, self.language, self.history)
-        if not await deadline.wait(*(part.aclose() for part in (*rest, self._cells))):
+        closing = (part.aclose() for part in (*rest, self._cells))
+        if not await deadline.wait(*closing, reserve=_LAST):
             self._log.warning("The kernel could not be ended in order in time.")
+        if not await deadline.wait(self._leftovers.aclose()):
+            self._log.warning("Processes in the container go on: the engine does not answer.")
         await self._target.forget()
 
     async def execute(self, code: str, *, silent: bool, interactive: bool) -> CellFault | None:

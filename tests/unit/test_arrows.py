@@ -34,7 +34,8 @@ ARROWS: dict[str, set[str]] = {
     "cells.input": {"shell", "backend", "cells.source.options", "errors"},
     "cells.signals": {"shell", "backend", "errors"},
     "cells.standby": {
-        *("shell", "backend", "cells.command", "cells.workspace", "cells.source.options", "errors")
+        *("shell", "backend", "cells.command", "cells.workspace", "cells.source.options", "errors"),
+        *("cells.driver", "cells.signals"),
     },
     "display": {*_CELL, "files"},
     "magics": {*_CELL, "display", "files"},

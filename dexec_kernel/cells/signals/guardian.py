@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from dexec_kernel.backend.models import ExecConfig
 from dexec_kernel.backend.protocol import Backend, Exec
+from dexec_kernel.cells.signals.leftovers import Leftover, Leftovers
 from dexec_kernel.errors import DexecError
 from dexec_kernel.shell.commands import Shell, guardian_command
 
@@ -20,6 +21,8 @@ _log = logging.getLogger(__name__)
 _DELAY = 1.0
 #: In seconds: how long a guardian may take to start, and to go when it is told to.
 _START_TIMEOUT, _END_TIMEOUT = 5.0, 0.3
+#: In digits: no PID is as long as this.
+_MAX_PID = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class GuardedPlace:
     """Where a guardian is: one serves all cells of a user in a container."""
 
     container_id: str
+    started_at: str
     shell: Shell
     user: str
 
@@ -39,10 +43,14 @@ class Guarded(Protocol):
 
 
 class Guardians:
-    """Owns the guardians. ``keeps_background`` tells whether background processes stay."""
+    """Owns the guardians. ``keeps_background`` tells whether background processes stay.
 
-    def __init__(self, keeps_background: Callable[[], bool]) -> None:
+    ``leftovers`` ends those whose connection was lost: only its end would have ended them.
+    """
+
+    def __init__(self, keeps_background: Callable[[], bool], leftovers: Leftovers) -> None:
         self._keeps_background = keeps_background
+        self._leftovers = leftovers
         self._guardians: dict[GuardedPlace, _Guardian] = {}
 
     async def beside(
@@ -76,7 +84,7 @@ class Guardians:
         leader = execution.inner_pid
         if place.shell is Shell.NONE or leader is None:
             return
-        guardian = self._guardians.setdefault(place, _Guardian(place))
+        guardian = self._guardians.setdefault(place, _Guardian(place, self._leftovers))
         try:
             await guardian.add(backend, leader)
             await execution.backgrounded.wait()
@@ -92,9 +100,11 @@ class Guardians:
 class _Guardian:
     """One guardian: an exec that lives while there are cells that need it."""
 
-    def __init__(self, place: GuardedPlace) -> None:
+    def __init__(self, place: GuardedPlace, leftovers: Leftovers) -> None:
         self._place = place
+        self._leftovers = leftovers
         self._exec: Exec | None = None
+        self._pid: int | None = None
         self._leaders: set[int] = set()
         self._lock = asyncio.Lock()
 
@@ -106,6 +116,8 @@ class _Guardian:
                     guardian_command(self._place.shell), attach_stdin=True, user=self._place.user
                 )
                 self._exec = await backend.exec(self._place.container_id, config)
+                self._pid = await self._hear_pid()
+                await self._exec.inspect()  # For its PID on the engine's host.
             self._leaders.add(leader)
             await self._exec.write(f"add {leader}\n".encode())
 
@@ -125,6 +137,30 @@ class _Guardian:
                         pass
             except (DexecError, TimeoutError) as error:
                 _log.info("The guardian of %s: %s", self._place.container_id, error)
+                if not self._leaders:
+                    self._leave()
             if not self._leaders:
                 self._exec.close()
                 self._exec = None
+
+    async def _hear_pid(self) -> int | None:
+        """Return the PID that the guardian names first, None if it ends before."""
+        assert self._exec is not None  # noqa: S101 -- it was just started
+        said = b""
+        while b"\n" not in said and len(said) <= _MAX_PID:
+            frames = await self._exec.read()
+            if not frames:
+                break
+            said += b"".join(frame.data for frame in frames)
+        line = said.partition(b"\n")[0]
+        return int(line) if line.isdigit() and len(line) <= _MAX_PID else None
+
+    def _leave(self) -> None:
+        place = self._place
+        self._leftovers.add(
+            Leftover(
+                *(place.container_id, place.started_at, place.shell, place.user),
+                inner_pid=self._pid,
+                pid=self._exec.pid if self._exec else None,
+            )
+        )

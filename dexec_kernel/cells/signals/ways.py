@@ -8,7 +8,7 @@ from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.signals import Signaller
 from dexec_kernel.cells.signals.container import ContainerSignaller
 from dexec_kernel.cells.signals.host import HostSignaller
-from dexec_kernel.errors import EngineError, SignalError
+from dexec_kernel.errors import ContainerPaused, EngineError, SignalError
 from dexec_kernel.shell.commands import Shell
 
 _log = logging.getLogger(__name__)
@@ -17,8 +17,8 @@ _log = logging.getLogger(__name__)
 class FirstThatWorks:
     """Signals one way, and another way from the first failure on.
 
-    No exec starts in a container that is paused, or whose processes are at their limit (a fork
-    bomb), nor on an engine that hangs or is gone. This machine's own way needs none of them.
+    No exec starts in a container whose processes are at their limit (a fork bomb), nor on an engine
+    that hangs or is gone. This machine's own way needs none of them.
     """
 
     def __init__(self, first: Signaller, other: Signaller) -> None:
@@ -35,11 +35,20 @@ class FirstThatWorks:
         try:
             return await self._way.send(name)
         except (SignalError, EngineError) as error:
-            if self._other is None:
+            # The processes of a paused container heed nothing, if anything SIGKILL.
+            is_vain = isinstance(error, ContainerPaused) and name != "KILL"
+            if self._other is None or is_vain:
                 raise
             _log.info("SIG%s goes another way: %s", name, error.message)
             self._way, self._other = self._other, None
         return await self._way.send(name)
+
+
+def host_signaller(pid: int | None, container_id: str) -> HostSignaller | None:
+    """Return the way from this machine to a process of a container, None where there is none."""
+    if pid is None or not HostSignaller.reaches(pid, container_id):
+        return None
+    return HostSignaller(pid, container_id)
 
 
 def find_signaller(
@@ -56,9 +65,7 @@ def find_signaller(
     ``inner_pid`` is the cell's PID inside the container, ``pid`` its PID on the engine's host;
     ``user`` is the cell's.
     """
-    host = None
-    if pid is not None and HostSignaller.reaches(pid, container_id):
-        host = HostSignaller(pid, container_id)
+    host = host_signaller(pid, container_id)
     if shell is not Shell.NONE and inner_pid is not None:
         inside = ContainerSignaller(backend, container_id, shell, inner_pid, user=user)
         return inside if host is None else FirstThatWorks(inside, host)

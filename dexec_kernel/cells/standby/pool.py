@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from dexec_kernel.backend.models import ContainerInspect
 from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.command import Command, standby_command
+from dexec_kernel.cells.signals.leftovers import Leftover, Leftovers
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.standby.standby import Place, Standby, open_standby
 from dexec_kernel.shell.commands import Shell
@@ -43,11 +44,15 @@ class _Slot:
         """False if its start has failed or it has ended."""
         return self.standby is not None or not self.opening.done()
 
-    async def aclose(self) -> None:
+    async def aclose(self) -> Leftover | None:
+        """End it. Return what may go on, as its connection was lost."""
         self.opening.cancel()
         results = await asyncio.gather(self.opening, return_exceptions=True)
-        if isinstance(results[0], Standby):
-            await results[0].exec.aclose()
+        if not isinstance(standby := results[0], Standby):
+            return None
+        is_lost = not standby.waits
+        await standby.exec.aclose()
+        return self.place.leftover(standby) if is_lost else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ class Standbys:
 
     ``size`` tells how many are to wait, 0 for none; ``is_queued`` whether more cells are to come at
     once; ``idle_timeout`` after how many seconds without a cell they are let go, 0 for never.
+    ``leftovers`` ends those whose connection was lost: only its end would have ended them.
     """
 
     def __init__(
@@ -75,7 +81,9 @@ class Standbys:
         size: Callable[[], int],
         is_queued: Callable[[], bool],
         idle_timeout: Callable[[], float],
+        leftovers: Leftovers | None = None,
     ) -> None:
+        self._leftovers = leftovers or Leftovers()
         self._size = size
         self.is_queued = is_queued
         self._idle_timeout = idle_timeout
@@ -163,8 +171,12 @@ class Standbys:
 
     def _let_go(self, slot: _Slot) -> None:
         self._slots.remove(slot)
-        self._closing.add(task := asyncio.create_task(slot.aclose()))
+        self._closing.add(task := asyncio.create_task(self._close(slot)))
         task.add_done_callback(self._closing.discard)
+
+    async def _close(self, slot: _Slot) -> None:
+        if (leftover := await slot.aclose()) is not None:
+            self._leftovers.add(leftover)
 
     def _set_timer(self) -> None:
         if self._timer is not None:

@@ -23,6 +23,8 @@ from dexec_kernel.backend.models import (
 )
 from dexec_kernel.backend.protocol import Backend, Exec
 from dexec_kernel.cells.command import standby_config
+from dexec_kernel.cells.driver import greeting_pid
+from dexec_kernel.cells.signals.leftovers import Leftover
 from dexec_kernel.errors import CommandNotStarted, DexecError, EngineError
 from dexec_kernel.shell.commands import Shell
 from dexec_kernel.shell.marks import Marks, MarkScanner, Message
@@ -127,7 +129,8 @@ class ReadAhead:
 class Standby:
     """An exec that waits for its cell. ``state`` is its shell's initial session state, or None.
 
-    Its owner closes the exec, which ends it while it waits.
+    ``inner_pid`` is its shell's PID in the container. Its owner closes the exec, which ends it
+    while it waits.
     """
 
     exec: ReadAhead
@@ -135,6 +138,7 @@ class Standby:
     marks: Marks
     shell: Shell
     state: ShellState | None
+    inner_pid: int | None = None
 
     @property
     def waits(self) -> bool:
@@ -153,6 +157,14 @@ class Place:
     def of(cls, container: ContainerInspect) -> Place:
         """Return where a container's standbys are."""
         return cls(container.id, container.started_at)
+
+    def leftover(self, standby: Standby) -> Leftover:
+        """Return what is to be ended where a standby here goes on without its connection."""
+        return Leftover(
+            *(self.container_id, self.started_at, standby.shell, standby.config.user),
+            inner_pid=standby.inner_pid,
+            pid=standby.exec.pid,
+        )
 
 
 async def open_standby(
@@ -194,11 +206,11 @@ async def _open(
     config = standby_config(shell, state, marks).with_defaults(container.exec_defaults)
     attached = ReadAhead(await backend.exec(container.id, config))
     try:
-        if await _has_begun(attached, marks.greeting):
+        if (greeting := await _greeting(attached, marks.greeting)) is not None:
             if not is_urgent:
                 await attached.inspect()
             attached.watch()
-            return Standby(attached, config, marks, shell, state)
+            return Standby(attached, config, marks, shell, state, greeting_pid(greeting))
     except BaseException:
         attached.close()
         raise
@@ -206,8 +218,8 @@ async def _open(
     return None
 
 
-async def _has_begun(attached: ReadAhead, mark: str) -> bool:
-    """Wait until the driver speaks; return False when the stream ends before.
+async def _greeting(attached: ReadAhead, mark: str) -> bytes | None:
+    """Return the driver's first words; None when the stream ends before.
 
     Raises :class:`EngineError` where it could not hear.
     """
@@ -216,8 +228,9 @@ async def _has_begun(attached: ReadAhead, mark: str) -> bool:
     scanner = MarkScanner(mark)
     while frames := await attached.read_ahead():
         for frame in frames:
-            if frame.stream is Stream.STDERR and any(
-                isinstance(item, Message) for item in scanner.feed(frame.data)
-            ):
-                return True
-    return False
+            if frame.stream is not Stream.STDERR:
+                continue
+            for item in scanner.feed(frame.data):
+                if isinstance(item, Message):
+                    return item.data
+    return None

@@ -1,9 +1,11 @@
 # dexec-kernel: ends the long cells of a kernel that was killed. Follows reach.sh.
 #
 # Run as: SHELL -c THIS dexec-guardian
-# Is told on stdin, a line each: "add LEADER", "del LEADER", "end". End of file before "end" says
-# that the kernel is gone: then what those cells have started gets SIGTERM, a second later SIGKILL.
+# Prints its PID. Is told on stdin, a line each: "add LEADER", "del LEADER", "end". End of file
+# before "end" says that the kernel is gone: then what those cells have started gets SIGTERM, a
+# second later SIGKILL.
 exec 2>/dev/null
+printf '%s\n' "$$"
 leaders=' '
 while read -r verb number; do
   case $verb in

@@ -263,4 +263,4 @@ async def test_interrupt_that_cannot_be_delivered_says_so():
     running = asyncio.create_task(cell.outcome())
     await asyncio.sleep(0.02)
     cell.run.interrupt()
-    assert await running == Interrupted("", "the processes may go on: paused")
+    assert await running == Interrupted("", "the processes go on until they can be ended: paused")

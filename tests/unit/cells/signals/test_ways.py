@@ -46,9 +46,17 @@ class Way:
 
 FAULTS = [
     SignalError("The engine did not deliver SIGINT within 5 s."),
-    ContainerPaused.of("web"),
     EngineUnavailable("gone"),
 ]
+
+
+async def test_a_paused_container_is_sent_nothing_that_its_processes_cannot_heed():
+    inside, host = Way(17, ContainerPaused.of("web")), Way(4711)
+    way = FirstThatWorks(inside, host)
+    with pytest.raises(ContainerPaused):
+        await way.send("INT")
+    assert host.sent == []
+    assert await way.send("KILL") == {4711}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -63,7 +71,7 @@ async def test_where_no_exec_starts_this_machine_signals(fault):
 
 
 async def test_where_no_way_works_the_last_says_why():
-    way = FirstThatWorks(Way(17, FAULTS[0]), Way(4711, FAULTS[2]))
+    way = FirstThatWorks(Way(17, FAULTS[0]), Way(4711, FAULTS[-1]))
     for _ in range(2):
         with pytest.raises(EngineUnavailable, match="gone"):
             await way.send("INT")

@@ -1,0 +1,170 @@
+"""What could not be ended is ended when it can be, and nothing else is."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from dexec_kernel.cells.signals import leftovers as module
+from dexec_kernel.cells.signals.leftovers import Leftover, Leftovers
+from dexec_kernel.errors import ContainerNotFound, DexecError, EngineUnavailable, SignalError
+from dexec_kernel.shell.commands import Shell
+
+LEFT = Leftover("c" * 64, "today", Shell.SH, "", inner_pid=17, pid=None)
+GONE = EngineUnavailable("gone")
+
+
+@dataclass
+class World:
+    """A container, what looking at it raises, and what was sent to its process."""
+
+    running: bool = True
+    paused: bool = False
+    started_at: str = "today"
+    fault: DexecError | None = None
+    sent: list[str] = field(default_factory=list)
+    by_host: list[str] = field(default_factory=list)
+    #: The signal that ends the process, "" for none.
+    ends_by: str = "KILL"
+    leader: int = 17
+    is_local: bool = False
+    looks: int = 0
+
+    async def connect(self):
+        if self.fault is not None:
+            raise self.fault
+        return self
+
+    async def container_inspect(self, container):
+        assert container == LEFT.container_id
+        self.looks += 1
+        return self
+
+    async def send(self, name):
+        if name != "0":
+            self.sent.append(name)
+        return set() if self.ends_by in self.sent else {17}
+
+
+@pytest.fixture
+async def world(monkeypatch):
+    made = World()
+
+    class Host:
+        async def send(self, name):
+            made.by_host.append(name)
+
+    monkeypatch.setattr(module, "find_signaller", lambda *_values, **_named: made)
+    monkeypatch.setattr(module, "host_signaller", lambda *_: Host() if made.is_local else None)
+    return made
+
+
+async def until_none(left, seconds=60.0):
+    async with asyncio.timeout(seconds):
+        while left.count:  # noqa: ASYNC110 -- it tells nobody
+            await asyncio.sleep(0.1)
+
+
+async def test_what_can_be_ended_is_ended_at_once(world):
+    left = Leftovers(world.connect)
+    left.add(LEFT)
+    await until_none(left)
+    assert world.sent == ["KILL"]
+    await left.aclose()
+
+
+async def test_an_interrupted_cell_gets_the_signals_of_an_interrupt(world):
+    world.ends_by = "TERM"
+    left = Leftovers(world.connect)
+    left.add(replace(LEFT, grace=2.0))
+    await until_none(left)
+    assert world.sent == ["INT", "TERM"]
+    await left.aclose()
+
+
+@pytest.mark.parametrize("state", [{"paused": True}, {"fault": GONE}])
+async def test_it_waits_until_the_container_goes_on_and_the_engine_is_back(world, state):
+    for name, value in state.items():
+        setattr(world, name, value)
+    left = Leftovers(world.connect)
+    left.add(LEFT)
+    await asyncio.sleep(100)
+    assert (left.count, world.sent) == (1, [])
+    world.paused, world.fault = False, None
+    await until_none(left, 20.0)
+    assert world.sent == ["KILL"]
+    await left.aclose()
+
+
+async def test_a_cell_that_runs_says_that_it_can_be_tried_again(world):
+    world.paused = True
+    left = Leftovers(world.connect)
+    left.add(LEFT)
+    await asyncio.sleep(100)
+    world.paused = False
+    left.hint()
+    await until_none(left, 1.0)
+    assert world.sent == ["KILL"]
+    await left.aclose()
+
+
+@pytest.mark.parametrize(
+    "state",
+    [{"running": False}, {"started_at": "later"}, {"fault": ContainerNotFound.of("web")}],
+    ids=["stopped", "restarted", "removed"],
+)
+async def test_another_run_of_the_container_has_none_of_its_processes(world, state):
+    for name, value in state.items():
+        setattr(world, name, value)
+    left = Leftovers(world.connect)
+    left.add(LEFT)
+    await until_none(left)
+    assert world.sent == []
+    await left.aclose()
+
+
+async def test_what_resists_is_tried_for_an_hour(world):
+    world.ends_by = ""
+    left = Leftovers(world.connect)
+    left.add(LEFT)
+    await asyncio.sleep(3000)
+    assert left.count == 1
+    await asyncio.sleep(1000)
+    assert left.count == 0
+    await left.aclose()
+
+
+async def test_the_end_of_the_kernel_needs_no_engine_on_this_machine(world):
+    world.fault, world.is_local = GONE, True
+    left = Leftovers(world.connect)
+    left.add(LEFT)
+    left.add(replace(LEFT, inner_pid=18), at_end=True)
+    await asyncio.sleep(10)
+    assert (world.by_host, left.count) == ([], 1)
+    await left.aclose()
+    assert world.by_host == ["KILL", "KILL"]
+    assert left.count == 0
+
+
+async def test_the_end_of_the_kernel_elsewhere(world, caplog):
+    left = Leftovers(world.connect)
+    left.add(LEFT, at_end=True)
+    await left.aclose()
+    assert world.sent == ["KILL"]
+    world.fault = SignalError("no way")
+    left.add(LEFT, at_end=True)
+    await left.aclose()
+    assert "no way" in caplog.text
+
+
+async def test_what_has_ended_or_was_never_known_is_not_looked_for(world):
+    left = Leftovers(world.connect)
+    left.add(LEFT, at_end=True)
+    left.discard(LEFT)
+    left.discard(None)
+    left.add(replace(LEFT, inner_pid=None))
+    await asyncio.sleep(1)
+    await left.aclose()
+    assert (world.sent, world.looks) == ([], 0)
