@@ -20,6 +20,7 @@ from tornado.ioloop import IOLoop
 
 from dexec_kernel import __version__
 from dexec_kernel.jupyter.interrupts import Interrupts
+from dexec_kernel.jupyter.replies import EMPTY, answering
 from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.jupyter.widgets import open_widget, open_widget_control
 
@@ -59,6 +60,12 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         self._is_executing = self._is_interrupted = False
         self._waiting: asyncio.Future[Service] | None = None
         self._interrupts = Interrupts()
+        for kind in EMPTY:
+            request = f"{kind}_request"
+            handler = self.shell_handlers[request]
+            self.shell_handlers[request] = answering(
+                kind, handler, send=self.session.send, log=self.log
+            )
         self.comm_manager = comm.get_comm_manager()
         for name in ("comm_open", "comm_msg", "comm_close"):
             self.shell_handlers[name] = getattr(self.comm_manager, name)
