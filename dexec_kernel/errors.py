@@ -36,17 +36,23 @@ __all__ = [
     "UnknownMagic",
 ]
 
+_LOOK_AT_CONNECTION = (
+    "Run the cell again. If it fails again, `dexec-kernel doctor` looks at the connection to the"
+    " engine."
+)
 #: The HTTP status codes that Docker answers with; Podman has others for the same.
 _NOT_FOUND, _CONFLICT = 404, 409
 
 
 class DexecError(Exception):
-    """The root of all errors of this package."""
+    """The root of all errors of this package. An error without an advice has its class's."""
+
+    usual_advice = ""
 
     def __init__(self, message: str, *, advice: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.advice = advice
+        self.advice = advice or self.usual_advice
 
     @property
     def name(self) -> str:
@@ -102,6 +108,8 @@ class EngineError(DexecError):
 class EngineUnavailable(EngineError):
     """No engine answers: no engine was found, or its connection was refused or lost."""
 
+    usual_advice = _LOOK_AT_CONNECTION
+
 
 class ApiVersionError(EngineError):
     """The engine's API version is too old or too new for a request."""
@@ -109,6 +117,8 @@ class ApiVersionError(EngineError):
 
 class ProtocolError(EngineError):
     """The engine sent something that its API does not describe."""
+
+    usual_advice = _LOOK_AT_CONNECTION
 
 
 class StreamCutOff(ProtocolError):

@@ -31,15 +31,16 @@ class Command:
     """What one exec runs.
 
     ``stdin`` is sent and, unless ``keeps_stdin``, ended; None where the command gets none.
-    ``marks`` are those of a driver, None for a command without one. ``hands_over`` where its shell
-    tells its state at the end. A terminal's size is in ``config``.
+    ``marks`` are those of a driver, None for a command without one. ``tells_end`` where its shell
+    says that it ends, with its state if the session keeps it; a command of its own replaces the
+    shell. A terminal's size is in ``config``.
     """
 
     config: ExecConfig
     stdin: bytes | None = None
     marks: Marks | None = None
     keeps_stdin: bool = False
-    hands_over: bool = False
+    tells_end: bool = False
 
     @property
     def is_sent_at_once(self) -> bool:
@@ -103,7 +104,7 @@ def standby_command(
         update += b"\n__dexec_gone=1"
     stdin = driver_stdin(script, marks, update) + _body(source, options)
     keeps = _keeps_stdin(options, may_ask=may_ask)
-    return Command(config, stdin, marks, keeps, hands_over=changes_session(options))
+    return Command(config, stdin, marks, keeps, tells_end=not options.command)
 
 
 def build_command(
@@ -136,12 +137,12 @@ def build_command(
     takes_stdin = stdin_passes and not options.tty
     marks = Marks.new(stdin=takes_stdin)
     script = _script(source, options)
-    hands_over = changes_session(options)
+    tells_end = not options.command
     env = driver_environment(
         marks,
         state,
         DriverOptions(
-            keep=hands_over,
+            keep=changes_session(options),
             waits=options.tty,
             other_user=bool(options.user),
             may_be_elsewhere=goes_elsewhere(script),
@@ -153,13 +154,14 @@ def build_command(
     if takes_stdin:
         config = _config(command, options, env, console_size, stdin=True)
         stdin = driver_stdin(script, marks) + body
-        return Command(config, stdin, marks, keeps, hands_over)
+        return Command(config, stdin, marks, keeps, tells_end)
     command += driver_arguments(script)
     if not options.tty:
         config = _config(command, options, env, console_size, stdin=False)
-        return Command(config, None, marks, hands_over=hands_over)
+        return Command(config, None, marks, tells_end=tells_end)
     # A terminal would echo the cell, and cut its long lines: only what the cell reads goes there.
-    return Command(_config(command, options, env, console_size, stdin=True), body, marks, keeps)
+    config = _config(command, options, env, console_size, stdin=True)
+    return Command(config, body, marks, keeps, tells_end)
 
 
 def build_detached(

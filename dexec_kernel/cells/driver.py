@@ -52,7 +52,10 @@ class FolderLost:
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """The cell's own commands have ended with ``exit_code``; ``count`` processes live on."""
+    """The cell's own commands have ended with ``exit_code``; ``count`` processes live on.
+
+    The last word of the shell that waits for them has a ``count`` of 0.
+    """
 
     exit_code: int
     count: int
@@ -65,7 +68,12 @@ class HandedOver:
     handover: Handover | None
 
 
-Event: TypeAlias = Started | Ready | HasCell | FolderLost | Background | HandedOver
+@dataclass(frozen=True, slots=True)
+class ToldEnd:
+    """The shell ends, and has no state to tell."""
+
+
+Event: TypeAlias = Started | Ready | HasCell | FolderLost | Background | HandedOver | ToldEnd
 
 
 class Driver:
@@ -112,6 +120,8 @@ class Driver:
             if (code := _number(exit_code)) is None or (number := _number(count)) is None:
                 return None
             return Background(code, number)
+        if kind == "end":
+            return ToldEnd()
         try:
             handover = self._parts.feed(kind, said)
         except DamagedHandover:

@@ -20,8 +20,10 @@ from dexec_kernel.cells.driver import (
     HasCell,
     Ready,
     Started,
+    ToldEnd,
 )
-from dexec_kernel.cells.not_run import StandbyLost, StdinNotPassed
+from dexec_kernel.cells.end import BROKEN_STREAM, end_of
+from dexec_kernel.cells.not_run import StandbyLost, StdinNotPassed, cell_not_run
 from dexec_kernel.cells.output.output import Output
 from dexec_kernel.cells.signals import Signaller
 from dexec_kernel.cells.signals.terminal import TerminalSignaller
@@ -30,7 +32,6 @@ from dexec_kernel.cells.standby.standby import Standby
 from dexec_kernel.cells.stream import CellStream, StreamEvent, StreamState
 from dexec_kernel.cells.why import lost
 from dexec_kernel.errors import (
-    CellNotRun,
     CommandNotStarted,
     EngineError,
     EngineUnavailable,
@@ -47,11 +48,6 @@ if TYPE_CHECKING:
 #: The exit codes of a shell that ended without its cell: of the driver at the end of its stdin, and
 #: of one that was killed or told to end.
 _ENDED_WITHOUT_CELL = frozenset({125, 137, 143})
-#: The exit code that an engine makes up for a process whose output it could not pass on.
-_BROKEN_STREAM = 126
-#: In seconds: the pauses between the looks at an exec whose stream has ended. Most have exited by
-#: the first look.
-_LOOKS = (0.002, 0.005, 0.01, 0.03, 0.05, 0.15)
 _RUNS = frozenset({StreamState.ECHO, StreamState.RUNNING, StreamState.BACKGROUND})
 #: In seconds: most cells end sooner, and then one inspect tells the PID and the exit code.
 _PID_DELAY = 0.02
@@ -101,8 +97,15 @@ class Execution:
         self.background_count = 0
         #: What the cell's shell said of its state at the end, None for nothing.
         self.handover: HandedOver | None = None
+        #: Whether the shell has said that it ends: all of its cell's output has come.
+        self.has_told_end = False
+        #: Whether the exit code may be the engine's word for a connection that broke.
+        self.may_be_broken = False
+        #: What the user should know of the end of the output, "" for nothing.
+        self.note = ""
         #: The functions of the session that could not be restored.
         self.failed: tuple[str, ...] = ()
+        self._has_background = False
         self._lost_folder: str | None = None
         self.running = running
         self._stdin = stdin
@@ -160,26 +163,25 @@ class Execution:
                 raise StandbyLost(
                     "The shell that was to run the cell could not be sent it."
                 ) from error
-            raise await self._lost(error) from error
+            raise await self.lost(error) from error
 
     async def _judge(self, inspect: ExecInspect, command: Command) -> None:
         """Raise where it is not proved that the cell has run, and where its end is a false one."""
         if self._lost_folder is not None:
             self.stream.forget()
             raise FolderGone.of(self._lost_folder)
-        if command.marks and not self.running.is_set():
-            code = inspect.exit_code
+        code = inspect.exit_code
+        if command.marks and not self.running.is_set() and code != BROKEN_STREAM:
             is_unread = not self._is_delivered or code in _ENDED_WITHOUT_CELL
             if self._is_standby and is_unread:
                 self.stream.forget()
                 raise StandbyLost("The shell that was to run the cell had ended.")
-            raise CellNotRun(
-                f"The shell ended with exit code {code} and did not say that it had read the cell.",
-                advice="Nothing proves that the cell has run, so that it is not run again by"
-                " itself. The image may keep its shell from running anything: SHELLOPTS, BASH_ENV.",
-            )
-        if command.hands_over and not self.handover and inspect.exit_code == _BROKEN_STREAM:
-            raise await self._lost(None)
+            raise cell_not_run(code)
+        if code == BROKEN_STREAM and command.marks and not self.has_told_end:
+            # A command of its own may have ended so itself.
+            self.may_be_broken = self.running.is_set() and not command.tells_end
+            if not self.may_be_broken:
+                raise await self.lost(None)
 
     async def _begin(self, command: Command, standby: Standby | None) -> Exec:
         if standby is not None:
@@ -225,7 +227,9 @@ class Execution:
         if self._exec is not None:
             self.exit_code = (await self._exec.inspect()).exit_code
 
-    async def _lost(self, error: EngineError | None) -> ExecLost:
+    async def lost(self, error: EngineError | None) -> ExecLost:
+        """Return the error of a stream that broke."""
+        self.pid = self.pid or (self._exec.pid if self._exec else None)
         return await lost(
             *(self._backend, self._container_id, error),
             pid=self.pid,
@@ -338,10 +342,15 @@ class Execution:
             case Background():
                 self._hear_background(event)
             case HandedOver():
-                self.handover = event
+                self.handover, self.has_told_end = event, True
+            case ToldEnd():
+                self.has_told_end = True
 
     def _hear_background(self, event: Background) -> None:
         if not self.stream.may(StreamEvent.LEFT):
+            return
+        self._has_background = event.count > 0
+        if not self._has_background:
             return
         self.background_exit_code, self.background_count = event.exit_code, event.count
         self._enter(StreamEvent.LEFT)
@@ -361,7 +370,12 @@ class Execution:
 
     async def _finish(self, attached: Exec, command: Command) -> ExecInspect:
         """Learn how it ended."""
-        inspect = await self._ended(attached, command)
+        # Background processes print after the shell's last word, and have one of their own.
+        has_told = self.has_told_end and not self._has_background
+        # A shell that has not said that it runs ends without a word, too.
+        tells_end = command.tells_end and self.running.is_set()
+        end = await end_of(attached, tells_end=tells_end, has_told=has_told)
+        inspect, self.note = end.inspect, end.note
         self.pid = self.pid or inspect.pid
         self.exit_code = inspect.exit_code
         if not self.running.is_set():
@@ -369,27 +383,6 @@ class Execution:
             if error is not None:
                 raise error
         return inspect
-
-    async def _ended(self, attached: Exec, command: Command) -> ExecInspect:
-        """Return how the exec ended. Its stream may have been cut, and it runs on.
-
-        A shell that has handed over has ended. Without that an engine which calls the exec running
-        is believed. Some take a moment to notice the end, and a command that proves nothing of it
-        is waited for as long as the backend does.
-        """
-        for pause in _LOOKS:
-            try:
-                inspect = await attached.inspect()
-            except EngineError:
-                break  # Waiting for it says why.
-            if inspect.state is ExecState.EXITED:
-                return inspect
-            self.pid = self.pid or inspect.pid
-            await asyncio.sleep(pause)
-        else:
-            if command.hands_over and not self.handover and self.running.is_set():
-                raise ExecLost("the stream ended while the command was running")
-        return await attached.wait()
 
     def _feed(self, frames: list[Frame]) -> None:
         for frame in frames:

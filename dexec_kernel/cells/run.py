@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Protocol
 
-from dexec_kernel.backend.models import ConsoleSize, ExecInspect
+from dexec_kernel.backend.models import ExecInspect
 from dexec_kernel.cells.command import changes_session
 from dexec_kernel.cells.detached import start_detached
+from dexec_kernel.cells.end import BROKEN_NOTE, is_alive
 from dexec_kernel.cells.execution import Execution
 from dexec_kernel.cells.input.stdin import Stdin
+from dexec_kernel.cells.limits import CellLimits
 from dexec_kernel.cells.not_run import StandbyLost
 from dexec_kernel.cells.outcome import (
     Backgrounded,
@@ -25,7 +26,6 @@ from dexec_kernel.cells.outcome import (
     exit_reason,
     snapshot_of,
 )
-from dexec_kernel.cells.output.limits import OutputLimits
 from dexec_kernel.cells.output.output import Output
 from dexec_kernel.cells.output.text import Piece
 from dexec_kernel.cells.signals import Signaller
@@ -52,18 +52,6 @@ _URGENT_GRACE = 0.4
 _NOT_BEGUN = "before it was started"
 _MAY_START = "the engine had not started it yet, and may still do so"
 NO_SHELL_NOTE = "no shell in the image: ran as one command line"
-
-#: The usual initial size of a terminal.
-DEFAULT_CONSOLE_SIZE = ConsoleSize(rows=24, columns=80)
-
-
-@dataclass(frozen=True, slots=True)
-class CellLimits:
-    """The bounds of a cell: its output's, the seconds that each signal may take, its terminal's."""
-
-    output: OutputLimits = OutputLimits()  # noqa: RUF009 -- frozen
-    interrupt_grace: float = 2.0
-    console_size: ConsoleSize = DEFAULT_CONSOLE_SIZE
 
 
 class CellListener(Protocol):
@@ -148,6 +136,7 @@ class CellRun:
         except Exception as error:  # noqa: BLE001 -- its display is to end all the same
             self._set_outcome(Failed(unexpected(error)))
         else:
+            self._notes += [self._execution.note] if self._execution.note else []
             self._set_outcome(Exited(inspect.exit_code or 0, exit_reason(inspect.exit_code or 0)))
         finally:
             self._rest.cancel()
@@ -233,6 +222,11 @@ class CellRun:
         except BaseException as error:
             self._abandon(start, error)
             raise
+        if self._execution.may_be_broken:
+            if await is_alive(self._signaller):
+                self._leave(at_end=True)
+                raise await self._execution.lost(None)
+            self._notes.append(BROKEN_NOTE)
         self._workspace.shell = start.shell
         self._take_over()
         if inspect is None:
@@ -294,6 +288,7 @@ class CellRun:
         if changes_session(options) and self._shell is not Shell.NONE:
             note = workspace.take_over(execution.handover)
             self._notes += [note] if note else []
+        self._notes += [execution.note] if execution.note else []
 
     def _new_execution(self) -> Execution:
         # They share the event, so that a waiter is woken by whichever of them runs.

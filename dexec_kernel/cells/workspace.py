@@ -74,7 +74,7 @@ class Workspace:
     def take_over(self, handed_over: HandedOver | None) -> str:
         """Take over a cell's state; return a note for the user. See :meth:`Session.take_over`."""
         if handed_over is None:
-            return "its shell told nothing at its end (exec, a signal): the session is as before"
+            return "the session is as before"
         return self.session.take_over(handed_over.handover, env_names=self.container.env_names)
 
     def drop(self, functions: Sequence[str]) -> str:

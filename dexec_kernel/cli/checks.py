@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from dexec_kernel.backend.models import ContainerInspect, Ping
 from dexec_kernel.backend.targets import COMPOSE_PREFIX, find_container
+from dexec_kernel.cells.limits import CellLimits
 from dexec_kernel.cells.outcome import Exited, Failed, Outcome, Snapshot, describe_exit
 from dexec_kernel.cells.output.text import Piece
-from dexec_kernel.cells.run import CellLimits, CellRun
+from dexec_kernel.cells.run import CellRun
 from dexec_kernel.cells.source.cell import Cell
 from dexec_kernel.cells.workspace import Workspace, Workspaces
 from dexec_kernel.cli.findings import Finding, Verdict

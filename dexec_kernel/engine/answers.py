@@ -63,6 +63,11 @@ def error_of(status: int, message: str, *, container: str = "", exec_id: str = "
             "A proxy before the engine may forbid it. Cells need: _ping, containers/*/json,"
             " containers/*/exec and exec/*/{start,resize,json}."
         )
+    elif status >= SERVER_ERROR:
+        advice = (
+            "Run the cell again. If it fails again, the engine's log may say why, and"
+            " `dexec-kernel doctor` looks at the connection to it."
+        )
     return EngineApiError(f"The engine answered {status}: {message}", status=status, advice=advice)
 
 

@@ -36,6 +36,10 @@ NEWEST_API, OLDEST_API = "1.51", "1.24"
 #: answer of a call that takes its time, and that no cell waits for.
 CONNECT_TIMEOUT, READ_TIMEOUT, PATIENT_TIMEOUT = 5.0, 10.0, 60.0
 _THREADS = 8
+#: What an engine answers to a ping, whatever its version.
+_PONG = b"OK"
+#: In bytes: what an error shows of an answer.
+_SHOWN = 200
 
 
 def version_tuple(version: str) -> tuple[int, ...]:
@@ -107,6 +111,11 @@ class EngineCalls:
         """Ask who is there (Go's ``Ping``). An engine that names no API version speaks 1.24."""
         answer = await self._in_thread(partial(self._api.request, "GET", "/_ping"))
         headers = checked(answer).headers
+        if "api-version" not in headers and answer.body.strip() != _PONG:
+            raise ProtocolError(
+                f"What answers a ping is no engine: {answer.body[:_SHOWN]!r}.",
+                advice=self.endpoint.advice,
+            )
         return Ping(
             api_version=headers.get("api-version") or OLDEST_API,
             os_type=headers.get("ostype") or "linux",
@@ -221,9 +230,10 @@ class EngineCalls:
 
     async def _require(self, version: str, what: str) -> None:
         if not await self._knows(version):
+            spoken = await self.api_version()
+            self._negotiated = ""  # The engine may be updated, or have been misheard.
             raise ApiVersionError(
-                f"API {version} or newer is needed for {what}; this engine speaks"
-                f" {await self.api_version()}.",
+                f"API {version} or newer is needed for {what}; this engine speaks {spoken}.",
                 advice="Update the engine, or do without.",
             )
 

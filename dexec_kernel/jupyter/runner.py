@@ -15,11 +15,12 @@ from dexec_kernel.backend.models import ConsoleSize, ContainerInspect
 from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.durations import Durations
 from dexec_kernel.cells.input.stdin import Stdin
+from dexec_kernel.cells.limits import CellLimits
 from dexec_kernel.cells.outcome import Backgrounded, Exited, Failed, Outcome, Snapshot, State
 from dexec_kernel.cells.output.limits import OutputLimits
 from dexec_kernel.cells.output.log_folder import LogFolder
 from dexec_kernel.cells.output.text import Piece
-from dexec_kernel.cells.run import CellLimits, CellRun
+from dexec_kernel.cells.run import CellRun
 from dexec_kernel.cells.source.cell import Cell
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.workspace import Workspaces

@@ -62,6 +62,11 @@ def script_text(name: str) -> str:
     return "\n".join([head, *(line for line in lines if not line.lstrip().startswith("#"))])
 
 
+def _unindented(name: str) -> str:
+    """Return a script for the driver's pipe, which takes 4096 bytes at once in every shell."""
+    return "\n".join(line.lstrip() for line in script_text(name).splitlines())
+
+
 def driver_command(shell: Shell) -> list[str]:
     """Return the command that reads a cell from its stdin and evaluates it.
 
@@ -114,13 +119,13 @@ def driver_environment(
         "early": str(early),
         "late": str(late),
     }
-    lingering = f"__dexec_lingering={shlex.quote(script_text('lingering.sh'))}\n"
+    lingering = f"__dexec_lingering={shlex.quote(_unindented('lingering.sh'))}\n"
     return {
         **found,
         "DEXEC_DRIVER": script_text("driver.sh"),
         "DEXEC_GREETING": marks.greeting,
-        "DEXEC_HANDOVER": lingering + script_text("handover.sh"),
-        "DEXEC_HANDOVER_BASH": lingering + script_text("handover_bash.sh"),
+        "DEXEC_HANDOVER": lingering + _unindented("handover.sh"),
+        "DEXEC_HANDOVER_BASH": lingering + _unindented("handover_bash.sh"),
         "DEXEC_SETTINGS": "".join(
             f"__dexec_{name}={shlex.quote(value)};" for name, value in settings.items()
         ),

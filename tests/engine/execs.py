@@ -8,9 +8,10 @@ from typing import Any
 
 from devtools import containers
 from dexec_kernel.backend.models import ExecConfig, ExecInspect, Stream
+from dexec_kernel.cells.limits import CellLimits
 from dexec_kernel.cells.outcome import Outcome, Snapshot
 from dexec_kernel.cells.output.text import Piece
-from dexec_kernel.cells.run import CellLimits, CellRun
+from dexec_kernel.cells.run import CellRun
 from dexec_kernel.cells.source.cell import Cell as SourceCell
 from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.engine.client import EngineClient

@@ -18,6 +18,8 @@ from dexec_kernel.errors import ConfigurationError, EngineUnavailable, ProtocolE
 
 #: In bytes.
 _PIECE = 64 * 1024
+#: In characters: what an error shows of a fault.
+_SHOWN = 200
 _UNIX_SCHEME = "http+unix://"
 
 
@@ -159,4 +161,6 @@ def _innermost(error: BaseException) -> BaseException:
 def _reason(cause: BaseException) -> str:
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror
-    return str(cause) or type(cause).__name__
+    # What is no HTTP is quoted there, as it came.
+    said = str(cause)[:_SHOWN]
+    return (said if said.isprintable() else repr(said)) or type(cause).__name__

@@ -37,4 +37,5 @@ while :; do
   told=$count
   sleep 1 >/dev/null 8>&- || break
 done
+[ "$told" -eq 0 ] || printf '%sbackground %s 0%s' "$mark" "$1" "$mark" >&8
 exit "$1"

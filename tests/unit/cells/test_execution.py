@@ -9,7 +9,6 @@ import pytest
 
 from dexec_kernel.cells import execution as execution_module
 from dexec_kernel.cells.outcome import Exited, Interrupted, State
-from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.errors import (
     CellNotRun,
@@ -119,10 +118,6 @@ async def test_126_without_a_hand_over_may_be_the_engines_for_a_broken_stream():
     cell = Cell(FakeBackend(Script([greeting, out("x")], exited(126))))
     outcome = await cell.outcome()
     assert isinstance(outcome.error, ExecLost)
-    command = Cell(
-        FakeBackend(Script([greeting], exited(126))), options=CellOptions(command=("x",))
-    )
-    assert await command.outcome() == Exited(126, "not executable")
 
 
 @pytest.mark.parametrize("code", [0, 3])

@@ -8,7 +8,12 @@ import pytest
 
 from dexec_kernel.backend.models import ConsoleSize, ExecConfig
 from dexec_kernel.engine.client import NEWEST_API, EngineClient, version_tuple
-from dexec_kernel.errors import ApiVersionError, ConfigurationError, ProtocolError
+from dexec_kernel.errors import (
+    ApiVersionError,
+    ConfigurationError,
+    EngineUnavailable,
+    ProtocolError,
+)
 from tests.unit.support.fake_engine import answer, pong
 
 
@@ -63,6 +68,37 @@ async def test_engine_whose_version_makes_no_sense(engine, client):
     engine.on("GET /_ping", pong(Api_Version="new"))
     with pytest.raises(ProtocolError, match="'new'"):
         await client.container_list()
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"[]", b"\xff" * 5_000_000])
+async def test_page_in_place_of_an_engine_is_no_old_engine(engine, client, body):
+    engine.on("GET /_ping", answer(200, body))
+    with pytest.raises(ProtocolError, match="no engine") as raised:
+        await client.container_list()
+    assert len(str(raised.value)) < 2_000
+    engine.on("GET /_ping", pong())
+    await client.container_list()
+
+
+async def test_engine_that_was_too_old_is_asked_anew(engine, client):
+    engine.on("GET /_ping", pong(Api_Version="1.24"))
+    config = ExecConfig(["x"], env={"A": "b"})
+    with pytest.raises(ApiVersionError):
+        await client.container_exec_create("c", config)
+    engine.on("GET /_ping", pong())
+    assert await client.container_exec_create("c", config) == "e1"
+
+
+async def test_what_is_no_http_is_quoted(engine, client):
+    async def garbage(_request, _reader, writer):
+        writer.write(b"\x07\x1b[31m\n\n" * 100)
+        raise ConnectionResetError
+
+    engine.on("GET /_ping", garbage)
+    with pytest.raises(EngineUnavailable) as raised:
+        await client.ping()
+    assert raised.value.message.isprintable()
+    assert raised.value.advice
 
 
 async def test_refused_version_is_asked_anew(engine, client):

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import pytest
 
+from dexec_kernel.cells.limits import CellLimits
 from dexec_kernel.cells.outcome import Backgrounded, Exited, Failed, Interrupted, Outcome
 from dexec_kernel.cells.output.text import Piece
-from dexec_kernel.cells.run import CellLimits, CellRun
+from dexec_kernel.cells.run import CellRun
 from dexec_kernel.cells.source.cell import Cell
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.standby.pool import Standbys

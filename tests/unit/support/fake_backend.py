@@ -18,9 +18,10 @@ from dexec_kernel.backend.models import (
     Frame,
     Stream,
 )
+from dexec_kernel.cells.limits import CellLimits
 from dexec_kernel.cells.outcome import Outcome
 from dexec_kernel.cells.output.text import Piece
-from dexec_kernel.cells.run import CellLimits, CellRun
+from dexec_kernel.cells.run import CellRun
 from dexec_kernel.cells.source.cell import Cell as SourceCell
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.workspace import Workspaces

@@ -1,0 +1,173 @@
+"""The connection to the engine and the engine's answers are faulty: the reply is the truth.
+
+Whatever happens, the cell's outcome comes, ``Exited`` has the exec's own exit code of a cell that
+ran to its end, lost output is named, nothing runs twice, and the next cell works.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pytest
+
+from dexec_kernel.cells.outcome import Exited, Failed
+from dexec_kernel.cells.source.options import CellOptions
+from dexec_kernel.errors import CellNotRun, ExecLost
+from tests import faults
+from tests.engine.sessions import MISSING, Ran, Session, proxied
+from tests.faulty_proxy import AnswerFault, FaultyProxy, Kind
+
+#: The words of a cell's stream: the shell's own, what the cell prints, and the shell's last.
+MOMENTS = {"greeting": b":start ", "cell": b":cell ", "output": b"middle", "hand-over": b":state "}
+#: Lets each line of a cell be a frame of its own.
+PAUSE = "sleep 0.05"
+#: The requests that a cell needs.
+KINDS = [Kind.PING, Kind.LOOK, Kind.CREATE, Kind.START, Kind.INSPECT]
+FUZZ = os.environ.get("DEXEC_FUZZ") == "1"
+
+
+async def next_cell_works(proxy: FaultyProxy, session: Session) -> None:
+    proxy.heal()
+    ran = await session.run(code=7)
+    assert ran.outcome == Exited(7, "")
+    await ran.check()
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+#: All pairs take minutes: each fault meets one kind of request, but for DEXEC_FUZZ=1.
+PAIRS = [
+    (kind, name)
+    for number, name in enumerate(faults.ANSWERS)
+    for place, kind in enumerate(KINDS)
+    if FUZZ or place == number % len(KINDS)
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), PAIRS)
+async def test_answer(host, debian, kind, name):
+    """Two of them: a call that was kept alive is repeated once by itself."""
+    async with proxied(host, debian, tcp="reset" in name) as (proxy, session):
+        if kind is not Kind.PING:
+            assert (await session.run()).outcome == Exited(0, "")
+        proxy.spoil(kind, faults.ANSWERS[name], times=2)
+        ran = await session.run(code=3)
+        await ran.check()
+        assert proxy.hits
+        await next_cell_works(proxy, session)
+
+
+@pytest.mark.parametrize("kind", [Kind.LOOK, Kind.CREATE, Kind.START, Kind.INSPECT])
+async def test_answer_that_comes_byte_by_byte_is_an_answer(host, debian, kind):
+    async with proxied(host, debian) as (proxy, session):
+        if kind is not Kind.START:
+            proxy.spoil(kind, faults.slow, times=50)
+        proxy.slowly = True
+        for code in (3, 0):
+            ran = await session.run(code=code)
+            assert ran.outcome == Exited(code, "")
+            await ran.check()
+
+
+async def test_answers_that_never_come(host, debian):
+    """All at once, as each takes as long as the client's patience."""
+
+    async def one(kind: Kind, fault: AnswerFault) -> tuple[Ran, str]:
+        async with proxied(host, debian) as (proxy, session):
+            proxy.spoil(kind, fault, times=1000)
+            ran = await session.run(code=3)
+            await ran.check()
+            assert proxy.hits
+            await next_cell_works(proxy, session)
+            return ran, f"{kind} {fault}"
+
+    found = await asyncio.gather(
+        *(one(kind, fault) for kind in KINDS for fault in faults.STALLS.values())
+    )
+    for ran, what in found:
+        assert isinstance(ran.outcome, Failed), what
+
+
+# --- streams --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", faults.CUTS)
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_stream_that_is_cut(host, debian, moment, name):
+    async with proxied(host, debian, tcp=name == "reset") as (proxy, session):
+        proxy.spoil_stream(faults.CUTS[name], at=MOMENTS[moment])
+        ran = await session.run(code=3, pause=PAUSE)
+        assert proxy.hits
+        await ran.check()
+        if isinstance(ran.outcome, Failed):
+            # A shell that was not heard may have run the cell all the same.
+            assert isinstance(ran.error, ExecLost | CellNotRun)
+            if isinstance(ran.error, ExecLost):
+                assert MISSING in ran.error.message
+                assert "may still be running" in ran.error.message
+        await next_cell_works(proxy, session)
+
+
+@pytest.mark.parametrize("name", faults.CUTS)
+@pytest.mark.parametrize("moment", ["cell", "output"] if FUZZ else ["output"])
+async def test_stream_of_a_command_that_is_cut(host, debian, moment, name):
+    """A command of its own hands nothing over, so that nothing but inspect tells of its end."""
+    async with proxied(host, debian, tcp=name == "reset") as (proxy, session):
+        proxy.spoil_stream(faults.CUTS[name], at=MOMENTS[moment])
+        # What ends within a moment of the cut cannot be told from what has ended before it.
+        ran = await session.run(code=3, pause="sleep 1", options=CellOptions(command=("sh",)))
+        assert proxy.hits
+        await ran.check()
+        await next_cell_works(proxy, session)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_frame_that_comes_twice(host, debian, moment):
+    async with proxied(host, debian) as (proxy, session):
+        proxy.spoil_stream(faults.repeated, at=MOMENTS[moment])
+        ran = await session.run(code=3, pause=PAUSE)
+        assert proxy.hits
+        assert ran.outcome == Exited(3, "")
+        assert (await session.counts(ran)) == (1, 1)
+        await next_cell_works(proxy, session)
+
+
+@pytest.mark.parametrize("name", faults.CUTS)
+async def test_standby_whose_stream_breaks_while_it_waits(host, debian, name):
+    async with proxied(host, debian, tcp=name == "reset", standbys=1) as (proxy, session):
+        assert (await session.run()).outcome == Exited(0, "")
+        await session.wait_for_standby()
+        assert proxy.spoil_now(faults.CUTS[name])
+        for code in (3, 0):
+            ran = await session.run(code=code)
+            await ran.check()
+            assert ran.outcome == Exited(code, "")
+
+
+@pytest.mark.parametrize("name", faults.CUTS)
+@pytest.mark.parametrize("moment", ["cell", "output", "hand-over"] if FUZZ else ["cell"])
+async def test_standby_whose_stream_breaks_with_its_cell(host, debian, moment, name):
+    async with proxied(host, debian, tcp=name == "reset", standbys=1) as (proxy, session):
+        assert (await session.run()).outcome == Exited(0, "")
+        await session.wait_for_standby()
+        proxy.spoil_stream(faults.CUTS[name], at=MOMENTS[moment])
+        ran = await session.run(code=3, pause=PAUSE)
+        assert proxy.hits
+        await ran.check()
+        await next_cell_works(proxy, session)
+
+
+@pytest.mark.parametrize("name", [name for name in faults.ANSWERS if "length" in name])
+@pytest.mark.parametrize("kind", [Kind.CREATE, Kind.START])
+async def test_standby_that_cannot_be_started(host, debian, kind, name):
+    async with proxied(host, debian, standbys=1) as (proxy, session):
+        assert (await session.run()).outcome == Exited(0, "")
+        proxy.spoil(kind, faults.ANSWERS[name], times=2)
+        session.workspaces.of(
+            session.client, await session.client.container_inspect(debian)
+        ).prepare()
+        ran = await session.run(code=3)
+        await ran.check()
+        await next_cell_works(proxy, session)

@@ -1,0 +1,100 @@
+"""An ended stream may have been cut: what is believed of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from dexec_kernel.cells.end import BROKEN_NOTE, LATE_NOTE, SILENT_NOTE
+from dexec_kernel.cells.outcome import Exited
+from dexec_kernel.cells.source.options import CellOptions
+from dexec_kernel.errors import EngineUnavailable, ExecLost
+from tests.unit.support.fake_backend import (
+    RUNNING,
+    Cell,
+    FakeBackend,
+    Script,
+    err,
+    exited,
+    greeting,
+    out,
+)
+
+COMMAND = CellOptions(command=("prog",))
+ELSEWHERE = CellOptions(user="student")
+
+
+async def cell_of(script: Script, options: CellOptions | None = None, *more: Script) -> Cell:
+    cell = Cell(FakeBackend(script, *more), options=options)
+    cell.ended = await cell.outcome()
+    return cell
+
+
+async def test_shell_that_tells_nothing_at_its_end_may_have_lost_output():
+    cell = await cell_of(Script([greeting, out("x")]))
+    assert cell.ended == Exited(0, "")
+    assert SILENT_NOTE in cell.run.snapshot().note
+    assert "session is as before" in cell.run.snapshot().note
+
+
+@pytest.mark.parametrize("options", [ELSEWHERE, CellOptions(env={"A": "b"})])
+async def test_last_word_without_a_state_is_the_end(options):
+    script = Script([greeting, out("x"), lambda mark: err(f"{mark}end{mark}")])
+    cell = await cell_of(script, options)
+    assert cell.ended == Exited(0, "")
+    assert cell.run.snapshot().note == ""
+    assert (cell.stdout, cell.stderr) == ("x", "")
+
+
+async def test_last_word_before_the_cell_is_none():
+    script = Script([lambda mark: err(f"{mark}start 1 /{mark}{mark}end{mark}{mark}cell /{mark}")])
+    cell = await cell_of(script, ELSEWHERE)
+    assert SILENT_NOTE in cell.run.snapshot().note
+
+
+async def test_cell_of_another_user_that_runs_on_is_lost():
+    cell = await cell_of(Script([greeting, out("x")], exited(0), runs_on=RUNNING), ELSEWHERE)
+    assert isinstance(cell.ended.error, ExecLost)
+
+
+async def test_command_that_ends_after_its_stream_may_have_lost_output():
+    cell = await cell_of(Script([greeting, out("x")], exited(3), runs_on=RUNNING), COMMAND)
+    assert cell.ended == Exited(3, "")
+    assert cell.run.snapshot().note == LATE_NOTE
+
+
+async def test_command_that_has_ended_with_its_stream_is_believed():
+    cell = await cell_of(Script([greeting, out("x")], exited(3)), COMMAND)
+    assert (cell.ended, cell.run.snapshot().note) == (Exited(3, ""), "")
+
+
+async def test_command_with_126_is_looked_for():
+    script = Script([greeting], exited(126))
+    cell = await cell_of(script, COMMAND, Script([out("17:5\n.\n")]))
+    assert isinstance(cell.ended.error, ExecLost)
+    gone = await cell_of(Script([greeting], exited(126)), COMMAND, Script([out(".\n")]))
+    assert gone.ended == Exited(126, "not executable")
+    assert gone.run.snapshot().note == BROKEN_NOTE
+    refused = Script(create=EngineUnavailable("no"))
+    unknown = await cell_of(Script([greeting], exited(126)), COMMAND, refused)
+    assert unknown.ended == Exited(126, "not executable")
+
+
+async def test_126_of_a_shell_that_was_not_heard_is_a_broken_stream():
+    cell = await cell_of(Script([out("x")], exited(126)))
+    assert isinstance(cell.ended.error, ExecLost)
+
+
+async def test_background_has_a_last_word_of_its_own():
+    def steps(*last: str) -> list[object]:
+        return [
+            greeting,
+            lambda mark: err(f"{mark}folder /{mark}"),
+            lambda mark: err(f"{mark}background 0 1{mark}"),
+            *(lambda mark, word=word: err(f"{mark}{word}{mark}") for word in last),
+        ]
+
+    for last, note in (((), SILENT_NOTE), (("background 0 0",), "")):
+        cell = await cell_of(Script(steps(*last)))
+        await cell.run.wait_for_background()
+        assert note in cell.run.snapshot().note
+        assert ("missing" in cell.run.snapshot().note) == bool(note)
