@@ -19,17 +19,22 @@ from dexec_kernel.shell.state import ShellState
 #: 2. driver.sh, which leaves the cell in a variable that shells have anyway;
 #: 3. the cell. ``>&7 2>&8`` makes the shell undo what an ``exec >file`` of the cell does; the cell
 #:    and its children do not have the descriptors 7 and 8 (stdout and stderr) and 9 (what follows
-#:    the cell). Its text is gone from ``$_`` before it runs: the arithmetic is done last;
+#:    the cell), and what it opens as 3 to 6 is closed after it. Its text is gone from ``$_`` before
+#:    it runs: the arithmetic is done last. A trace of this line goes to /dev/null;
 #: 4. handover.sh in a subshell, where no trap of the user's is run and special builtins come before
 #:    functions; then what it has left in the pipe for the shell itself to do. Where that could be
-#:    seen by the user the shell ends by reaching the end of this, with the cell's exit code.
+#:    seen by the user the shell ends by reaching the end of this, with the cell's exit code. The
+#:    arithmetic sends a trace that goes to a descriptor of the user's to /dev/null too.
 _BOOTSTRAP = (
     ": dexec-kernel, waits for a cell, runs it;"
     'eval "$DEXEC_DRIVER";'
-    'eval "${BASH_EXECUTION_STRING-$_}" >&7 2>&8 7>&- 8>&- 9<&- <&"$((_=0))";'
-    "(POSIXLY_CORRECT=$?:$-:${SHELLOPTS-}:${BASHOPTS-};. /proc/self/fd/9)>/dev/null"
-    "&&. /proc/self/fd/9"
-    "||(POSIXLY_CORRECT=1;. /proc/self/fd/9)&&for _ in;do :;done"
+    '{ eval "${BASH_EXECUTION_STRING-$_}"'
+    ' >&7 2>&8 7>&- 8>&- 9<&- 3>&- 4>&- 5>&- 6>&- <&"$((_=0))";} 2>/dev/null;'
+    "(__dexec_was=$?:$-:${SHELLOPTS-}::${BASHOPTS-};POSIXLY_CORRECT=1 . /proc/self/fd/9;"
+    '\\trap>/proc/self/fd/9;__leave "$@")'
+    '>/dev/null 2>&"$((0*(BASH_XTRACEFD=2)+1))"'
+    '&&{ . /proc/self/fd/9;} 2>/dev/null 7>&"$((0*(BASH_XTRACEFD=2)+7))"'
+    "||(POSIXLY_CORRECT=1;. /proc/self/fd/9) 2>/dev/null&&for _ in;do :;done"
 )
 #: In bytes: a cell goes over as several arguments, each under the limit of one.
 _PART_SIZE = 100_000

@@ -100,37 +100,41 @@ def functions_of(printed: bytes) -> tuple[dict[str, bytes], list[str]]:
         following = heads[index + 1][0] if index + 1 < len(heads) else None
         end = len(printed) if following is None else _begin_of(printed, following, begin)
         body = printed[begin + 2 : end]
+        if flags != b"f":
+            body = body.removesuffix(b"declare -%s %s\n" % (flags, name_bytes))
         position = end
         name = name_bytes.decode("utf-8", "replace")
-        if name.startswith("__dexec_"):
+        if name == "__leave" or name.startswith("__dexec_"):
             continue
         if name in NEVER_CARRIED_FUNCTIONS or not is_text(body) or not is_text(name_bytes):
             dropped.append(f"the function {name}")
             continue
         attributes = flags.replace(b"f", b"")
         found[name] = b"function %s ()%s" % (name_bytes, body.rstrip(b"\n")) + (
-            b"\ndeclare -f%s -- %s" % (attributes, quote(name_bytes)) if attributes else b""
+            b"\nbuiltin declare -f%s -- %s" % (attributes, quote(name_bytes)) if attributes else b""
         )
     return found, dropped
 
 
 def _begin_of(printed: bytes, name: bytes, start: int) -> int:
-    for head in (name + b" () \n", b"function " + name + b" () \n"):
-        found = printed.find(b"\n}\n" + head, start)
-        if found >= 0:
-            return found + len(b"\n}\n")
+    """Return where the function ``name`` begins: after the end of one, which may be redirected."""
+    head = rb"(?:function )?" + re.escape(name) + rb" \(\) \n"
+    for before in (rb"\n\}\n", rb"\n\} [^\n]*\n", rb"\n"):
+        # Attributes are said after the function.
+        whole = before + rb"(?:declare -f\S+ [^\n]+\n)?(?=" + head + b")"
+        if match := re.compile(whole).search(printed, start):
+            return match.end()
     return len(printed)
 
 
-def aliases_of(printed: bytes, prefix: str) -> dict[str, bytes]:
-    """Return commands that define the aliases, by name."""
+def aliases_of(printed: bytes) -> dict[str, bytes]:
+    """Return words that define the aliases, by name: one command, as one may be for ``alias``."""
     found = {}
     for statement in statements(printed):
         words = [word for word in statement.words if word not in {b"alias", b"--"}]
-        name, is_set, value = (words[0] if words else b"").partition(b"=")
+        name, is_set, _ = (words[0] if words else b"").partition(b"=")
         if is_set and is_text(words[0]):
-            line = f"{prefix}alias ".encode() + (b"-- " if prefix else b"") + name + b"=" + value
-            found[unquote(name).decode("utf-8", "replace")] = line
+            found[unquote(name).decode("utf-8", "replace")] = words[0]
     return found
 
 

@@ -38,3 +38,11 @@ OPTIONS_NEVER_CARRIED = frozenset({"interactive", "noexec", "onecmd", "privilege
 OPTIONS_LAST = frozenset({"errexit", "nounset", "posix", "verbose", "xtrace"})
 #: Options of bash that cannot be set, or that only tell how it was started.
 SHOPT_NEVER_CARRIED = frozenset({"login_shell", "restricted_shell"})
+#: Options that are set in a new bash, of any version, or that the driver sets.
+SHOPTS_SET_BY_DEFAULT = frozenset(
+    """
+    checkwinsize cmdhist complete_fullquote expand_aliases extquote force_fignore
+    globasciiranges globskipdots hostcomplete interactive_comments patsub_replacement progcomp
+    promptvars sourcepath
+    """.split()  # noqa: SIM905 -- as a table
+)

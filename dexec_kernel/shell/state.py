@@ -21,6 +21,7 @@ from dexec_kernel.shell.names import (
     OPTIONS_NEVER_CARRIED,
     OPTIONS_SET_BY_DEFAULT,
     SHOPT_NEVER_CARRIED,
+    SHOPTS_SET_BY_DEFAULT,
 )
 from dexec_kernel.shell.printed import statements, unquote
 
@@ -30,11 +31,15 @@ _PART_SIZE = 30_000
 MAX_STATE_SIZE = 900_000
 
 _option = re.compile(rb"^set ([+-])o ([a-z-]+)$", re.MULTILINE)
-_shopt = re.compile(rb"^shopt -[su] ([a-z0-9_]+)$", re.MULTILINE)
 #: The letters of ``$-`` for options that the hand-over has changed before it prints them.
 _LETTERS = {"e": "errexit", "u": "nounset", "v": "verbose", "x": "xtrace", "f": "noglob"}
 #: The traps that the driver sets itself.
 _OURS = frozenset({(b"exit 130", b"INT"), (b"exit 143", b"TERM")})
+#: Traps that a function does not see, unless it is traced.
+_OF_FUNCTIONS = frozenset({b"ERR", b"RETURN", b"DEBUG"})
+#: Traps that are set by the cell's own text: before it, they would run for commands of ours. DEBUG
+#: is the last, since it would run for the others.
+_IN_FRONT = (b"RETURN", b"ERR", b"DEBUG")
 _MAX_NAMED = 5
 
 
@@ -59,6 +64,8 @@ class ShellState:
     variables: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
     aliases: frozenset[str] = frozenset()
+    arguments: tuple[bytes, ...] = field(default=(), repr=False)
+    traps: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
 
     @property
     def early(self) -> bytes:
@@ -109,7 +116,7 @@ def initial_state(env: Mapping[str, str]) -> ShellState | None:
         # A shell that executes nothing says nothing, and the cell fails for that.
         return None
     exports = [f"export {name}={shlex.quote(env[name])}" for name in shield if "OPTS" not in name]
-    shopts = [name for name in env.get("BASHOPTS", "").split(":") if name and not _is_fixed(name)]
+    shopts = [name for name in env.get("BASHOPTS", "").split(":") if name and _is_shopt(name)]
     options = [name for name in env.get("SHELLOPTS", "").split(":") if name]
     lines = [
         *exports,
@@ -131,7 +138,8 @@ def put_together(
     :class:`~dexec_kernel.shell.handover.DamagedHandover`.
     """
     is_bash = any(kind == "functions" for kind, _ in handover.sections)
-    prefix = "builtin " if is_bash else ""
+    # No alias takes the place of these words, and no function that of the builtins.
+    prefix = "\\builtin " if is_bash else "\\"
     variables, dropped = variables_of(handover.one("variables"))
     exported = {
         name: value
@@ -142,7 +150,7 @@ def put_together(
     if is_bash:
         functions, more = functions_of(handover.one("functions"))
         dropped += more
-    aliases = aliases_of(handover.one("aliases"), prefix)
+    aliases = aliases_of(handover.one("aliases"))
     # What the cell has unset, the container would give to the next one again.
     is_exported = {name for name, variable in variables.items() if variable.is_exported}
     unset = [name for name in env_names if name not in is_exported and name.isidentifier()]
@@ -164,17 +172,29 @@ def put_together(
             pieces[f"function {name}"] = (
                 line + b"||__dexec_bad=$__dexec_bad/" + quote(name.encode())
             )
-    traps, prelude = _traps(handover, prefix) if is_bash else ([], "")
-    arguments = [text for kind, text in handover.sections if kind == "argument"]
+    traps = _traps(handover) if is_bash else {}
+    arguments = tuple(text for kind, text in handover.sections if kind == "argument")
+    if before and is_bash and handover.one("within"):
+        # A function has arguments of its own, and not all traps: those of the shell are as before.
+        arguments = before.arguments
+        traps = {
+            **{name: before.traps[name] for name in _OF_FUNCTIONS & before.traps.keys()},
+            **traps,
+        }
     late = [
         b" ".join([b"set --", *map(quote, arguments)]),
         f"{prefix}umask {handover.one('umask').decode('ascii', 'replace').strip()}".encode(),
+        *(b"unset -v " + name.encode() for name in ("IFS", "PS4") if name not in variables),
         *late_variables,
         *(_folders(handover) if is_bash else []),
         *late_functions,
-        *aliases.values(),
+        *([b" ".join([f"{prefix}alias".encode(), *aliases.values()])] if aliases else []),
         *(_shopts(handover) if is_bash else []),
-        *traps,
+        *(
+            b"%strap -- %s %s" % (prefix.encode(), quote(text), name)
+            for name, text in traps.items()
+            if name not in _IN_FRONT
+        ),
         _set_options(_options(handover), prefix).encode(),
     ]
     _drop_largest(pieces, dropped)
@@ -182,13 +202,15 @@ def put_together(
     state = ShellState(
         pieces=pieces,
         late=b"\n".join(line for line in late if line),
-        prelude=prelude,
+        prelude=_prelude(traps),
         folder=handover.one("folder").decode("utf-8", "replace"),
         shield=_shield(env_names, before),
         exported={name: value for name, value in exported.items() if name in variables},
         variables=frozenset(names | {n for n in variables if LATE_VARIABLES.fullmatch(n)}),
         functions=frozenset(functions),
         aliases=frozenset(aliases),
+        arguments=arguments,
+        traps=traps,
     )
     return state, dropped
 
@@ -199,9 +221,9 @@ def _shield(env_names: Iterable[str], before: ShellState | None) -> dict[str, st
     return {**(before.shield if before else {}), **dict.fromkeys(names, "")}
 
 
-def _traps(handover: Handover, prefix: str) -> tuple[list[bytes], str]:
-    """Return the user's traps, and what of them stands before the cell."""
-    lines, prelude = [], ""
+def _traps(handover: Handover) -> dict[bytes, bytes]:
+    """Return the texts of the user's traps, by signal."""
+    found: dict[bytes, bytes] = {}
     for statement in statements(handover.one("traps")):
         words = statement.words
         if len(words) != 4 or words[0] != b"trap":  # noqa: PLR2004 -- trap -- TEXT SIGNAL
@@ -210,13 +232,18 @@ def _traps(handover: Handover, prefix: str) -> tuple[list[bytes], str]:
         text = unquote(words[2])
         if signal == b"EXIT" or words[2] == b"-" or (text, signal) in _OURS or not is_text(text):
             continue
-        if signal == b"DEBUG":
-            prelude = f"trap -- {_on_one_line(text.decode())} DEBUG;"
-        else:
-            lines.append(f"{prefix}{statement.text.decode()}".encode())
-    # These run for commands of ours that follow.
-    lines.sort(key=lambda line: line.endswith((b" ERR", b" RETURN")))
-    return lines, prelude
+        found[signal] = text
+    return found
+
+
+def _prelude(traps: Mapping[bytes, bytes]) -> str:
+    """Return what sets traps in front of a cell, on its first line; no trace shows it."""
+    found = [
+        f"\\builtin trap -- {_on_one_line(traps[name].decode())} {name.decode()};"
+        for name in _IN_FRONT
+        if name in traps
+    ]
+    return f"{{ {''.join(found)}}} 2>/dev/null;" if found else ""
 
 
 def _on_one_line(text: str) -> str:
@@ -228,46 +255,51 @@ def _folders(handover: Handover) -> list[bytes]:
     """Return what makes the stack of ``pushd`` below the current folder."""
     folders = handover.one("folders").split(b"\n")[1:-1]
     return [
-        b"builtin pushd -n -- " + quote(folder) + b" >/dev/null"
+        b"\\builtin pushd -n -- " + quote(folder) + b" >/dev/null"
         for folder in reversed(folders)
         if is_text(folder)
     ]
 
 
 def _shopts(handover: Handover) -> list[bytes]:
-    """Return what sets bash's own options as they were; the hand-over has printed their names."""
-    _, is_on = _was(handover)
-    found = [name.decode() for name in _shopt.findall(handover.one("options"))]
+    """Return what sets bash's own options as they were."""
+    _, _, is_on = _was(handover)
     lines = []
-    for letter, wanted in (("s", True), ("u", False)):
-        chosen = [name for name in found if (name in is_on) is wanted and not _is_fixed(name)]
+    for letter, names in (
+        ("s", is_on - SHOPTS_SET_BY_DEFAULT),
+        # The driver sets it for the session's functions.
+        ("u", (SHOPTS_SET_BY_DEFAULT | {"extglob"}) - is_on),
+    ):
+        chosen = sorted(name for name in names if _is_shopt(name))
         if chosen:
-            lines.append(f"builtin shopt -{letter} {' '.join(chosen)}".encode())
+            lines.append(f"\\builtin shopt -{letter} {' '.join(chosen)}".encode())
     return lines
 
 
-def _is_fixed(name: str) -> bool:
+def _is_shopt(name: str) -> bool:
     # The compatibility levels are told by BASH_COMPAT as well, which setting one would make.
-    return name in SHOPT_NEVER_CARRIED or name.startswith("compat")
+    return name not in SHOPT_NEVER_CARRIED and not name.startswith("compat")
 
 
 def _options(handover: Handover) -> dict[str, bool]:
-    """Return all options, as they were before the hand-over changed some."""
-    flags, names = _was(handover)
+    """Return the options, as they were before the hand-over changed some."""
+    flags, names, _ = _was(handover)
+    if names:  # Bash
+        return {name: name in names for name in names | OPTIONS_SET_BY_DEFAULT}
     printed = handover.one("options")
     options = {name.decode(): sign == b"-" for sign, name in _option.findall(printed)}
     for letter, name in _LETTERS.items():
         if name in options:
             options[name] = letter in flags
-    if names:  # Bash
-        options = {name: name in names for name in options}
     return options
 
 
-def _was(handover: Handover) -> tuple[str, set[str]]:
-    """Return ``$-`` and the names of the options that were set, before the hand-over set some."""
-    _, flags, *names = [*handover.one("shell").decode("ascii", "replace").split(":"), ""]
-    return flags, set(names) - {""}
+def _was(handover: Handover) -> tuple[str, set[str], set[str]]:
+    """Return ``$-``, and the names in SHELLOPTS and in BASHOPTS, before the hand-over set some."""
+    _, _, said = handover.one("shell").decode("ascii", "replace").partition(":")
+    flags, _, names = said.partition(":")
+    options, _, shopts = names.partition("::")
+    return flags, set(options.split(":")) - {""}, set(shopts.split(":")) - {""}
 
 
 def _set_options(options: Mapping[str, bool], prefix: str = "") -> str:

@@ -28,7 +28,7 @@ _EXEC_EPILOG = """\
 %%exec -u student -w /srv     the cell is run by the shell, as student, in /srv
 %%exec -- psql -U postgres    the cell is the input of psql
 %%exec -d -- ./worker         start a command and do not wait for it; it outlives the kernel
-%%python3                     short for: %%exec -- python3 -"""
+%%python3                     short for: %%exec -- python3 -u -"""
 #: What a detached command cannot have: the attribute and the option, the reason, and the way out.
 _NOT_DETACHED = (
     ("tty", "-t", "a detached command has no terminal", "Leave -t or -d out."),

@@ -14,7 +14,8 @@ class Interpreter:
     ``stdin`` is the word for it, "" if none is needed. It comes after the options and before the
     script's arguments. ``valued`` are the options that take the next word. After an option in
     ``complete``, such as Python's ``-c``, stdin is data instead of a script. Short options are
-    letters, long ones whole words.
+    letters, long ones whole words. ``live`` are the options with which the program writes its
+    output at once, although that is no terminal: they come first, or last where ``live_is_last``.
     """
 
     stdin: str = ""
@@ -22,18 +23,27 @@ class Interpreter:
     complete: str = ""
     long_valued: frozenset[str] = frozenset()
     long_complete: frozenset[str] = frozenset()
+    live: tuple[str, ...] = ()
+    live_is_last: bool = False
 
     def command(self, name: str, words: Sequence[str]) -> tuple[str, ...]:
         """Return the command line for ``%%name WORDS``."""
+        live = () if set(self.live) <= set(words) else self.live
+        if self.live_is_last:
+            return (name, *self._that_reads(words), *(() if "--" in words else live))
+        return (name, *live, *self._that_reads(words))
+
+    def _that_reads(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Return the words with the one that makes the program read its stdin."""
         if not self.stdin:
-            return (name, *words)
+            return tuple(words)
         position = 0
         while position < len(words) and words[position].startswith(("-", "+")):
             word = words[position]
             if word in {"-", "--", self.stdin} or self._completes(word):
-                return (name, *words)
+                return tuple(words)
             position += 2 if self._takes_next(word) else 1
-        return (name, *words[:position], self.stdin, *words[position:])
+        return (*words[:position], self.stdin, *words[position:])
 
     def _completes(self, word: str) -> bool:
         if word.startswith("--"):
@@ -56,11 +66,18 @@ class Interpreter:
 
 
 _PYTHON = Interpreter(
-    "-", valued="WX", complete="cm", long_valued=frozenset({"--check-hash-based-pycs"})
+    "-",
+    valued="WX",
+    complete="cm",
+    long_valued=frozenset({"--check-hash-based-pycs"}),
+    live=("-u",),
 )
 _SHELL = Interpreter("-s", valued="oO", complete="c", long_valued=frozenset({"--rcfile"}))
 _CLIENT = Interpreter()
+#: --unbuffered. The first options of these may have to be others, such as --defaults-file.
+_MYSQL = Interpreter(live=("-n",), live_is_last=True)
 
+#: Node, PHP's CLI, Rscript and shells write at once by themselves. Ruby has no option for it.
 #: By the program's name, which is the magic's too. ``python3.12`` and the like are recognised.
 INTERPRETERS = {
     "python3": _PYTHON,
@@ -73,9 +90,10 @@ INTERPRETERS = {
         long_complete=frozenset({"--eval", "--print"}),
     ),
     "ruby": Interpreter("-", valued="ICEr", complete="e"),
-    "perl": Interpreter("-", valued="IMm", complete="eE"),
+    # Perl has no option for it; -M may be followed by a statement. Its version says nothing.
+    "perl": Interpreter("-", valued="IMm", complete="eE", live=("-M5.006;$|=1",)),
     "php": Interpreter("--", valued="cdz", complete="rfFBRES"),
-    "lua": Interpreter("-", valued="l", complete="e"),
+    "lua": Interpreter("-", valued="l", complete="e", live=("-e", "io.stdout:setvbuf('no')")),
     "Rscript": Interpreter("-", complete="e"),
     "bash": _SHELL,
     "sh": _SHELL,
@@ -83,8 +101,8 @@ INTERPRETERS = {
     "ash": _SHELL,
     "zsh": _SHELL,
     "psql": _CLIENT,
-    "mysql": _CLIENT,
-    "mariadb": _CLIENT,
+    "mysql": _MYSQL,
+    "mariadb": _MYSQL,
     "sqlite3": _CLIENT,
     "redis-cli": _CLIENT,
     "mongosh": _CLIENT,

@@ -52,7 +52,7 @@ printf '%sstart %s %s%s' "$__dexec_greeting" "$$" "$PWD" "$__dexec_greeting" >&8
 # What the shell does at its end waits in a pipe that the cell does not see: the descriptors 7 to 9
 # are closed while it runs, and are there again when it has ended. The mark comes last, with the cell.
 exec 2>/dev/null 9<<EOF
-__dexec_was=\$?:\$-:\${SHELLOPTS-}:\${BASHOPTS-} __dexec_keep=$__dexec_keep
+__dexec_was=\${__dexec_was-\$?:\$-:\${SHELLOPTS-}::\${BASHOPTS-}} __dexec_keep=$__dexec_keep
 $__dexec_handover
 EOF
 if [ -n "$__dexec_standby" ]; then
@@ -116,6 +116,7 @@ if [ -n "$__dexec_standby" ]; then
 fi
 # A folder may have been removed, and made anew, since. Nothing runs in another one in its place.
 __dexec_name=${OLDPWD-}
+__dexec_line=${OLDPWD+set}
 if ! cd "${__dexec_folder:-$__dexec_first}"; then
   if [ -z "$__dexec_gone" ]; then
     printf '%sgone %s%s' "$__dexec_mark" "${__dexec_folder:-$__dexec_first}" "$__dexec_mark" >&8
@@ -124,9 +125,16 @@ if ! cd "${__dexec_folder:-$__dexec_first}"; then
 fi
 # `cd -` goes back to where the session was.
 OLDPWD=$__dexec_name
-printf '%s\n' "__dexec_mark=$__dexec_mark;__dexec_leave \"\$@\"" >>/proc/self/fd/9
+if [ -z "$__dexec_line" ]; then
+  unset -v OLDPWD
+  # Bash begins so.
+  [ -z "${BASH_VERSION-}" ] || export OLDPWD
+fi
+printf '%s\n' "__dexec_mark=$__dexec_mark" >>/proc/self/fd/9
 [ -z "$__dexec_bad" ] || printf '%sfailed %s%s' "$__dexec_mark" "$__dexec_bad" "$__dexec_mark" >&8
-printf '%scell %s%s' "$__dexec_mark" "$PWD" "$__dexec_mark" >&8
+# Without this word the kernel says that the cell has not run: its text is put together by `set`.
+set -- ok
+case ${1-} in ok) printf '%scell %s%s' "$__dexec_mark" "$PWD" "$__dexec_mark" >&8 ;; esac
 # A signal that ends the cell lets it hand over first. Bash needs the trap for another reason too: it
 # forgets a SIGINT when the command that it waits for ends in its own way just then, and a loop of
 # short commands would go on.
@@ -135,10 +143,10 @@ trap 'exit 143' TERM
 set -- "$__dexec_late"
 if [ -n "${BASH_VERSION-}" ]; then
   # The last one is for a shell that ends in a function: it does not restore its descriptors before.
-  trap '(. /proc/self/fd/9)>/dev/null 2>&1&&. /proc/self/fd/9||(. /proc/self/fd/14)>/dev/null 2>&1' EXIT
+  trap '(. /proc/self/fd/9;\trap>/proc/self/fd/9;__leave "$@")>/dev/null 2>&1&&{ . /proc/self/fd/9;} 2>/dev/null||! (. /proc/self/fd/15;\trap>/proc/self/fd/9;__leave "$@")>/dev/null 2>&1' EXIT
   BASH_EXECUTION_STRING=$__dexec_prelude$__dexec_part
 else
-  trap '(. /proc/self/fd/9)&&. /proc/self/fd/9' EXIT
+  trap '(. /proc/self/fd/9;__leave "$@")2>/dev/null&&{ . /proc/self/fd/9;} 2>/dev/null' EXIT
   _=$__dexec_part
   case ${_-} in
     "$__dexec_part") unset -v BASH_EXECUTION_STRING ;;
@@ -149,4 +157,5 @@ fi
 unset -v __dexec_greeting __dexec_handover __dexec_part __dexec_standby __dexec_wait __dexec_keep __dexec_user \
   __dexec_gone __dexec_folder __dexec_prelude __dexec_early __dexec_late __dexec_first __dexec_bad \
   __dexec_lines __dexec_name __dexec_line __dexec_mark
-eval "set --;$1"
+exec 2>&8
+{ eval "set --;$1"; } 2>/dev/null

@@ -4,15 +4,12 @@
 # Special builtins are found before functions here, and no trap runs for commands of ours. A subshell
 # does not know the traps of its parent, and no shell but bash can print its functions: neither is
 # handed over.
-__dexec_leave() {
-  case ${POSIXLY_CORRECT-} in
-    *:*:*) __dexec_was=$POSIXLY_CORRECT ;;
-  esac
-  \set +euvxf
+\set +euvxf
+__leave() {
   \unset -f printf alias umask read test '['
   __dexec_code=${__dexec_was%%:*}
-  [ -x /bin/sh ] && __dexec_p=/bin/sh || __dexec_p=/proc/$$/exe
-  __dexec_linger="unset -v BASH_ENV ENV;exec $__dexec_p -s $__dexec_code $$ <<'__dexec_end'
+  \[ -x /bin/sh ] && __dexec_p=/bin/sh || __dexec_p=/proc/$$/exe
+  __dexec_linger="\\unset -v BASH_ENV ENV;\\exec $__dexec_p -s $__dexec_code $$ <<'__dexec_end'
 mark=$__dexec_mark
 $__dexec_lingering
 __dexec_end
@@ -30,7 +27,7 @@ __dexec_end
     __dexec_p=0
     for __dexec_text; do
       __dexec_p=$((__dexec_p + 1))
-      [ "$__dexec_p" -le 2 ] || \printf '%sargument %s' "${1%:};" "$__dexec_text"
+      \[ "$__dexec_p" -le 2 ] || \printf '%sargument %s' "${1%:};" "$__dexec_text"
     done
     \unset -v __dexec_text __dexec_p
     \printf '%saliases ' "${1%:};"
@@ -43,29 +40,28 @@ __dexec_end
   }
   \read -r __dexec_self __dexec_p </proc/self/stat
   __dexec_others=0
-  if [ -p /proc/$$/fd/1 ] && [ -p /proc/$$/fd/8 ]; then
+  if \[ -p /proc/$$/fd/1 ] && \[ -p /proc/$$/fd/8 ]; then
     for __dexec_p in /proc/[0-9]*; do
-      if [ "$__dexec_p" != "/proc/$$" ] && [ "$__dexec_p" != "/proc/$__dexec_self" ] && {
-        [ "$__dexec_p/fd/1" -ef "/proc/$$/fd/1" ] || [ "$__dexec_p/fd/2" -ef "/proc/$$/fd/8" ] ||
-          [ "$__dexec_p/fd/2" -ef "/proc/$$/fd/1" ] || [ "$__dexec_p/fd/1" -ef "/proc/$$/fd/8" ] ||
-          [ "$__dexec_p/fd/10" -ef "/proc/$$/fd/1" ] || [ "$__dexec_p/fd/13" -ef "/proc/$$/fd/8" ]
-      }; then
+      case $__dexec_p in "/proc/$$" | "/proc/$__dexec_self") \continue ;; esac
+      if \[ "$__dexec_p/fd/1" -ef /proc/$$/fd/1 -o "$__dexec_p/fd/2" -ef /proc/$$/fd/8 \
+        -o "$__dexec_p/fd/2" -ef /proc/$$/fd/1 -o "$__dexec_p/fd/1" -ef /proc/$$/fd/8 \
+        -o "$__dexec_p/fd/11" -ef /proc/$$/fd/1 -o "$__dexec_p/fd/14" -ef /proc/$$/fd/8 ]; then
         __dexec_others=$((__dexec_others + 1))
       fi
     done
   fi
-  if [ "$__dexec_keep" = yes ] && [ "$__dexec_others" -eq 0 ]; then
+  if \[ "$__dexec_keep" = yes ] && \[ "$__dexec_others" -eq 0 ]; then
     \printf '%sstate ' "$1" >&8
     __dexec_dump "$@" >&8
     \printf %s "$1" >&8
-  elif [ "$__dexec_keep" = yes ]; then
+  elif \[ "$__dexec_keep" = yes ]; then
     __dexec_text=$(__dexec_dump "$@")
     LC_ALL=C
     __dexec_size=${#__dexec_text}
     __dexec_cuts=$(eval ': "${1:0:1}"' && \printf yes)
     __dexec_number=0
-    while [ -n "$__dexec_text" ] && [ "$__dexec_size" -lt 4000000 ]; do
-      if [ -n "$__dexec_cuts" ]; then
+    while \[ -n "$__dexec_text" ] && \[ "$__dexec_size" -lt 4000000 ]; do
+      if \[ -n "$__dexec_cuts" ]; then
         eval '__dexec_p=${__dexec_text:0:3900} __dexec_text=${__dexec_text:3900}'
       else # dash
         __dexec_p=$(\printf '%.3900s.' "$__dexec_text")
@@ -79,9 +75,9 @@ __dexec_end
   else
     \printf '%send%s' "$1" "$1" >&8
   fi
-  if [ "$__dexec_others" -ne 0 ]; then
+  if \[ "$__dexec_others" -ne 0 ]; then
     \printf '(%s)\n' "$2" >/proc/self/fd/9
   fi
-  \printf 'exit %s' "$__dexec_code" >>/proc/self/fd/9
+  \printf '\\exit %s' "$__dexec_code" >>/proc/self/fd/9
   \exit 0
 }

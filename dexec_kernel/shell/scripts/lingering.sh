@@ -20,7 +20,7 @@ while :; do
     if [ "$p" != "/proc/$$" ] && [ "$p" != "/proc/$2" ] && {
       [ "$p/fd/1" -ef "/proc/$$/fd/1" ] || [ "$p/fd/2" -ef "/proc/$$/fd/8" ] ||
         [ "$p/fd/2" -ef "/proc/$$/fd/1" ] || [ "$p/fd/1" -ef "/proc/$$/fd/8" ] ||
-        [ "$p/fd/10" -ef "/proc/$$/fd/1" ] || [ "$p/fd/13" -ef "/proc/$$/fd/8" ]
+        [ "$p/fd/11" -ef "/proc/$$/fd/1" ] || [ "$p/fd/14" -ef "/proc/$$/fd/8" ]
     }; then
       count=$((count + 1))
     fi

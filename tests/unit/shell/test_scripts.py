@@ -617,6 +617,88 @@ CASES = [
         ),
         ("echo $x", Says("1\n")),
     ),
+    # --- found by test_session.py
+    case(
+        "aliases of words of ours",
+        BASH,
+        ("alias declare=false builtin=false shopt=false alias=false; x=1", OK),
+        ("echo $x; (exit 4)", Says("1\n", 4)),
+    ),
+    case(
+        "aliases of words of ours, sh",
+        ALL,
+        ("alias :=false exit=false exec=false unset=false alias=false", OK),
+        ("(\\exit 3)", Says(exit_code=3)),
+    ),
+    case("[[ left open", BASH, ("[[ a == ", Says("", 2, None)), ("echo b", Says("b\n"))),
+    case(
+        "readonly REPLY",
+        BASH,
+        ("readonly REPLY=mine; (exit 2)", Says(exit_code=2)),
+        ("echo $REPLY\n(", Says("mine\n", 2, None)),
+    ),
+    case(
+        "readonly POSIXLY_CORRECT",
+        BASH,
+        ("readonly POSIXLY_CORRECT; x=1", OK),
+        ("echo $x", Says("1\n")),
+    ),
+    case(
+        "EXIT has the cell's stderr",
+        ALL,
+        ("trap 'echo bye >&2' EXIT", Says(stderr="bye\n")),
+        ("trap 'echo bye >&2' EXIT; exit 3", Says("", 3, "bye\n")),
+    ),
+    case(
+        "a function with a redirection",
+        BASH,
+        ("g() { echo g; } >&2; set() { :; }; h() { echo h; } <<E\nx () \nE", OK),
+        ("g; declare -F; h", Says("declare -f g\ndeclare -f h\ndeclare -f set\nh\n", stderr="g\n")),
+    ),
+    case(
+        "set -a, and a function called declare",
+        BASH,
+        ("set -a; declare() { :; }", OK),
+        ("typeset -F declare", Says("declare\n")),
+    ),
+    case(
+        "ERR of functions",
+        BASH,
+        ("set -E; trap 'echo err' ERR", OK),
+        ("f() { false; }; f", Says("err\nerr\n", 1)),
+        ("false", Says("err\n", 1)),
+    ),
+    case(
+        "ERR of functions, with errexit",
+        BASH,
+        ("set -eE; trap 'echo err' ERR; f() { false; }; f", Says("err\n", 1)),
+        ("f", Says("err\n", 1)),
+    ),
+    case(
+        "ERR stays where a function exits",
+        BASH,
+        ("trap 'echo err' ERR", OK),
+        ("set -- a b; f() { exit 5; }; f x", Says(exit_code=5)),
+        ("false; echo $#", Says("err\n0\n")),
+    ),
+    case(
+        "ERR that exits",
+        BASH,
+        ("trap 'exit 3' ERR", OK),
+        ("exec no-such-command-at-all", Says("", 127, None)),
+        ("trap - ERR; false; echo b", Says("b\n")),
+    ),
+    *(
+        case(
+            f"BASH_XTRACEFD={number}",
+            BASH,
+            (f"exec {number}>trace; BASH_XTRACEFD={number}; set -x; echo a", Says("a\n")),
+            ("set +x; cat trace", Says("++ echo a\n", stderr="++ set +x\n")),
+        )
+        for number in (3, 5, 19, 40)
+    ),
+    case("OLDPWD is not there", BASH, ("cd -", Says("", 1, None)), ("cd /; cd - >/dev/null", OK)),
+    case("unset IFS", ALL, ("unset IFS", OK), ("echo ${IFS-none}", Says("none\n"))),
 ]
 ENVS = {
     "env_e": "set -e\n",

@@ -86,19 +86,19 @@ def test_what_is_wrong_is_named(line, said):
 @pytest.mark.parametrize(
     ("line", "command"),
     [
-        ("%%python3", "python3 -"),
+        ("%%python3", "python3 -u -"),
         ("%%python3.12 -u", "python3.12 -u -"),
-        ("%%python a -b", "python - a -b"),
-        ("%%python3 -W ignore -Xdev x", "python3 -W ignore -Xdev - x"),
-        ("%%python3 -c pass", "python3 -c pass"),
-        ("%%python3 -Bm json.tool", "python3 -Bm json.tool"),
-        ("%%python3 -Wcm", "python3 -Wcm -"),
-        ("%%python3 - a", "python3 - a"),
+        ("%%python a -b", "python -u - a -b"),
+        ("%%python3 -W ignore -Xdev x", "python3 -u -W ignore -Xdev - x"),
+        ("%%python3 -c pass", "python3 -u -c pass"),
+        ("%%python3 -Bm json.tool", "python3 -u -Bm json.tool"),
+        ("%%python3 -Wcm", "python3 -u -Wcm -"),
+        ("%%python3 - a", "python3 -u - a"),
         ("%%node --require x a", "node --require x - a"),
         ("%%node --eval 1", "node --eval 1"),
         ("%%ruby", "ruby -"),
-        ("%%perl -w", "perl -w -"),
-        ("%%perl -ne print", "perl -ne print"),
+        ("%%perl -w", "perl -M5.006;$|=1 -w -"),
+        ("%%perl -ne print", "perl -M5.006;$|=1 -ne print"),
         ("%%php", "php --"),
         ("%%bash", "bash -s"),
         ("%%bash -x a", "bash -x -s a"),
@@ -106,6 +106,10 @@ def test_what_is_wrong_is_named(line, said):
         ("%%bash +e -s a", "bash +e -s a"),
         ("%%sh -xc ls", "sh -xc ls"),
         ("%%psql -U postgres", "psql -U postgres"),
+        ("%%lua a", "lua -e io.stdout:setvbuf('no') - a"),
+        ("%%mysql --defaults-file=f db", "mysql --defaults-file=f db -n"),
+        ("%%mysql -- db", "mysql db -n"),
+        ("%%mariadb -n", "mariadb -n"),
         ("%%redis-cli -n 1", "redis-cli -n 1"),
     ],
 )
@@ -133,4 +137,4 @@ def test_help(name, asked):
 
 def test_help_of_the_command_is_the_commands():
     assert options("%%exec -- ls --help").command == ("ls", "--help")
-    assert options("%%python3 -- --help").command == ("python3", "--help", "-")
+    assert options("%%python3 -- --help").command == ("python3", "-u", "--help", "-")

@@ -1,0 +1,160 @@
+"""Sessions composed of what once broke one: each cell does as one shell without us does."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.support.ingredients import ENDS, PIECES, Piece
+from tests.unit.support.local_shells import (
+    GUARD,
+    Cells,
+    as_in_a_container,
+    each_shell,
+    plain_environment,
+    program,
+)
+from tests.unit.support.shell_probe import probe
+
+#: A shell: with DEXEC_FUZZ=1 others are drawn, and as many as are wanted.
+EXAMPLES = int(os.environ.get("DEXEC_FUZZ_EXAMPLES", "12"))
+_where = re.compile(rb"^(?:bash|sh): (?:eval: |-c: )?(?:line )?\d*(?:: )?(?:eval: )?", re.MULTILINE)
+_depth = re.compile(rb"^\++(?= )", re.MULTILINE)
+_number = re.compile(rb"(?:at )?line \d+|\b\d{3,}\b")
+_ours = re.compile(
+    rb"^trap -- (?:'exit 1(?:30' (?:SIG)?INT|43' (?:SIG)?TERM)|- .*|.* EXIT)\n", re.MULTILINE
+)
+
+
+@st.composite
+def cells(draw: st.DrawFn, shell: str) -> list[tuple[Piece, ...]]:
+    """Draw two or three cells: the pieces of each, and its end."""
+    pieces = st.sampled_from([piece for piece in PIECES if shell in piece.shells])
+    ends = st.sampled_from([piece for piece in ENDS if shell in piece.shells])
+    cell = st.tuples(st.lists(pieces, max_size=4), ends).map(lambda drawn: (*drawn[0], drawn[1]))
+    return draw(st.lists(cell.filter(is_comparable), min_size=1, max_size=2))
+
+
+def is_comparable(cell: tuple[Piece, ...]) -> bool:
+    """An EXIT trap runs when what ``exec`` has redirected is undone, as documented."""
+    text = "\n".join(piece.text for piece in cell)
+    return not ("exec " in text and " EXIT" in text)
+
+
+class Plain:
+    """What a shell without us does with a cell, after others in the same shell."""
+
+    def __init__(self, shell: str, folder: Path, before: list[str], cell: str) -> None:
+        mark = "/bin/sh -c 'echo @@; echo @@ >&2'"
+        script = "".join(
+            f"\\eval {shlex.quote(text)} >/dev/null 2>&1 </dev/null\n" for text in before
+        )
+        if before:
+            script += mark + "\n"
+        first = "shopt -s expand_aliases\n" if shell == "bash" else ""
+        name = "bash" if shell == "bash" else "sh"
+        with subprocess.Popen(
+            [*program(shell), "-c", first + script + cell, name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=folder,
+            env=plain_environment(),
+            preexec_fn=as_in_a_container,  # noqa: PLW1509 -- one thread
+        ) as process:
+            try:
+                stdout, stderr = process.communicate(b"", timeout=GUARD)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                pytest.fail(f"without us it does not end either: {script}{cell}")
+        # A signal that ends the shell lets a cell hand over first.
+        code = process.returncode
+        self.exit_code = 128 - code if -code in {signal.SIGINT, signal.SIGTERM} else code
+        #: The cells before have let it come to this one.
+        self.arrived = not before or b"@@\n" in stdout
+        if before:
+            stdout, stderr = (text.rpartition(b"@@\n")[2] for text in (stdout, stderr))
+        self.stdout, self.stderr = stdout.decode(errors="replace"), stderr.decode(errors="replace")
+
+
+def compared(text: str) -> str:
+    """Return what is printed on stderr without the names of places in the text."""
+    data = _where.sub(b"sh: ", text.encode())
+    return _number.sub(b"number", _depth.sub(b"+", data)).decode()
+
+
+def sections(printed: str) -> dict[str, Any]:
+    """Return what a probe has printed, in an order of its own."""
+    name, _, rest = printed.partition("\n@@")[2].partition("\n")
+    found = {}
+    while name:
+        text, _, rest = rest.partition("\n@@")
+        lines = _ours.sub(b"", text.encode()).decode()
+        if name in {"exported", "readonly"}:
+            entries = re.split(r"\n(?=export |readonly )", lines.strip("\n"))
+            found[name] = sorted(entry for entry in entries if not entry.startswith("export _="))
+        else:
+            found[name] = lines
+        name, _, rest = rest.partition("\n")
+    return found
+
+
+def compare(kind: str, ours: object, plain: object, texts: list[str]) -> None:
+    if isinstance(ours, dict) and isinstance(plain, dict):
+        for name in ours.keys() | plain.keys():
+            compare(f"{kind}, {name}", ours.get(name), plain.get(name), texts)
+    assert ours == plain, f"{kind} after {texts}: {ours!r}, and without us {plain!r}"
+
+
+def check(shell: str, drawn: list[tuple[Piece, ...]]) -> None:
+    """Run the cells in a session and without one; what they do is the same."""
+    with tempfile.TemporaryDirectory(prefix="dexec-cells-") as name:
+        top = Path(name)
+        (top / "ours").mkdir()
+        session = Cells(shell, top / "ours")
+        before: list[str] = []
+        texts = ["\n".join(piece.text for piece in cell) for cell in drawn]
+        for number, text in enumerate([*texts, probe(shell)]):
+            is_probe = number == len(drawn)
+            result = session(text)
+            assert result.ran, text
+            shutil.rmtree(top / "plain", ignore_errors=True)
+            (top / "plain").mkdir()
+            plain = Plain(shell, top / "plain", before, text)
+            if not plain.arrived:
+                return
+            stdout, stderr, expected, errors = (
+                said.replace(f"{top}/{folder}", "FOLDER")
+                for folder, it in (("ours", result), ("plain", plain))
+                for said in (it.stdout, it.stderr)
+            )
+            if is_probe:
+                compare("state", sections(stdout), sections(expected), texts)
+                return
+            compare("stdout", compared(stdout), compared(expected), [*before, text])
+            compare("stderr", compared(stderr), compared(errors), [*before, text])
+            compare("exit code", result.exit_code, plain.exit_code, [*before, text])
+            lost = not session.handed_over
+            kept = [] if lost else [piece.later for piece in drawn[number]]
+            before.append("\n".join(kept))
+
+
+@each_shell
+def test_composed_cells_do_what_one_shell_does(shell: str) -> None:
+    @settings(max_examples=EXAMPLES)
+    @given(cells(shell))
+    def run(drawn: list[tuple[Piece, ...]]) -> None:
+        check(shell, drawn)
+
+    run()
