@@ -74,9 +74,10 @@ async def test_half_close_loses_nothing_of_what_follows(client, size):
     exec_id = await client.container_exec_create(NAME, config)
     async with await client.container_exec_attach(exec_id) as connection:
         await connection.write(b"x" * size)
-        await asyncio.sleep(0.05)  # For output that waits to be read when the end is sent.
+        first = await connection.read()  # The rest waits to be read when the end is sent.
         await connection.close_write()
-        out, err = await asyncio.wait_for(collect(connection), GUARD)
+        rest, err = await asyncio.wait_for(collect(connection), GUARD)
+    out = b"".join(frame.data for frame in first) + rest
     numbers = "".join(f"{n}\n" for n in range(1, 20_001))
     assert out.decode() == f"{numbers}{size}\n{numbers}"
     assert err == b""

@@ -85,16 +85,22 @@ def test_execute_input_carries_the_number_of_the_reply(kernel):
         assert echo["code"] == "true"
 
 
-def test_a_failure_aborts_what_is_queued(kernel):
-    requests = [kernel.send(code) for code in ("sleep 0.3; false", "echo a", "echo b")]
+def test_a_failure_aborts_what_is_queued(kernel, gate, busybox):
+    held = gate(busybox)
+    requests = [kernel.send(code) for code in (f"{held.wait}; false", "echo a", "echo b")]
+    kernel.turn()  # Now they have arrived.
+    held.open()
     replies = [kernel.reply(request) for request in requests]
     assert [reply["status"] for reply in replies] == ["error", "aborted", "aborted"]
     assert kernel.run("echo again").text() == "again\n"
 
 
-def test_a_failure_aborts_nothing_when_told_not_to(kernel):
-    first = kernel.send("sleep 0.3; false", stop_on_error=False)
+def test_a_failure_aborts_nothing_when_told_not_to(kernel, gate, busybox):
+    held = gate(busybox)
+    first = kernel.send(f"{held.wait}; false", stop_on_error=False)
     second = kernel.send("echo next")
+    kernel.turn()
+    held.open()
     assert kernel.reply(first)["status"] == "error"
     assert kernel.reply(second)["status"] == "ok"
 

@@ -62,8 +62,14 @@ def test_the_pid_is_the_hosts_and_there_while_the_cell_runs(kernel, host, busybo
     assert result.record["pid"] == seen[0]
 
 
-def test_a_long_cell_is_live_and_leaves_no_widget(kernel):
-    result = kernel.run("sleep 0.5; echo done")
+def test_a_long_cell_is_live_and_leaves_no_widget(kernel, gate, busybox):
+    held = gate(busybox)
+
+    def look(message):
+        if WIDGET in message["content"].get("data", {}):
+            held.open()
+
+    result = kernel.run(f"{held.wait}; echo done", at=look)
     opened = {content["comm_id"] for content in result.of("comm_open")}
     closed = {content["comm_id"] for content in result.of("comm_close")}
     assert opened

@@ -110,7 +110,7 @@ def test_many_cells_leave_no_models(kernel, widgets):
 # --- the bar of the kernel ------------------------------------------------------------------------
 
 
-def test_the_bar_of_the_kernel_follows_every_cell(kernel, widgets, busybox):
+def test_the_bar_of_the_kernel_follows_every_cell(kernel, widgets, busybox, gate):
     result = kernel.run("%status", at=widgets.take)
     [shown] = [c["data"] for c in result.of("display_data")]
     assert WIDGET in shown
@@ -118,8 +118,10 @@ def test_the_bar_of_the_kernel_follows_every_cell(kernel, widgets, busybox):
     assert "idle" in widgets.html()
     assert widgets.chosen() == busybox
 
-    cell = kernel.send("cd /tmp; sleep 1; exit 3")
+    held = gate(busybox)
+    cell = kernel.send(f"cd /tmp; {held.wait}; exit 3")
     widgets.until(lambda: "running" in widgets.html())
+    held.open()
     kernel.collect(cell, at=widgets.take)
     pid = widgets.record()["pid"]
     widgets.until(lambda: "exit code 3" in widgets.html())
