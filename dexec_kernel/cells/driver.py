@@ -67,10 +67,21 @@ class HandedOver:
 
     handover: Handover | None
 
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code that the shell told, None where it is not known."""
+        try:
+            told = self.handover and self.handover.one("shell")
+        except DamagedHandover:
+            return None
+        return _number(told.partition(b":")[0]) if told else None
+
 
 @dataclass(frozen=True, slots=True)
 class ToldEnd:
-    """The shell ends, and has no state to tell."""
+    """The shell ends, with ``exit_code``, and has no state to tell."""
+
+    exit_code: int
 
 
 Event: TypeAlias = Started | Ready | HasCell | FolderLost | Background | HandedOver | ToldEnd
@@ -121,7 +132,7 @@ class Driver:
                 return None
             return Background(code, number)
         if kind == "end":
-            return ToldEnd()
+            return None if (code := _number(said)) is None else ToldEnd(code)
         try:
             handover = self._parts.feed(kind, said)
         except DamagedHandover:

@@ -97,8 +97,8 @@ class Execution:
         self.background_count = 0
         #: What the cell's shell said of its state at the end, None for nothing.
         self.handover: HandedOver | None = None
-        #: Whether the shell has said that it ends: all of its cell's output has come.
-        self.has_told_end = False
+        #: The shell's last word: all of its cell's output has come.
+        self._told: HandedOver | ToldEnd | None = None
         #: Whether the exit code may be the engine's word for a connection that broke.
         self.may_be_broken = False
         #: What the user should know of the end of the output, "" for nothing.
@@ -177,9 +177,10 @@ class Execution:
                 self.stream.forget()
                 raise StandbyLost("The shell that was to run the cell had ended.")
             raise cell_not_run(code)
-        if code == BROKEN_STREAM and command.marks and not self.has_told_end:
+        told = self._told and self._told.exit_code
+        if code == BROKEN_STREAM != told and command.marks:
             # A command of its own may have ended so itself.
-            self.may_be_broken = self.running.is_set() and not command.tells_end
+            self.may_be_broken = self.running.is_set() and not command.tells_end and told is None
             if not self.may_be_broken:
                 raise await self.lost(None)
 
@@ -342,9 +343,9 @@ class Execution:
             case Background():
                 self._hear_background(event)
             case HandedOver():
-                self.handover, self.has_told_end = event, True
+                self.handover, self._told = event, event
             case ToldEnd():
-                self.has_told_end = True
+                self._told = event
 
     def _hear_background(self, event: Background) -> None:
         if not self.stream.may(StreamEvent.LEFT):
@@ -371,7 +372,7 @@ class Execution:
     async def _finish(self, attached: Exec, command: Command) -> ExecInspect:
         """Learn how it ended."""
         # Background processes print after the shell's last word, and have one of their own.
-        has_told = self.has_told_end and not self._has_background
+        has_told = self._told is not None and not self._has_background
         # A shell that has not said that it runs ends without a word, too.
         tells_end = command.tells_end and self.running.is_set()
         end = await end_of(attached, tells_end=tells_end, has_told=has_told)

@@ -73,7 +73,7 @@ __dexec_end
     done
     \printf %s "${1}parts $__dexec_number $__dexec_size ${1%:};$1" >&8
   else
-    \printf '%send%s' "$1" "$1" >&8
+    \printf '%send %s%s' "$1" "$__dexec_code" "$1" >&8
   fi
   if \[ "$__dexec_others" -ne 0 ]; then
     \printf '(%s)\n' "$2" >/proc/self/fd/9

@@ -81,7 +81,7 @@ __dexec_end
     done
     builtin printf %s "${1}parts $((__dexec_p / 3900)) ${#__dexec_text} $3$1" >&8
   else
-    builtin printf '%send%s' "$1" "$1" >&8
+    builtin printf '%send %s%s' "$1" "$__dexec_code" "$1" >&8
   fi
   # The pipe takes what the shell itself is to do: it ends, or waits. It does nothing where the user
   # could see it: in a DEBUG trap, or in a function called as a word of ours. POSIX mode would not

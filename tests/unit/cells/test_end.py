@@ -38,7 +38,7 @@ async def test_shell_that_tells_nothing_at_its_end_may_have_lost_output():
 
 @pytest.mark.parametrize("options", [ELSEWHERE, CellOptions(env={"A": "b"})])
 async def test_last_word_without_a_state_is_the_end(options):
-    script = Script([greeting, out("x"), lambda mark: err(f"{mark}end{mark}")])
+    script = Script([greeting, out("x"), lambda mark: err(f"{mark}end 0{mark}")])
     cell = await cell_of(script, options)
     assert cell.ended == Exited(0, "")
     assert cell.run.snapshot().note == ""
@@ -46,7 +46,7 @@ async def test_last_word_without_a_state_is_the_end(options):
 
 
 async def test_last_word_before_the_cell_is_none():
-    script = Script([lambda mark: err(f"{mark}start 1 /{mark}{mark}end{mark}{mark}cell /{mark}")])
+    script = Script([lambda mark: err(f"{mark}start 1 /{mark}{mark}end 0{mark}{mark}cell /{mark}")])
     cell = await cell_of(script, ELSEWHERE)
     assert SILENT_NOTE in cell.run.snapshot().note
 
@@ -77,6 +77,25 @@ async def test_command_with_126_is_looked_for():
     refused = Script(create=EngineUnavailable("no"))
     unknown = await cell_of(Script([greeting], exited(126)), COMMAND, refused)
     assert unknown.ended == Exited(126, "not executable")
+
+
+@pytest.mark.parametrize(
+    ("word", "options", "is_believed"),
+    [
+        ("end 126", ELSEWHERE, True),
+        ("end 3", ELSEWHERE, False),
+        ("end", ELSEWHERE, False),
+        ("end 126", COMMAND, True),
+        ("state {0};shell 126:x{0};end ", None, True),
+        ("state {0};shell 3:x{0};end ", None, False),
+        ("state {0};folder /{0};end ", None, False),
+        ("state damaged", None, False),
+    ],
+)
+async def test_126_is_the_shells_own_where_that_says_so(word, options, is_believed):
+    last = lambda mark: err(f"{mark}{word.format(mark[:-1])}{mark}")  # noqa: E731 -- short
+    cell = await cell_of(Script([greeting, last], exited(126)), options)
+    assert isinstance(cell.ended, Exited) is is_believed
 
 
 async def test_126_of_a_shell_that_was_not_heard_is_a_broken_stream():
