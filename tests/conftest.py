@@ -1,4 +1,4 @@
-"""What all tests share: real engines, started when the first test asks, and containers in them."""
+"""Fixtures of all tests: real engines, started when the first test asks, and containers in them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _runner(host: str) -> Iterator[Callable[..., str]]:
 
 @pytest.fixture
 def run_container(host: str) -> Iterator[Callable[..., str]]:
-    """Run a container; it is removed after the test. Takes what ``containers.run_container`` does.
+    """Run a container, which is removed after the test, with the arguments of ``run_container``.
 
     Returns the name.
     """
@@ -86,7 +86,7 @@ def _shared(image: str, name: str) -> Callable[[str], Iterator[str]]:
     return fixture
 
 
-#: Containers that tests share, each by its name; who stops or kills one makes one of its own.
+#: Containers that tests share, by name; a test that stops or kills one makes one of its own.
 busybox = _shared(images.BUSYBOX, "busybox")
 debian = _shared(images.DEBIAN, "debian")
 noshell = _shared(images.NOSHELL, "noshell")

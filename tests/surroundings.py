@@ -21,12 +21,12 @@ _KEPT = {
 _KEPT_PREFIXES = ("COVERAGE_", "COV_CORE_", "HYPOTHESIS_", "PLAYWRIGHT_", "PYTEST_")
 _FIXED = {"LANG": "C.UTF-8", "TERM": "xterm-256color", "TZ": "UTC"}
 #: Dispositions that exec passes on when they are "ignore": a script's ``&`` ignores the first two
-#: in what it starts, ``nohup`` the third, a parent that wants no zombies the last.
+#: in its children, ``nohup`` the third, a parent that wants no zombies the last.
 _INHERITED = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD)
 
 
 def reset() -> None:
-    """Set variables, signals and umask of this process, and so of what it starts.
+    """Set variables, signals and umask of this process, and so of its children.
 
     The home folder stays: downloads for real engines are cached there.
     """

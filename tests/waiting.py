@@ -15,7 +15,7 @@ _PAUSE = 0.03
 
 
 def until(look: Callable[[], T], *, guard: float = GUARD) -> T:
-    """Look until what is seen is true, and return it."""
+    """Look until the value is true, and return it."""
     deadline = time.monotonic() + guard
     while not (seen := look()):
         assert time.monotonic() < deadline, f"still {seen!r}"
@@ -24,7 +24,7 @@ def until(look: Callable[[], T], *, guard: float = GUARD) -> T:
 
 
 async def until_seen(look: Callable[[], Awaitable[T]], *, guard: float = GUARD) -> T:
-    """Look until what is seen is true, and return it; the event loop goes on meanwhile."""
+    """Look until the value is true, and return it; the event loop goes on meanwhile."""
     deadline = time.monotonic() + guard
     while not (seen := await look()):
         assert time.monotonic() < deadline, f"still {seen!r}"

@@ -33,7 +33,7 @@ def server(
     host: str, busybox: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LabServer]:
     environment = {"DOCKER_HOST": host, "DEXEC_CONTAINER": busybox}
-    # Who needs but the first signal gets no other, however slow the machine is.
+    # A cell that the first signal ends gets no second one, however slow the machine is.
     environment["DEXEC_INTERRUPT_GRACE"] = "100000"
     with LabServer(tmp_path_factory.mktemp("lab"), environment) as running:
         yield running
@@ -50,7 +50,7 @@ def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lab(
     chromium: Browser, server: LabServer, screenshots: Path, request: pytest.FixtureRequest
 ) -> Iterator[Lab]:
-    """JupyterLab in a browser session of its own. What it shows at the end is a screenshot."""
+    """JupyterLab in a browser session of its own. Its last state is a screenshot."""
     context = chromium.new_context(viewport={"width": 1200, "height": 800})
     lab = Lab(context.new_page(), server, screenshots)
     yield lab

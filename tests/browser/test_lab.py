@@ -1,4 +1,4 @@
-"""What people see in JupyterLab: the card, live output and bar, interrupts, stored notebooks."""
+"""The kernel in JupyterLab: its card, live output and bar, interrupts, stored notebooks."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_run_all_stops_at_a_failing_cell(lab: Lab):
 
 
 def test_bars_are_stored(lab: Lab):
-    """Bars stay: kernel shut down, page loaded anew, someone else's JupyterLab without kernel."""
+    """Bars stay: kernel shut down, page loaded again, someone else's JupyterLab without kernel."""
     lab.server.write("stored.ipynb", ["sleep 0.5; echo slow", "exit 3"])
     lab.open("stored.ipynb")
     lab.cell(0).start()

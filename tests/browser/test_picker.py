@@ -33,7 +33,7 @@ CUT = """labels => labels.map(label => Math.max(
 def notebook(
     chromium: Browser, lab: Lab, screenshots, request: pytest.FixtureRequest
 ) -> Iterator[NotebookPage]:
-    """Notebook 7, served by the server of ``lab``. What it shows at the end is a screenshot."""
+    """Notebook 7, served by the server of ``lab``. Its last state is a screenshot."""
     context = chromium.new_context(viewport={"width": 1200, "height": 800})
     page = NotebookPage(context.new_page(), lab.server, screenshots)
     yield page
@@ -90,7 +90,7 @@ def test_a_container_that_starts_is_a_card_after_a_reload(
     assert (kernelspec.name, kernelspec.display_name) == (kernel, shown)
     lab.command("notebook:shutdown-kernel")
 
-    # Made anew, the container is the same kernel, and the notebook opens with it.
+    # A container that is created again is the same kernel, and the notebook opens with it.
     containers.remove_container(host, name)
     containers.run_container(host, images.BUSYBOX, name)
     try:

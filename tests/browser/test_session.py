@@ -104,7 +104,7 @@ echo; stty size"""
 
 
 def test_long_output(lab: Lab):
-    """15 MB: what was left out is said, and JupyterLab can be used."""
+    """15 MB: a message counts the omitted output, and JupyterLab can be used."""
     lab.server.write("long.ipynb", ["seq 1 2000000", "echo usable"])
     lab.open("long.ipynb")
     cell = lab.cell(0)

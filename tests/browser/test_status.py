@@ -120,7 +120,7 @@ def test_status_docked(lab: Lab, host: str, debian: str, busybox: str):
         lab.use_theme("JupyterLab Light")
     expect(docked.get_by_role("button", name="Restart container")).to_be_visible()
 
-    # What the kernel leaves reads right without it.
+    # The stored bar reads right without the kernel.
     lab.command("notebook:shutdown-kernel")
     expect(lab.page.get_by_text("No Kernel").first).to_be_visible()
     expect(lab.cell(0).static_bar).to_contain_text(f"kernel ended · {debian}")
@@ -147,7 +147,7 @@ def test_chooser_under_the_error(lab: Lab, debian: str):
 def test_exported_page_offline(
     chromium: Browser, screenshots: Path, tmp_path: Path, host: str, busybox: str
 ):
-    """What nbclient ran and nbconvert exported, in a browser without a network or a kernel."""
+    """A notebook run by nbclient and exported by nbconvert, in a browser without a network."""
     sources = ["sleep 0.3; echo slow", "exit 3", "%status"]
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
     for cell in cells:

@@ -46,7 +46,7 @@ def sh(script: str, **options: object) -> ExecConfig:
 
 
 async def read_until(attached: Exec, is_enough: Callable[[bytes], bool]) -> bytes:
-    """Return stdout up to what is enough, or to the end of the stream."""
+    """Return stdout, as soon as ``is_enough`` says so, or at the end of the stream."""
     output = b""
     while not is_enough(output) and (frames := await attached.read()):
         output += b"".join(frame.data for frame in frames if frame.stream is Stream.STDOUT)
@@ -84,11 +84,11 @@ async def guard():
 
 
 class ExecContract:
-    """What every backend does. ``site`` is a fixture of the module that has the class."""
+    """The tests for every backend. ``site`` is a fixture of the module that has the class."""
 
     @pytest.fixture
     async def start(self, site):
-        """Return what starts an exec that is closed after the test."""
+        """Return a function that starts an exec, which is closed after the test."""
         started: list[Exec] = []
 
         async def begin(config: ExecConfig) -> Exec:

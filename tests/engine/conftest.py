@@ -1,4 +1,4 @@
-"""What the tests with real engines share: clients, a Podman, and a cell in a container."""
+"""Fixtures of the tests with real engines: clients, a Podman, and a cell in a container."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Place:
     host: str
     client: EngineClient
     container: str
-    #: Runs a container for one test; takes what ``devtools.containers.run_container`` does.
+    #: Runs a container for one test, with the arguments of ``devtools.containers.run_container``.
     run: Callable[..., str]
 
     @property

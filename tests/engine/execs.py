@@ -38,12 +38,12 @@ async def execute(
     return await client.container_exec_wait(exec_id), out.decode(), err.decode()
 
 
-#: In seconds, for each step of an interrupt: who needs but the first signal gets no other.
+#: In seconds, for each step of an interrupt: a cell that the first signal ends gets no second one.
 PATIENT = 100_000.0
 
 
 class Cell:
-    """One cell in a container, and what came of it."""
+    """One cell in a container, with its output and its outcome."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class Cell:
 
 
 def processes(host: str, container: str) -> list[str]:
-    """Return the command lines of what runs in a container besides its own command."""
+    """Return the command lines of a container's processes besides its own command."""
     rows = containers.top(host, container, "-eo pid,stat,args")
     rows = [row for row in rows if not row["STAT"].startswith("Z")]
     return sorted(row["COMMAND"] for row in rows if row["COMMAND"] != "sleep 2147483647")

@@ -1,4 +1,4 @@
-"""`dexec-kernel doctor` with a real engine: containers in every state, and what lies between."""
+"""`dexec-kernel doctor` with a real engine: containers in every state, and proxies."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def examine(capsys):
 
 
 def broken(found: dict[str, dict[str, str]]) -> tuple[str, str, list[str]]:
-    """Return what is broken, what mends it, and what was not checked."""
+    """Return the broken checks with their remedies, and the checks that were skipped."""
     (bad,) = (finding for finding in found.values() if finding["status"] == "failed")
     skipped = [name for name, finding in found.items() if finding["status"] == "not checked"]
     return bad["message"], bad["fix"], skipped

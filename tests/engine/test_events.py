@@ -33,7 +33,7 @@ async def test_events_tell_of_a_containers_life(place):
 
 
 class Watched:
-    """What a watch has told: the names of the containers that can be used."""
+    """Keeps the lists of a watch: the names of the containers that can be used."""
 
     def __init__(self, host: str) -> None:
         self.names: set[str] | None = None

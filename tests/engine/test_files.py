@@ -1,4 +1,4 @@
-"""Copies into and out of real containers; what `docker cp` does is what they do."""
+"""Copies into and out of real containers: they do the same as `docker cp`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ln -s one /src/link; ln -s ../one /src/sub/up; ln /src/one /src/hard; ln -s sub 
 ln -s src /srclink; chmod 700 /src/sub; chmod 555 /src/shut
 mkdir -p /there; echo old > /file; ln -s there /therelink
 """
-#: What a copy into a container may meet there, and nothing of the copy before.
+#: The states of the target in a container before a copy.
 MAKE_TARGETS = """
 chmod -R u+w /there /made /no /src 2>/dev/null
 rm -rf /there /therelink /file /made /no /src /srclink
@@ -60,7 +60,7 @@ async def api(host):
 
 
 def tree(folder):
-    """What lies below a folder: for each path its kind, mode, and content or target."""
+    """The tree below a folder: for each path its kind, mode, and content or target."""
     found = {}
     for path in [folder, *sorted(folder.rglob("*"))]:
         mode = path.lstat().st_mode
@@ -79,7 +79,7 @@ def docker_cp(host, *arguments):
 
 
 def look(host, box):
-    """What lies in a container, as it says itself."""
+    """The tree in a container, as its own shell lists it."""
     script = (
         r"cd /; for f in there file made src; do find $f -exec stat -c '%A %u %g %n %N' {} +; done"
     )

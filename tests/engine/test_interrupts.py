@@ -1,4 +1,4 @@
-"""Interrupts end whatever a cell has started, and leave nothing behind."""
+"""Interrupts end every process of a cell, and nothing remains."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SOURCES = {
 MAY_GO_ON = "loop of commands"
 #: Nor does a process heed it that was started with & in a shell.
 MAY_TAKE_MORE = {MAY_GO_ON, "background", "many"}
-#: In seconds: for who needs the next signal.
+#: In seconds: for cells that need the next signal.
 HASTY = 0.3
 
 

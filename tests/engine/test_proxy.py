@@ -1,4 +1,4 @@
-"""What stands between us and the engine and drops the upgrade, or forbids calls."""
+"""Proxies before the engine that drop the upgrade, or forbid calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Docker and Podman refuse, each in its own words and codes, is the same error here."""
+"""Docker and Podman refuse calls in words and codes of their own; here they are the same errors."""
 
 from __future__ import annotations
 

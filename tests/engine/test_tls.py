@@ -1,4 +1,4 @@
-"""A real engine behind TLS with client certificates."""
+"""A real engine that takes TLS with client certificates only."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ async def test_restart(place):
         await place.client.container_restart("nowhere")
 
 
-# --- what an exec is created with -----------------------------------------------------------------
+# --- the config of an exec ------------------------------------------------------------------------
 
 
 async def test_environment(place):

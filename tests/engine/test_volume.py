@@ -12,7 +12,7 @@ from dexec_kernel.engine.client import EngineClient
 from tests.waiting import until_seen
 
 MIB = 1 << 20
-#: Many times what may be kept of it.
+#: Many times the amount that may be kept of it.
 VOLUME = 384 * MIB
 
 
@@ -45,7 +45,7 @@ async def test_nobody_who_reads_holds_the_process_back(client, busybox):
     try:
         async with await client.container_exec_attach(exec_id) as connection:
             await connection.read()
-            # What nobody reads fills the pipes, and then `dd` waits to write, as /proc tells.
+            # Unread output fills the pipes. Then `dd` waits to write, as /proc tells.
             # An engine may send the head of the stream before it knows the process.
             pid = await until_seen(lambda: _pid(client, exec_id))
             await until_seen(lambda: _is_still(pid))

@@ -1,4 +1,4 @@
-"""What the unit tests share: an engine that answers as it is told to, and a cell that has ended."""
+"""Fixtures of the unit tests: an engine with the test's answers, and a cell that has ended."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.unit.support.fake_engine import FakeEngine
 settings.register_profile(
     "dexec",
     deadline=None,
-    # The same examples in each run: what is covered, and what fails, does not change by chance.
+    # The same examples in each run, so that neither coverage nor failures change by chance.
     # DEXEC_FUZZ=1 draws others.
     derandomize="DEXEC_FUZZ" not in os.environ,
     print_blob=True,
@@ -74,7 +74,7 @@ async def client(engine) -> AsyncIterator[EngineClient]:
 
 @pytest.fixture
 def snapshot() -> Callable[..., Snapshot]:
-    """Return what makes the snapshot of a cell that ended well, but for what it is given."""
+    """Return a function that makes the snapshot of a successful cell, with the given changes."""
 
     def make(**changes: Any) -> Snapshot:
         values: dict[str, Any] = {

@@ -13,7 +13,7 @@ PACKAGE = Path(dexec_kernel.__file__).parent
 
 _GROUND = {"errors", "units", "folders"}
 _CELL = {"cells", "shell", "backend", *_GROUND}
-#: What a file of each place may import of ours. The longest name that fits a file counts; a name
+#: The imports of ours that a file of each place may have. The longest name that fits counts; a name
 #: stands for all that is below it. A file may always import its neighbours in the same folder.
 ARROWS: dict[str, set[str]] = {
     "__init__": set(),
@@ -43,7 +43,7 @@ ARROWS: dict[str, set[str]] = {
     "jupyter": {*_CELL, "magics", "display", "files", "engine", "jupyter", "__init__"},
     "cli": {"picker", "engine", "cells", "shell", "backend", "errors", "units", "__init__"},
 }
-#: Who may import Jupyter: what talks to a front end, or writes what Jupyter reads.
+#: The places that may import Jupyter: they talk to a front end, or write files for Jupyter.
 MAY_IMPORT_JUPYTER = {
     "jupyter",
     *("display.parts", "display.chooser", "display.panel", "display.widget"),

@@ -1,4 +1,4 @@
-"""The kernelspec that the wheel carries: what the picker shows, and the logos."""
+"""The kernelspec in the wheel: its name in the picker, and its logos."""
 
 from __future__ import annotations
 

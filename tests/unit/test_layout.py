@@ -1,4 +1,4 @@
-"""The layout of the tests: each file is named after what it tests."""
+"""The layout of the tests: each file has the name of the module that it tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def files() -> list[Path]:
 
 
 def named_after(path: Path) -> list[Path]:
-    """Return what a file of tests may be named after: a module, a shell script, a package.
+    """Return the names that a file of tests may have: a module's, a shell script's, a package's.
 
     It is one in the place that the file mirrors; or a package of the house that is tested with it.
     """

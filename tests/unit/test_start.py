@@ -1,11 +1,11 @@
-"""What a kernel imports before it says that it is ready: little more than ipykernel."""
+"""The imports of a kernel before it is ready: little more than ipykernel."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-#: What only cells need, of other people's and of ours, and what takes longest to import.
+#: Modules that only cells need, other people's and ours, and those that take longest to import.
 LATER = {
     *("requests", "urllib3", "charset_normalizer", "h11", "websocket", "ipywidgets"),
     *("debugpy", "tarfile", "dexec_kernel.jupyter.service", "dexec_kernel.magics"),
@@ -18,7 +18,7 @@ def imported(code: str) -> set[str]:
     return set(subprocess.run(command, capture_output=True, check=True, text=True).stdout.split())
 
 
-def test_what_cells_need_is_imported_behind_the_first_answer():
+def test_modules_for_cells_are_imported_after_the_first_answer():
     assert imported("import dexec_kernel.jupyter.app") & LATER == set()
 
 

@@ -1,4 +1,4 @@
-"""Cells that are started detached: the requests to the engine, and the use of its answers."""
+"""Cells that are started detached: the requests to the engine, and its answers."""
 
 from __future__ import annotations
 

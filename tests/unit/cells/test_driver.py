@@ -31,7 +31,7 @@ CELL = (S + b"cell /x" + S, HasCell("/x"))
 
 
 def said(*parts):
-    """Return the bytes of an exchange, and what is to be found in it."""
+    """Return the bytes of an exchange, and the expected events."""
     data = b"".join(part if isinstance(part, bytes) else part[0] for part in parts)
     return data, [part if isinstance(part, bytes) else part[1] for part in parts]
 
@@ -56,7 +56,7 @@ EXCHANGES = {
     "a state that is cut off": said(START, CELL, b"out", S + b"state " + STATE[:20]),
     "the beginning of a mark": said(START, CELL, S[:9]),
 }
-#: What an exchange has besides events: all else is dropped.
+#: The items of an exchange besides events; everything else is dropped.
 SHOWN = {
     "a cell": b"out",
     "noise before": b"warning\nmore\nout",

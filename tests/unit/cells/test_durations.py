@@ -1,4 +1,4 @@
-"""What is remembered of how long cells took."""
+"""The durations of cells that are remembered."""
 
 from __future__ import annotations
 

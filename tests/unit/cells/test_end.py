@@ -1,4 +1,4 @@
-"""An ended stream may have been cut: what is believed of it."""
+"""An ended stream may have been cut: the conclusions about the exec."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: what is printed where, the exit codes, and names that attack the terminal."""
+"""The command line: its output, its exit codes, and names that attack the terminal."""
 
 from __future__ import annotations
 
@@ -23,20 +23,9 @@ COMMAND = [sys.executable, "-c", "from dexec_kernel.cli import main; main()"]
 COMPOSE = {"com.docker.compose.project": "shop", "com.docker.compose.service": "db"}
 
 
-@pytest.fixture(autouse=True)
-def environment(tmp_path, monkeypatch):
-    """No engine, and nothing of the developer's own."""
-    for name in [*os.environ]:
-        if name.startswith(("DOCKER_", "DEXEC_", "JUPYTER_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
-
-
 @pytest.fixture
 def on_terminal(monkeypatch, capsys):
-    """Run a command on a terminal of 100 columns; returns what is shown."""
+    """Return a function that runs a command on a terminal of 100 columns and returns its output."""
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)

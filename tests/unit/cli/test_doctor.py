@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import socket
@@ -23,17 +22,6 @@ CHECKS = [
     *("python", "packages", "kernelspec", "endpoint", "connection", "api"),
     *("container", "state", "cell", "stdin", "user"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def environment(tmp_path, monkeypatch):
-    """No engine, and nothing of the developer's own."""
-    for name in [*os.environ]:
-        if name.startswith(("DOCKER_", "DEXEC_", "JUPYTER_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
 
 
 def examined(capsys) -> dict[str, dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Which Pythons the matrix finds, and what it calls the lowest versions."""
+"""The Pythons that the matrix finds, and its lowest versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The status bar: what it says in every state, and that nothing from outside becomes markup."""
+"""The status bar: its words in every state; nothing from outside becomes markup."""
 
 from __future__ import annotations
 

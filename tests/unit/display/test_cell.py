@@ -14,7 +14,7 @@ from dexec_kernel.display.mode import Mode
 
 
 class Shown:
-    """A display, and what it has sent."""
+    """A display, with the messages that it has sent."""
 
     def __init__(self, mode=Mode.STATIC):
         self.state = State.RUNNING

@@ -1,4 +1,4 @@
-"""What ``%container`` shows."""
+"""The display of ``%container``."""
 
 from __future__ import annotations
 

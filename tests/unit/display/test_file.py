@@ -1,4 +1,4 @@
-"""What ``%show`` and ``%cp`` put on the page."""
+"""The displays of ``%show`` and ``%cp``."""
 
 from __future__ import annotations
 

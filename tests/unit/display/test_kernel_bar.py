@@ -1,4 +1,4 @@
-"""The bar of the kernel and its list of containers: what they say, none of it markup."""
+"""The bar of the kernel and its list of containers: their words, without markup from outside."""
 
 from __future__ import annotations
 

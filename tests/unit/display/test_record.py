@@ -1,4 +1,4 @@
-"""The record: the keys that programs rely on, JSON, and null for what is not known."""
+"""The record: the keys that programs rely on, JSON, and null for unknown values."""
 
 from __future__ import annotations
 

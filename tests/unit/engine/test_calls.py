@@ -1,4 +1,4 @@
-"""Which API version is spoken, and what an engine is too old for."""
+"""The API version that is spoken, and the calls that an engine is too old for."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def env(tmp_path) -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def only_ours(monkeypatch):
-    """The sockets of this machine's own engines are none of our business."""
+    """Hide the sockets of this machine's own engines."""
     everywhere = well_known_endpoints
 
     def ours(env):

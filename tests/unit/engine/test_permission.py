@@ -1,4 +1,4 @@
-"""Sockets that this user may not use: what to do about them, wherever they are met."""
+"""Sockets that this user may not use: the advice, wherever they are met."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def group(monkeypatch) -> Callable[[str], None]:
 
 @pytest.fixture
 def denied() -> Iterator[Path]:
-    """A socket that something listens on, and that is not for us, whoever we are."""
+    """A socket with a listener that no user may use, not even root."""
     with tempfile.TemporaryDirectory(prefix="dexec-") as directory:
         folder = Path(directory)
         folder.chmod(0o755)

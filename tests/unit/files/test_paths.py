@@ -1,4 +1,4 @@
-"""The two paths of a copy: what they mean, and where what is copied comes to lie."""
+"""The two paths of a copy: their meaning, and the place of the copied files."""
 
 from __future__ import annotations
 

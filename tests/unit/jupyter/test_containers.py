@@ -45,7 +45,7 @@ class Engine:
 
 
 class FakeWatch:
-    """The watch of an engine on which the test says what happens."""
+    """The watch of an engine; its events are the test's."""
 
     made: list[FakeWatch]
 
@@ -70,7 +70,7 @@ def watches(monkeypatch):
 
 @pytest.fixture
 async def watched():
-    """Return what makes a watch with a listener, whose calls are an event."""
+    """Return a function that makes a watch with a listener, whose calls are an event."""
     made = []
 
     async def make(engine: Engine, container: str = ""):

@@ -1,4 +1,4 @@
-"""The history's own database: lines, sessions, questions, and what happens when it fails."""
+"""The history's own database: lines, sessions, questions, and faults."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ REQUESTS = {
 
 
 class FakeSession(Session):
-    """Keeps what is sent, as JSON would have it."""
+    """Keeps the messages that are sent."""
 
     def __init__(self) -> None:
         super().__init__()

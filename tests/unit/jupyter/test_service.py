@@ -1,4 +1,4 @@
-"""What serves the front end: every cell gets its reply, and an interrupt ends whatever it is at."""
+"""The service of a front end: every cell gets its reply, and an interrupt ends any work of it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Kernel:
 
 
 class Target:
-    """An engine that cannot be reached: looking for it does what the test says."""
+    """An engine that cannot be reached: the test decides how."""
 
     def __init__(self, look) -> None:
         self._look = look

@@ -35,7 +35,7 @@ async def cells(backend):
 
 
 class Running:
-    """A cell that runs, and what it has printed."""
+    """A cell that runs, with its output so far."""
 
     def __init__(
         self, backend: LocalBackend, workspaces: Workspaces, source: str, options: CellOptions

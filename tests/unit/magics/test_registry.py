@@ -1,4 +1,4 @@
-"""Finding and running magics, and what their parsers take."""
+"""Finding, parsing and running magics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is printed of a stream of the engine's, and when it stops."""
+"""The printed part of an engine's stream, and its end."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def environment(monkeypatch, tmp_path):
 
 
 def begun(manager: object, **settings: object) -> tuple[DexecPicker, list[object]]:
-    """The extension as a server loads it, and what it wants to be called when the server runs."""
+    """The extension as a server loads it, with its callbacks for the running server."""
     calls: list[object] = []
     loop = SimpleNamespace(add_callback=calls.append)
     server = SimpleNamespace(kernel_spec_manager=manager, io_loop=loop)

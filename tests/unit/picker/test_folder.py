@@ -108,7 +108,7 @@ def test_a_reader_sees_a_kernelspec_whole_or_not_at_all(folder):
 
 
 async def test_two_hundred_containers_are_in_the_answer_to_a_request(folder):
-    """What the server does for GET /api/kernelspecs; ``make bench`` says how long it takes."""
+    """The server's work for GET /api/kernelspecs; ``make bench`` measures its duration."""
     folder.update([spec(f"container-{number}") for number in range(200)])
     manager = KernelSpecManager(kernel_dirs=[str(folder.kernels)])
     handler = SimpleNamespace(base_url="/")

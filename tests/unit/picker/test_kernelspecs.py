@@ -1,4 +1,4 @@
-"""Kernelspecs for containers: names, content, where they are written, and what they never hide."""
+"""Kernelspecs for containers: names, content, folders, and the kernelspecs that they never hide."""
 
 from __future__ import annotations
 

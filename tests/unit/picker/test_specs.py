@@ -1,4 +1,4 @@
-"""Containers as kernelspecs: which of them, under which names, and what a card shows."""
+"""Containers as kernelspecs: which of them, under which names, and the words of a card."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def service(name: str, number: int = 1, *, project: str = "shop", state: str = "
 
 
 def shown(*containers: ContainerSummary, filters: ContainerFilters | None = None) -> dict[str, str]:
-    """The kernelspecs' names with what they are bound to."""
+    """The kernelspecs' names, each with the container that it is bound to."""
     specs = container_specs(containers, filters or ContainerFilters(), {})
     return {spec.name: spec.container for spec in specs}
 

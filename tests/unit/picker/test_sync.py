@@ -1,4 +1,4 @@
-"""`dexec-kernel sync` on disk: what it writes, what it takes away, what it never touches."""
+"""`dexec-kernel sync` on disk: the files that it writes, removes, and never touches."""
 
 from __future__ import annotations
 

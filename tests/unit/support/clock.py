@@ -94,7 +94,7 @@ class _Selector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]  #
 
 
 class _Work:
-    """Counts what was given to the pools of threads and has not come back."""
+    """Counts the calls that the pools of threads have not finished."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -106,7 +106,7 @@ class _Work:
             return bool(self._futures)
 
     def add(self, future: Future[Any]) -> None:
-        """Count ``future`` until all who wait for it have been told."""
+        """Count ``future`` until all waiters have been told."""
         with self._lock:
             self._futures.add(future)
 
@@ -167,5 +167,5 @@ def counting_threads() -> Iterator[None]:
 
 async def settle() -> None:
     """Return when everything has been done that can be done without time passing."""
-    # A timer is due after all that is ready, and what that makes ready, as the time stands still.
+    # The time stands still: a timer is due after all ready callbacks, and the ones they add.
     await asyncio.sleep(1e-6)

@@ -1,4 +1,4 @@
-"""An engine's verbs for a cell, scripted: for what no engine does when it is asked to."""
+"""An engine's verbs for a cell, scripted: for faults that no engine produces on demand."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from dexec_kernel.shell.commands import Shell
 
 
 class Until(Enum):
-    """What a stream waits for: that something is sent, or the end."""
+    """The event that a stream waits for: something is sent, or it ends."""
 
     SENT = 1
 
 
-#: What a stream does next: frames, bytes that depend on the driver's mark, an error, a pause.
+#: The next thing on a stream: a frame, bytes that depend on the driver's mark, an error, a pause.
 Step = Frame | Exception | float | Until | Callable[[str], Frame]
 FOREVER = float("inf")
 CONTAINER = ContainerInspect("c" * 64, "web", "image:1", True, False, False, "", "", {})  # noqa: FBT003
@@ -51,12 +51,12 @@ def err(text: str) -> Frame:
 
 
 def waits(mark: str) -> Frame:
-    """What the driver says first."""
+    """Return the driver's first words."""
     return err(f"{mark}start 17 /work{mark}")
 
 
 def greeting(mark: str) -> Frame:
-    """What the driver says first, and when it has its cell."""
+    """Return the driver's first words, and those for the arrival of its cell."""
     return err(f"{mark}start 17 /work{mark}{mark}cell /work{mark}")
 
 
@@ -70,9 +70,9 @@ NOT_FOUND_127 = exited(127, pid=None)
 
 @dataclass
 class Script:
-    """One exec. ``end`` is what waiting for it gives, ``look`` what each inspect before gives.
+    """One exec. ``end`` is the result of waiting for it, ``look`` that of each inspect before.
 
-    ``runs_on`` is what inspect gives to the end of the stream and after it.
+    ``runs_on`` is the result of inspect up to the end of the stream and after it.
     """
 
     steps: Sequence[Step] = (greeting,)
@@ -150,7 +150,7 @@ class FakeAttached:
         return []
 
     def _mark(self) -> str:
-        """The mark of what comes next: the greeting's at first, then the one that was sent."""
+        """Return the mark of the next words: the greeting's at first, then the sent one."""
         had_greeted, self._has_greeted = self._has_greeted, True
         sent, is_line, _ = self.sent.partition(b"\n")
         return sent.decode() if had_greeted and is_line else self._greeting
@@ -233,7 +233,7 @@ class FakeBackend:
         *,
         created: Callable[[str], None] = lambda _: None,
     ) -> ExecInspect:
-        """Start what the next script describes; its ``attach`` is the engine's refusal."""
+        """Start the exec of the next script; its ``attach`` is the engine's refusal."""
         config.check()
         self.configs.append(config)
         script = self._scripts.pop(0)
@@ -260,7 +260,7 @@ def _given(value: Any) -> Any:
 
 
 class Listener:
-    """Hears of a cell, and keeps what it hears."""
+    """Keeps a cell's output, and counts its changes."""
 
     def __init__(self) -> None:
         self.pieces: list[Piece] = []
@@ -274,7 +274,7 @@ class Listener:
 
 
 class Cell:
-    """One cell that runs, and what came of it."""
+    """One cell that runs, with its output and its outcome."""
 
     def __init__(
         self,

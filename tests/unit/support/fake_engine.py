@@ -1,4 +1,4 @@
-"""An engine over a unix socket that answers as a test tells it to, and notes what it was asked."""
+"""An engine over a unix socket that answers as a test tells it to, and notes the requests."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class FakeEngine:
         return [f"{request.method} {request.path}" for request in self.requests]
 
     def on(self, request: str, reply: bytes | Handler) -> None:
-        """Answer what the regular expression ``request`` fits with bytes, or call a handler."""
+        """Answer requests that fit the pattern ``request`` with bytes, or call a handler."""
         self._rules.insert(0, (re.compile(request), reply))
 
     def client(self, **options: Any) -> EngineClient:
@@ -75,7 +75,7 @@ class FakeEngine:
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         if isinstance(loop, JumpingLoop):
-            # Those who speak to it do so in this loop, or in threads that are counted.
+            # Its clients are in this loop, or in threads that are counted.
             loop.peers_are_here = True
         self._server = await asyncio.start_unix_server(self._accept, self._path)
         return self

@@ -58,7 +58,7 @@ def program(shell: str) -> list[str]:
 
 
 def until(look: Callable[[], T]) -> T:
-    """Look again and again at what another process changes; return the first that is true."""
+    """Look again and again at the work of another process; return the first true value."""
     given_up = time.monotonic() + GUARD
     while not (found := look()):
         assert time.monotonic() < given_up, found
@@ -72,7 +72,7 @@ def driver(shell: str, parts: Sequence[str] = ()) -> list[str]:
 
 
 def plain_environment() -> dict[str, str]:
-    """What a container would give to a process."""
+    """Return the environment that a container would give to a process."""
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
 
 
@@ -84,7 +84,7 @@ def environment(
     folder: str = "",
     **options: bool,
 ) -> dict[str, str]:
-    """What a container would give to the driver, and what the kernel adds."""
+    """Return the environment of the driver: the container's, with the kernel's additions."""
     ours = driver_environment(marks, state, DriverOptions(keep=hand_over, **options), folder=folder)
     return {**plain_environment(), **ours}
 
@@ -94,13 +94,13 @@ def signals(shell: str, signal: str, leader: int) -> list[str]:
 
 
 def as_in_a_container() -> None:
-    """Give a child what a process in a container has: a session, and no signal ignored."""
+    """Make a child like a process in a container: with its own session, and no signal ignored."""
     os.setsid()
     signals_module.signal(signals_module.SIGINT, signals_module.SIG_DFL)
 
 
 class Result:
-    """What a cell did: ``events`` are the driver's, ``stdout`` and ``stderr`` the cell's own."""
+    """The result of a cell: ``events`` are the driver's, ``stdout`` and ``stderr`` its own."""
 
     def __init__(self, exit_code: int, stdout: bytes, stderr: bytes, marks: Marks = MARKS) -> None:
         self.exit_code = exit_code
@@ -244,7 +244,7 @@ def _send(stdin: IO[bytes], data: bytes) -> None:
 class Cells:
     """Cells one after the other in one session, as the kernel runs them.
 
-    ``note`` is what the user is told of the state after the last one.
+    ``note`` is the user's message about the state after the last one.
     """
 
     def __init__(self, shell: str, cwd: Path, **variables: str) -> None:
@@ -258,7 +258,7 @@ class Cells:
     def __call__(
         self, source: str, *, stdin: bytes = b"", release: Path | None = None, **options: bool
     ) -> Result:
-        """Run a cell. What it leaves in the background may wait for ``release``."""
+        """Run a cell. Its background processes may wait for ``release``."""
         marks = Marks.new()
         folder = self.state.folder if self.state else ""
         ours = environment(self.state, hand_over=True, marks=marks, folder=folder, **options)

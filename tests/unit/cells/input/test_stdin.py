@@ -142,7 +142,7 @@ async def test_a_cell_that_is_ended_asks_no_more(monkeypatch):
     await until(lambda: cell.withdrawn)
     await asyncio.sleep(0.1)
     assert len(cell.questions) == 1
-    # The exec's stream is what ends it: half a close would be an end of file.
+    # The end of the exec's stream ends it: half a close would be an end of file.
     assert not serving.done()
     serving.cancel()
 

@@ -18,7 +18,7 @@ CHUNKS = st.lists(st.tuples(STREAMS, st.one_of(TEXTS, st.binary(max_size=40))), 
 
 
 def run(limit, chunks):
-    """Return what came as the head, what came as the tail, and the limiter."""
+    """Return the head, the tail, and the limiter."""
     limiter = Limiter(limit)
     head = [(stream, limiter.feed(stream, data)) for stream, data in chunks]
     return [part for part in head if part[1]], limiter.finish(), limiter

@@ -27,7 +27,7 @@ def folder(tmp_path):
 
 
 class Front:
-    """Gathers what is emitted."""
+    """Gathers the emitted pieces."""
 
     def __init__(self, limits):
         self.pieces = []
@@ -209,7 +209,7 @@ async def test_a_background_that_floods_for_ever_stays_within_the_limit(folder, 
 
 
 def travelled(front):
-    """Return what was passed on, in bytes, as the limit counts."""
+    """Return the size of the emitted output in bytes, as the limit counts them."""
     changes = sum(a.stream != b.stream for a, b in itertools.pairwise(front.pieces))
     return sum(json_size(piece.text.encode()) for piece in front.pieces) + SWITCH * changes
 
@@ -220,7 +220,7 @@ def now():
 
 async def until(holds):
     async with asyncio.timeout(5):
-        while not holds():  # noqa: ASYNC110 -- what it waits for sets no event
+        while not holds():  # noqa: ASYNC110 -- no event tells
             await asyncio.sleep(0.01)
 
 

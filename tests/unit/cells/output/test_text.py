@@ -35,7 +35,7 @@ def everything(*fed: tuple[str, bytes]) -> list[tuple[str, str]]:
 
 
 class Reader:
-    """Feeds a coalescer and takes what is due, with a clock of its own."""
+    """Feeds a coalescer and takes the due pieces, with a clock of its own."""
 
     def __init__(self) -> None:
         self.text = Coalescer()
@@ -46,7 +46,7 @@ class Reader:
         return self.text.take(self.now)
 
     def until_due(self) -> tuple[float, list[Piece]]:
-        """Let time pass until something is due; return how much passed, and what was."""
+        """Let time pass until something is due; return the time that passed, and the pieces."""
         begun = self.now
         while (due := self.text.due_at()) is not None:
             self.now = max(self.now, due)

@@ -53,7 +53,7 @@ async def test_processes_of_another_container_are_not_touched(start):
 
 
 class FakeProc:
-    """A folder with what a look at /proc reads, and the container's cgroup in it."""
+    """A folder with the files of /proc that are read, and the container's cgroup in it."""
 
     def __init__(self, folder: Path, count: int) -> None:
         self.path = folder

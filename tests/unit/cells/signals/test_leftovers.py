@@ -1,4 +1,4 @@
-"""What could not be ended is ended when it can be, and nothing else is."""
+"""Processes that could not be ended are ended later, and no others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GONE = EngineUnavailable("gone")
 
 @dataclass
 class World:
-    """A container, what looking at it raises, and what was sent to its process."""
+    """A container, the error of a look at it, and the signals that its process got."""
 
     running: bool = True
     paused: bool = False

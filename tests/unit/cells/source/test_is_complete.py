@@ -1,4 +1,4 @@
-"""Complete, incomplete or invalid: the samples, and what bash and dash say of the same text."""
+"""Complete, incomplete or invalid: the samples, and the verdicts of bash and dash."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def status(text: str) -> str:
 
 
 def verdict(shell: str, text: str) -> str:
-    """What a shell says of text. A shell takes a here-document that the text does not end."""
+    """Return a shell's verdict. A shell takes a here-document that the text does not end."""
     done = subprocess.run(
         [shell, "-n"],
         input=f"{text}\n".encode(),  # as Enter does

@@ -1,4 +1,4 @@
-"""Standbys: which cells get one, and what happens to those that are of no use."""
+"""Standbys: the cells that get one, and the end of those that are of no use."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def serves(text="hi\n"):
 
 
 class Pool:
-    """Workspaces with standbys, and what they are told."""
+    """Workspaces with standbys, and the settings of these."""
 
     def __init__(self, size=1, timeout=0.0):
         self.size = size

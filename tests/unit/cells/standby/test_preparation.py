@@ -1,4 +1,4 @@
-"""What is done between cells: when the next exec is started ahead."""
+"""The work between cells: when the next exec is started ahead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON calls that a cell waits for: kept connections, and what becomes of those that break."""
+"""The JSON calls that a cell waits for: kept connections, also broken ones."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class TlsServer:
                 with self._context.wrap_socket(raw, server_side=True) as secure:
                     self._talk(secure)
             except OSError:
-                pass  # The client's end of it is what the test looks at.
+                pass  # The test looks at the client's end of it.
 
 
 def endpoint(port: int, files: TlsFiles, *, cert: bool = True) -> Endpoint:
@@ -216,7 +216,7 @@ async def test_tls_half_close_loses_nothing_of_what_follows(certificates):
 
 
 async def test_tls_reader_goes_on_while_a_writer_waits(certificates):
-    """An echo with small buffers: whoever does not read blocks whoever writes."""
+    """An echo with small buffers: a peer that does not read blocks the one that writes."""
 
     def talk(server: ssl.SSLSocket) -> None:
         while data := server.recv(65536):
