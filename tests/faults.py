@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 
@@ -186,7 +187,7 @@ async def stalls(link: Link, _frame: bytes) -> bytes:
     """Nothing more comes, and nothing ends; the engine's words are read and dropped."""
     while await link.engine_reader.read(65536):
         pass
-    await link.stall()
+    await asyncio.Event().wait()
     return b""
 
 

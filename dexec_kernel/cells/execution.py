@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dexec_kernel.backend.models import ExecInspect, ExecState, Frame, Stream
 from dexec_kernel.backend.protocol import Backend, Exec
-from dexec_kernel.cells.beside import run_beside
+from dexec_kernel.cells.beside import run_beside, run_until
 from dexec_kernel.cells.command import Command
 from dexec_kernel.cells.driver import (
     Background,
@@ -28,6 +28,7 @@ from dexec_kernel.cells.output.output import Output
 from dexec_kernel.cells.signals import Signaller
 from dexec_kernel.cells.signals.terminal import TerminalSignaller
 from dexec_kernel.cells.signals.ways import find_signaller
+from dexec_kernel.cells.silence import STALLED_NOTE, Silence
 from dexec_kernel.cells.standby.standby import Standby
 from dexec_kernel.cells.stream import CellStream, StreamEvent, StreamState
 from dexec_kernel.cells.why import lost
@@ -79,6 +80,7 @@ class Execution:
         self.output = output
         self._changed = changed
         self._driver: Driver | None = None
+        self._silence = Silence()
         self._tty = False
         self._exec: Exec | None = None
         #: True where the shell runs before it has its cell.
@@ -151,6 +153,8 @@ class Execution:
             beside = [] if is_sent else [self._send(attached, command)]
             if self.pid is None:
                 beside.append(self._watch_pid(attached))
+            begun = self.running if command.marks else None
+            beside.append(self._silence.watch(attached, begun))
             async with run_beside(*beside):
                 await self._pump(attached)
             return await self._finish(attached, command)
@@ -263,16 +267,8 @@ class Execution:
     async def _serve_stdin(self, attached: Exec, stdin: Stdin) -> None:
         """Ask for input until it ends; what lives on in the background gets none."""
         await self.running.wait()
-        serving = asyncio.create_task(stdin.serve(attached, lambda: self.inner_pid))
-        backgrounded = asyncio.create_task(self.backgrounded.wait())
-        try:
-            await asyncio.wait({serving, backgrounded}, return_when=asyncio.FIRST_COMPLETED)
-            if serving.done():
-                await serving
-        finally:
-            serving.cancel()
-            backgrounded.cancel()
-            await asyncio.gather(serving, backgrounded, return_exceptions=True)
+        serving = stdin.serve(attached, lambda: self.inner_pid)
+        await run_until(self.backgrounded, serving)
 
     async def _set_up_terminal(self, attached: Exec, command: Command) -> None:
         """Give the terminal its size before the cell begins, then let the driver go on."""
@@ -308,11 +304,17 @@ class Execution:
             pause = min(2 * pause, 0.1 if inspect is not None else 1.0)
 
     async def _pump(self, attached: Exec) -> None:
+        silence = self._silence
         while frames := await attached.read():
+            silence.heard()
             for frame in frames:
                 self._take(frame)
             self.output.flush()
+            silence.is_reading = False
             await self.output.ready()
+            silence.is_reading = True
+        if silence.reason and not self.running.is_set():
+            raise ExecLost(silence.reason)
 
     def _take(self, frame: Frame) -> None:
         for item in self._driver.feed(frame) if self._driver else [frame]:
@@ -356,8 +358,8 @@ class Execution:
         self.background_exit_code, self.background_count = event.exit_code, event.count
         self._enter(StreamEvent.LEFT)
         self.output.begin_background()
-        self.backgrounded.set()
         self._changed()
+        self.backgrounded.set()
 
     def _enter(self, event: StreamEvent) -> None:
         """Let the stream change its state, unless a container says what makes no sense."""
@@ -376,7 +378,8 @@ class Execution:
         # A shell that has not said that it runs ends without a word, too.
         tells_end = command.tells_end and self.running.is_set()
         end = await end_of(attached, tells_end=tells_end, has_told=has_told)
-        inspect, self.note = end.inspect, end.note
+        inspect = end.inspect
+        self.note = STALLED_NOTE if self._silence.reason and not has_told else end.note
         self.pid = self.pid or inspect.pid
         self.exit_code = inspect.exit_code
         if not self.running.is_set():

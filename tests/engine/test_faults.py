@@ -171,3 +171,19 @@ async def test_standby_that_cannot_be_started(host, debian, kind, name):
         ran = await session.run(code=3)
         await ran.check()
         await next_cell_works(proxy, session)
+
+
+async def test_streams_that_fall_silent(host, debian):
+    """All at once, as each takes as long as the kernel's patience with silence."""
+
+    async def one(moment: str, options: CellOptions | None) -> None:
+        async with proxied(host, debian) as (proxy, session):
+            proxy.spoil_stream(faults.stalls, at=MOMENTS[moment])
+            ran = await session.run(code=3, pause=PAUSE, options=options)
+            assert proxy.hits
+            await ran.check()
+            await next_cell_works(proxy, session)
+
+    command = CellOptions(command=("sh",))
+    moments = [(moment, None) for moment in MOMENTS]
+    await asyncio.gather(*(one(*each) for each in [*moments, ("output", command)]))

@@ -1,0 +1,63 @@
+"""Streams that stay open, and through which nothing comes any more.
+
+A connection may be dead without an end: a firewall that forgot it, a proxy that hangs. Such a
+stream looks like that of a command which prints nothing. So the engine is asked now and then: an
+exec that has exited prints no more, and a shell that says nothing at all was not heard, or does not
+hear.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from dexec_kernel.backend.models import ExecState
+from dexec_kernel.backend.protocol import Exec
+from dexec_kernel.errors import EngineError
+
+#: In seconds: of silence between two questions. An engine ends a stream 2 s after its exec at most.
+_INTERVAL = 10.0
+#: In intervals: how long a shell may say nothing at all. Most begin within 50 ms; a file that
+#: BASH_ENV names, or a busy machine, may take long.
+_SPEECHLESS = 6
+
+STALLED_NOTE = "the connection fell silent before the command had ended: output may be missing"
+
+
+class Silence:
+    """Closes a stream that is dead. The owner calls :meth:`heard` for whatever comes."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        #: False while the owner does not read.
+        self.is_reading = True
+        #: Why the stream was closed, "" while it was not.
+        self.reason = ""
+
+    def heard(self) -> None:
+        """Take in that something has come."""
+        self._count += 1
+
+    async def watch(self, attached: Exec, begun: asyncio.Event | None) -> None:
+        """Close the stream once it is dead, and return; ``begun`` is set with the first word.
+
+        It is None where no word is to come.
+        """
+        is_over, quiet = False, 0
+        while True:
+            count = self._count
+            await asyncio.sleep(_INTERVAL)
+            if count != self._count or not self.is_reading:
+                is_over, quiet = False, 0
+                continue
+            quiet += 1
+            if is_over:
+                self.reason = "it stayed open in silence after the command had ended"
+            elif begun is not None and not begun.is_set() and quiet >= _SPEECHLESS:
+                self.reason = f"the shell said nothing for {quiet * _INTERVAL:g} s"
+            if self.reason:
+                attached.close()
+                return
+            try:
+                is_over = (await attached.inspect()).state is ExecState.EXITED
+            except EngineError:
+                is_over = False  # It may come back.
