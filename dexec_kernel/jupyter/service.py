@@ -122,6 +122,9 @@ class Service:
         self._stop_magics_and_finding()
         self._chooser.withdraw()
         self._input.close()
+        if not self._is_executing:
+            # A front end may let go of the kernel before all of this is done.
+            await deadline.wait(self._status.aclose())
         ending = asyncio.ensure_future(self._cells.end())
         asking = asyncio.ensure_future(self._target.answers())
         await asyncio.wait({ending, asking}, timeout=_ANSWER, return_when=FIRST_COMPLETED)
