@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import comm
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 #: In seconds: another thread sends the answer, and would share the interpreter with the imports.
 _AFTER_ANSWER = 0.02
+#: In seconds: what the requests that are being handled may still take when all else has ended.
+_LAST_REPLIES = 0.5
 
 
 class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not typed
@@ -52,6 +55,7 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._requests = 0
+        self._is_quiet = asyncio.Event()
         self._counter = 1
         self._opening: asyncio.Task[Service] | None = None
         self._service: Service | None = None
@@ -87,10 +91,13 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
     async def shell_main(self, subshell_id: str | None, msg: Any) -> None:
         """Handle a request, after those that came before. Called by ipykernel for each."""
         self._requests += 1
+        self._is_quiet.clear()
         try:
             await super().shell_main(subshell_id, msg)
         finally:
             self._requests -= 1
+            if not self._requests:
+                self._is_quiet.set()
         if self._opening is None:
             self._loop.call_later(_AFTER_ANSWER, self._open_ahead)
 
@@ -98,11 +105,12 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         """Return false for a cell that is aborted. Called by ipykernel with every request.
 
         ipykernel itself aborts the cells that have arrived when another ends by an error, but not
-        one that is still on its way.
+        one that is still on its way, nor one that comes while the kernel ends.
         """
         header = message["header"]
         self._interrupts.hear(header)
-        if header["msg_type"] != "execute_request" or not self._interrupts.aborts(header):
+        is_aborted = self._is_closed or self._interrupts.aborts(header)
+        if header["msg_type"] != "execute_request" or not is_aborted:
             return True
         self._send_abort_reply(stream, message, identities)
         return False
@@ -153,6 +161,10 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         self._is_closed = True
         if self._opening is not None:
             await (await self._opening).aclose()
+        # A reply that is sent later meets sockets that are being closed.
+        with suppress(TimeoutError):
+            if self._requests:
+                await asyncio.wait_for(self._is_quiet.wait(), _LAST_REPLIES)
 
     # --- what serves the front end --------------------------------------------------------------
 
@@ -172,7 +184,7 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
             return None
         finally:
             self._waiting = None
-        return None if self._is_interrupted else service
+        return None if self._is_interrupted or self._is_closed else service
 
     def _open_ahead(self) -> None:
         if self._opening is None and not self._is_closed:

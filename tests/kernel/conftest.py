@@ -82,6 +82,8 @@ class Kernel:
         self.is_exposed = False
         #: What came while something else was waited for.
         self._passed: list[dict[str, Any]] = []
+        #: Called with each message of iopub, whichever request it belongs to.
+        self.hearers: list[Callable[[dict[str, Any]], None]] = []
 
     @property
     def manager(self) -> KernelManager:
@@ -113,7 +115,7 @@ class Kernel:
         result = Result({})
         begin = time.monotonic()
         while True:
-            message = self._passed.pop(0) if self._passed else self._heard(timeout)
+            message = self._passed.pop(0) if self._passed else self.hear(timeout)
             if not _belongs(message, request):
                 continue
             if message["msg_type"] == "status":
@@ -126,8 +128,12 @@ class Kernel:
         result.reply = self.reply(request, timeout=timeout)
         return result
 
-    def _heard(self, timeout: float) -> dict[str, Any]:
-        return self.client.get_iopub_msg(timeout=timeout)
+    def hear(self, timeout: float = GUARD) -> dict[str, Any]:
+        """Return the next message of iopub. Raises :class:`queue.Empty` after so many seconds."""
+        message = self.client.get_iopub_msg(timeout=timeout)
+        for hearer in self.hearers:
+            hearer(message)
+        return message
 
     def reply(self, request: str, *, timeout: float = GUARD) -> dict[str, Any]:
         while True:
@@ -138,14 +144,14 @@ class Kernel:
     def busy(self, request: str) -> None:
         """Wait until the kernel has begun with a cell, and says so. Takes what came before."""
         while True:
-            message = self.client.get_iopub_msg(timeout=GUARD)
+            message = self.hear()
             if _belongs(message, request) and message["msg_type"] == "execute_input":
                 return
 
     def idles(self, kind: str, count: int) -> None:
         """Wait until so many requests of a kind have been dealt with; keep what else comes."""
         while count:
-            message = self._heard(GUARD)
+            message = self.hear()
             self._passed.append(message)
             state = message["content"].get("execution_state")
             count -= state == "idle" and message["parent_header"]["msg_type"] == kind
@@ -164,7 +170,7 @@ class Kernel:
         content = {"comm_id": comm_id, "target_name": "nobody", "data": {}}
         self.client.shell_channel.send(self.client.session.msg("comm_open", content))
         while True:
-            message = self.client.get_iopub_msg(timeout=GUARD)
+            message = self.hear()
             if (message["msg_type"], message["content"].get("comm_id")) == ("comm_close", comm_id):
                 return
             at(message)
@@ -175,7 +181,7 @@ class Kernel:
         """What still comes for a request that was answered, until ``until`` says that it is all."""
         found: list[dict[str, Any]] = []
         while not until(found):
-            message = self.client.get_iopub_msg(timeout=GUARD)
+            message = self.hear()
             if message["parent_header"].get("msg_id") == request:
                 found.append(message)
         return found
@@ -215,6 +221,7 @@ class Kernel:
         while self.client.stdin_channel.msg_ready():
             self.client.get_stdin_msg(timeout=GUARD)
         self._passed.clear()
+        self.hearers.clear()
         return is_new
 
     def end(self) -> None:

@@ -68,7 +68,8 @@ def test_a_kernel_ends_without_a_word(start_process, busybox, how):
         process.client.shutdown()
     else:
         process.process.send_signal(how)
-    assert is_clean(process.end())
+    errors = process.end()
+    assert is_clean(errors), errors
     assert process.process.returncode == 0
 
 

@@ -20,9 +20,15 @@ class Widgets:
         self._kernel = kernel
         self.states: dict[str, dict[str, Any]] = {}
         self.messages: list[dict[str, Any]] = []
+        self._taken: set[str] = set()
+        # A bar may end while another cell's messages are waited for.
+        kernel.hearers.append(self.take)
 
     def take(self, message: dict[str, Any]) -> None:
-        """Take in a message of iopub."""
+        """Take in a message of iopub, once."""
+        if message["header"]["msg_id"] in self._taken:
+            return
+        self._taken.add(message["header"]["msg_id"])
         self.messages.append(message)
         content = message["content"]
         match message["msg_type"]:
@@ -41,7 +47,7 @@ class Widgets:
         while not condition():
             assert time.monotonic() < deadline, self.states
             try:
-                self.take(self._kernel.client.get_iopub_msg(timeout=0.2))
+                self._kernel.hear(timeout=0.2)
             except queue.Empty:
                 continue
 
