@@ -17,7 +17,7 @@ from devtools.engine import PrivateEngine
 
 #: The containers: busybox, and a Debian with bash.
 BUSYBOX, DEBIAN = "bench", "bench-bash"
-#: In seconds: what passes before a sample, so that the kernel has its next exec ready.
+#: In seconds: the pause before a sample, so that the kernel has its next exec ready.
 READY = 0.5
 
 
@@ -53,7 +53,7 @@ class Bench:
             "JUPYTER_DATA_DIR": str(self.folder / "data"),
             "JUPYTER_RUNTIME_DIR": str(self.folder / "runtime"),
             "IPYTHONDIR": str(self.folder / "ipython"),
-            # pip compiles what it installs; a checkout is compiled here, beside it.
+            # pip compiles installed modules; a checkout is compiled here, in place.
             "PYTHONPYCACHEPREFIX": str(self.folder / "bytecode"),
         }
 

@@ -1,4 +1,4 @@
-"""How long a cell takes, beside what else runs a command, in a container or without one."""
+"""The duration of a cell, next to other ways to run a command, in a container or without one."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ RECORD = "application/vnd.dexec.exec+json"
 
 _OWN_SPECS = {
     BASH: ["python", "-m", "bash_kernel", "-f", "{connection_file}"],
-    # By its path: kernels are started anywhere. -P: what lies beside it is not imported by mistake.
+    # By its path: kernels are started anywhere. -P: no module beside it is imported by mistake.
     BASE: [
         "python",
         "-P",
@@ -192,7 +192,7 @@ class Kernel:
                 return
 
     def _meet(self) -> None:
-        """Ask until iopub is subscribed: what is published before is lost."""
+        """Ask until iopub is subscribed: earlier messages are lost."""
         for _ in range(100):
             self._client.kernel_info()
             try:

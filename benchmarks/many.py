@@ -13,7 +13,7 @@ from benchmarks.measure import Bound, Goal, Row, Samples, Unit
 
 _ECHO = "echo hi"
 _SIZES = (1, 2, 10, 50)
-#: In seconds: what each kernel adds to the time in which all of them make their next exec ready.
+#: In seconds: the time that each kernel adds until all of them have their next exec ready.
 _REFILL = 0.05
 
 
@@ -83,7 +83,7 @@ def _in_turn(kernels: list[Kernel]) -> tuple[list[float], int]:
 
 
 def _at_once(kernels: list[Kernel]) -> tuple[list[float], int]:
-    """Send all cells, then read what came: each ends when its kernel says so, by the same clock."""
+    """Send all cells, then read the messages: each cell ends by its kernel's word, on one clock."""
     sent = [(time.time(), kernel.send(_ECHO)) for kernel in kernels]
     taken, errors = [], 0
     for kernel, (begin, request) in zip(kernels, sent, strict=True):

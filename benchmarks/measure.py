@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-#: Measures once, and returns what it measured in its unit's base: seconds, bytes a second, bytes.
+#: Measures once, and returns the value in its unit's base: seconds, bytes a second, bytes.
 Subject = Callable[[], float]
 
 MIB = 1024**2

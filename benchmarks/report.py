@@ -28,7 +28,7 @@ class ReportError(Exception):
 
 
 def machine(host: str) -> dict[str, str]:
-    """Return what is measured on, without names of machines, people or folders."""
+    """Describe the machine, without names of machines, people or folders."""
     engine = api.call_json(host, "GET", "/version")
     found = {
         "CPUs": f"{os.cpu_count()} of {_cpu()}",
@@ -47,7 +47,7 @@ def machine(host: str) -> dict[str, str]:
 def content(
     machine: Mapping[str, str], rows: Mapping[str, Sequence[Row]], where: str
 ) -> dict[str, Any]:
-    """Return everything for a program; what is shown to people is made of it."""
+    """Return everything for a program; the tables for people are made of it."""
     subjects = {
         subject: [{**row.to_json(), "text": row.cells()} for row in found]
         for subject, found in rows.items()
@@ -63,7 +63,7 @@ def table(found: Mapping[str, Any]) -> str:
 
 
 def merged(new: dict[str, Any], folder: Path = _DOCS) -> dict[str, Any]:
-    """Return what the documentation has, with the subjects that were measured now replaced.
+    """Return the documented figures, with the subjects that were measured now replaced.
 
     Raises :class:`ReportError` where the rest was measured on something else.
     """

@@ -1,4 +1,4 @@
-"""A tap between a kernel and its engine: passes everything on, and notes what passed when.
+"""A tap between a kernel and its engine: passes everything on, and notes each message's time.
 
 The kernel's requests are observed from outside; nothing is changed in the kernel.
 """
@@ -31,7 +31,7 @@ _CLOSE_TIMEOUT = 5.0
 
 @dataclass
 class Event:
-    """Something that passed: when by the machine's clock, what, and of which exec if of any."""
+    """A message that passed: its time by the machine's clock, its kind, and its exec if any."""
 
     at: float
     what: str

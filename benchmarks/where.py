@@ -29,7 +29,7 @@ _MESSAGES = {
     "update_display_data": "the kernel brings the bar up to date",
     "idle": "the kernel sends idle",
 }
-#: Who did what came before a step, so that its time is theirs.
+#: By step, the party that worked before it, so that the time is theirs.
 _EVENTS = {
     "container inspect asked": "the kernel asks for the container",
     "container inspect answered": "the engine answers",

@@ -158,7 +158,7 @@ def _open_launcher(lab: Lab) -> Locator:
 
 
 def _type(recorder: Recorder, page: Page, cell: Cell, lines: Sequence[str]) -> None:
-    """Type the lines, a picture for each. The editor indents by itself what is indented."""
+    """Type the lines, a picture for each. The editor itself indents the indented ones."""
     cell.root.locator(".cm-content").click()
     for number, line in enumerate(lines):
         page.keyboard.insert_text(("\n" if number else "") + line)

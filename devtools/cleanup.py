@@ -1,4 +1,4 @@
-"""Take away what an engine leaves: processes, mounts, control groups, its directory."""
+"""Remove the remains of an engine: processes, mounts, control groups, its directory."""
 
 import errno
 import shutil
@@ -13,7 +13,7 @@ _ROUNDS = 5
 
 
 def clear(directory: Path) -> None:
-    """End what still runs of the engine in `directory`, then remove the directory.
+    """End the processes of the engine in `directory`, then remove the directory.
 
     Raises RuntimeError when a process survives SIGKILL, and OSError or CalledProcessError when
     a mount, a control group or the directory cannot be removed.

@@ -167,13 +167,13 @@ def remove_labelled(host: str, *, images: bool = False) -> None:
 
 
 def inspect(host: str, container: str) -> dict[str, Any]:
-    """Return what the engine knows about a container. Raises api.ApiError."""
+    """Return the engine's inspect of a container. Raises api.ApiError."""
     found: dict[str, Any] = api.call_json(host, "GET", f"{_path(container)}/json")
     return found
 
 
 def exec_events(host: str, container: str) -> list[str]:
-    """Return what happened to a container's execs so far: exec_create, exec_start, exec_die.
+    """Return the events of a container's execs so far: exec_create, exec_start, exec_die.
 
     The engine remembers its last 256 events. Raises api.ApiError.
     """

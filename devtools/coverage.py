@@ -46,7 +46,7 @@ class Covered:
         return (self.lines, self.branches) == (self.lines_run, self.branches_run)
 
     def cells(self) -> tuple[str, str, str]:
-        """Return what a row of the table says: lines, and the shares that ran."""
+        """Return a row of the table: lines, and the shares that ran."""
         return (
             str(self.lines),
             _share(self.lines_run, self.lines),
@@ -61,7 +61,7 @@ def _share(part: int, whole: int) -> str:
 
 @dataclass(frozen=True)
 class Module:
-    """One file: what is covered, and what is not, such as ``12, 15-17, 20->22``."""
+    """One file: its covered lines, and those that are not, such as ``12, 15-17, 20->22``."""
 
     covered: Covered
     missing: str

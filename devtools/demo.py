@@ -1,4 +1,4 @@
-"""Run the quickstart notebook in a container and print what its cells did.
+"""Run the quickstart notebook in a container and print the results of its cells.
 
 Without arguments: ``python -m devtools.demo``. An engine that runs already is used, otherwise a
 private one is started; the container and the private engine are removed at the end.

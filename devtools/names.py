@@ -1,4 +1,4 @@
-"""Finds what a page names and the code does not have: settings, errors, options, magics, files."""
+"""Finds names on a page that the code does not have: settings, errors, options, magics, files."""
 
 from __future__ import annotations
 

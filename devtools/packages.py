@@ -15,7 +15,7 @@ _UNWANTED = frozenset(
 
 
 class PackagesError(Exception):
-    """Packages cannot be had here; the message says what is missing."""
+    """Packages cannot be had here; the message names the missing ones."""
 
 
 def dependencies(seeds: Sequence[str]) -> list[str]:
@@ -70,7 +70,7 @@ def _apt(command: list[str], directory: Path | None = None) -> str:
 
 
 def output(command: list[str], directory: Path | None = None) -> str:
-    """Run a command and return what it prints. Raises PackagesError when it fails."""
+    """Run a command and return its output. Raises PackagesError when it fails."""
     done = subprocess.run(
         command,
         cwd=directory,

@@ -33,7 +33,7 @@ def _block() -> tuple[socket.socket, Iterator[int]]:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        # What a connection that has ended leaves for a minute is in nobody's way.
+        # The remains of a connection that has ended, kept for a minute, are in nobody's way.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((_ADDRESS, port))

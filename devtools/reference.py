@@ -163,7 +163,7 @@ def main() -> int:
 
 
 def _write(*, check: bool) -> Iterable[str]:
-    """Write what has changed, or yield it."""
+    """Write the changed files, or yield them."""
     for page in sorted({page for page, _ in PARTS}):
         path = _DOCS / "reference" / page
         old = new = path.read_text(encoding="utf-8")

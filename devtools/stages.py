@@ -129,7 +129,7 @@ def run_stage(name: str, results: Path) -> Result:
 
 
 def run(stages: Sequence[str]) -> int:
-    """Run the stages in this order, print what became of them, and return the exit code."""
+    """Run the stages in this order, print their results, and return the exit code."""
     results: list[Result] = []
     interrupted = ""
     with tempfile.TemporaryDirectory(prefix="dexec-stages-") as directory:

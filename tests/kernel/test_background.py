@@ -15,7 +15,7 @@ def own(request, start_kernel, run_container):
 
 
 def later(kernel, result, *, until):
-    """Collect what still comes for a cell that has ended, until ``until`` says so."""
+    """Collect the later messages of a cell that has ended, until ``until`` says so."""
     return kernel.later(result.messages[0]["parent_header"]["msg_id"], until)
 
 

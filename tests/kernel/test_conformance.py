@@ -16,7 +16,7 @@ for kind in ("comm_open", "comm_msg", "comm_close"):
 
 
 class Conformance(jupyter_kernel_test.KernelTests):
-    """What both settings have in common; pytest hands the environment over."""
+    """The common part of both settings; pytest hands the environment over."""
 
     kernel_name = "dexec"
     language_name = "bash"
@@ -24,10 +24,10 @@ class Conformance(jupyter_kernel_test.KernelTests):
     code_hello_world = "echo 'hello, world'"
     code_stderr = "echo 'oh no' >&2"
     code_generate_error = "exit 3"
-    # There is no sample for what this kernel has not: it would skip these.
+    # There are no samples for the features that this kernel lacks: it would skip these.
     test_clear_output = None
     test_execute_result = None
-    test_history = None  # It takes its cells from the results, which there are none of.
+    test_history = None  # It takes its cells from results, and there are none.
     test_pager = None
     code_display_data: ClassVar = [{"code": "%container", "mime": "text/plain"}]
     completion_samples: ClassVar = [

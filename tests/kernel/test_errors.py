@@ -1,4 +1,4 @@
-"""Every error that a user can run into: its public name, and what it says to do."""
+"""Every error that a user can run into: its public name, and its advice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from devtools.engine import PrivateEngine
 
 
 def fails(result, name: str, *words: str) -> None:
-    """Check the reply's error and that its words, advice included, tell what is needed."""
+    """Check the reply's error, and that its words and advice have the needed ones."""
     assert result.reply["status"] == "error"
     assert result.reply["ename"] == name
     text = result.reply["evalue"] + "\n".join(result.reply["traceback"])

@@ -1,4 +1,4 @@
-"""A kernel that is killed leaves nothing behind, and nobody sees what sees to that otherwise."""
+"""A killed kernel leaves no process; the guardian that ends them is not seen otherwise."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def asked(kernel: Kernel) -> dict[str, Any]:
 
 
 def answer(kernel: Kernel, code: str, *lines: str) -> tuple[Result, list[dict[str, Any]]]:
-    """Run a cell that asks once for each line; return what it asked as well."""
+    """Run a cell that asks once for each line; return its questions as well."""
     request = kernel.send(code, allow_stdin=True)
     questions = []
     for line in lines:
@@ -173,7 +173,7 @@ def test_a_front_end_that_does_not_allow_it(run, head):
 def test_a_terminal(run):
     code = "%%exec -t\nprintf 'Name: '; read a; printf 'Password: '; read p; echo \"[$a $p]\""
     result, questions = answer(run, code, "Ada", "x")
-    # The terminal shows what is typed.
+    # The terminal shows typed text.
     assert result.text().replace("\r", "") == "Name: Ada\nPassword: x\n[Ada x]\n"
     assert questions == [
         {"prompt": "Name: ", "password": False},

@@ -12,8 +12,8 @@ _BEGUN = "until [ -e /tmp/begun ]; do sleep 0.05; done; rm -f /tmp/begun"
 _MARKED = "sh -c ': >/tmp/begun; exec sleep 100000'"
 IN_ITS_OWN_SESSION = f"(trap '' INT; setsid {_MARKED}) & {_BEGUN}"
 AN_ORPHAN = f"(setsid {_MARKED} &); {_BEGUN}"
-#: What runs, and the signal that it takes. (A shell whose command has ended by itself in the moment
-#: of the SIGINT goes on: loops of short commands may take the next.)
+#: Programs, each with the signal that ends it. (A shell whose command has ended by itself in the
+#: moment of the SIGINT goes on: loops of short commands may take the next.)
 SOURCES = {
     "echo started; while :; do sleep 100000; done": "SIGINT",
     "echo started; while :; do :; done": "SIGINT",
@@ -84,7 +84,7 @@ def own(start_kernel, run_container):
     return start
 
 
-#: Who needs only the first signal gets no other; who needs the next gets it soon.
+#: A program that the first signal ends gets no other; one that needs the next gets it soon.
 PATIENT, HASTY = "100000", "0.3"
 
 

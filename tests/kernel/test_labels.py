@@ -1,4 +1,4 @@
-"""What a container's labels say of user, folder and shell holds for every cell in it."""
+"""The user, folder and shell of a container's labels hold for every cell in it."""
 
 from __future__ import annotations
 

@@ -16,12 +16,12 @@ TYPES = "_jupyter_types_experimental"
 ODD = ["a b", "it's", 'q"q', "d$HOME", "e`id`", "g*?[x]", "h\\i", "j\nk", "l;m", "ñandú", "-n o"]
 
 
-#: An answer that is late is none; here it takes as long as it takes.
+#: A late answer is dropped; here it may take as long as it likes.
 PATIENT = {"DEXEC_COMPLETION_TIMEOUT": "60"}
 
 
 def ask(kernel, code, cursor=None):
-    """What a completion brings: the texts that stand in the cell afterwards, with their types."""
+    """Return the completed texts of the cell, with their types."""
     content = kernel.reply(kernel.client.complete(code, cursor))
     assert content["status"] == "ok"
     start, end = content["cursor_start"], content["cursor_end"]
@@ -48,7 +48,7 @@ def bash(start_module_kernel, debian):
 
 @pytest.fixture(params=["busybox", "bash"])
 def any_kernel(request):
-    """A kernel in busybox and one in Debian; what a test did to its session is forgotten."""
+    """A kernel in busybox and one in Debian; each test begins with a new session."""
     kernel = request.getfixturevalue("kernel" if request.param == "busybox" else "bash")
     yield kernel
     assert kernel.run("%reset").reply["status"] == "ok"

@@ -1,4 +1,4 @@
-"""Restart, shutdown, signals: nothing of ours stays behind in the container."""
+"""Restart, shutdown, signals: nothing of ours remains in the container."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_kernel_that_lacks_a_library_ends_instead_of_hanging(start_kernel, bus
 def test_a_shutdown_while_it_still_starts(start_kernel, busybox):
     kernel = start_kernel(DEXEC_CONTAINER=busybox)
     kernel.manager.restart_kernel()
-    # Behind the answer, what cells need is being imported.
+    # After the answer, the modules for cells are being imported.
     kernel.client.kernel_info(reply=True, timeout=GUARD)
     kernel.manager.shutdown_kernel()
     assert not kernel.manager.is_alive()

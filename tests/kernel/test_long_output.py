@@ -1,4 +1,4 @@
-"""Long output: what reaches the notebook, what is counted, what the log has, what it costs."""
+"""Long output: the part in the notebook, the counted rest, the log, the memory."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def json_size(text):
 
 
 def notice(result):
-    """Return what the line between head and tail says: bytes, lines, and the rest."""
+    """Return the words of the line between head and tail: bytes, lines, and the rest."""
     [found] = NOTICE.finditer(result.text("stderr"))
     return int(found[1].replace(",", "")), int(found[2].replace(",", "")), found[4]
 

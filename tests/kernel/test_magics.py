@@ -27,7 +27,7 @@ def fails(result, name: str, *said: str) -> None:
 
 @pytest.fixture
 def speaker(run_container):
-    """Run a container that prints what it is told to, then sleeps."""
+    """Run a container that prints the given text, then sleeps."""
 
     def run(script: str, **options) -> str:
         command = ["sh", "-c", f"{script}\nexec sleep 2147483647"]

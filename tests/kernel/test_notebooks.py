@@ -1,4 +1,4 @@
-"""Programs that execute notebooks: they stop at a failing cell, and what they store reads right."""
+"""Programs that execute notebooks: they stop at a failing cell, and their results read right."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def text(cell, name="stdout") -> str:
 
 
 def shown(cell) -> list[str]:
-    """The text of what a cell shows beside its record."""
+    """Return the text of a cell's outputs besides its record."""
     return [
         output.data["text/plain"]
         for output in cell.outputs

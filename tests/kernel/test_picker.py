@@ -1,4 +1,4 @@
-"""The server extension in a real Jupyter server: what front ends and VS Code get from it."""
+"""The server extension in a real Jupyter server: its answers to front ends and VS Code."""
 
 from __future__ import annotations
 

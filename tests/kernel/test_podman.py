@@ -33,7 +33,7 @@ def start(start_kernel, podman) -> Callable[[], Kernel]:
 
 
 def listed(podman: PrivatePodman) -> list[tuple[str, str]]:
-    """Name and command line of what lives, but for PID 1 and for the shell that looks."""
+    """Return name and command line of all processes but PID 1 and the shell that looks."""
     script = (
         "for p in /proc/[0-9]*; do [ $p = /proc/1 ] || [ $p = /proc/$$ ] ||"
         " { read name <$p/comm && echo $name $(tr '\\0' ' ' <$p/cmdline); }; done 2>/dev/null"
@@ -44,7 +44,7 @@ def listed(podman: PrivatePodman) -> list[tuple[str, str]]:
 
 
 def running(podman: PrivatePodman, *, standbys: bool = True) -> set[str]:
-    """The command lines of what lives."""
+    """Return the command lines of the processes."""
     return {command for name, command in listed(podman) if standbys or name != STANDBY}
 
 
@@ -55,7 +55,7 @@ def wait_for_guardians(kernel: Kernel, podman: PrivatePodman, count: int) -> Non
 
 
 def gone(podman: PrivatePodman, *, standbys: bool = True) -> set[str]:
-    """Wait until nothing lives any more; return what lives all the same: nothing."""
+    """Wait until no process is left; return the empty set."""
     until(lambda: not running(podman, standbys=standbys))
     return set()
 

@@ -1,4 +1,4 @@
-"""The record and the bar, as they arrive: what they hold, and how often."""
+"""The record and the bar, as they arrive: their content, and their number."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def test_a_line_that_is_typed_into_the_bar(kernel, widgets, prompt):
     kernel.collect(cell, at=widgets.take)
     assert output(widgets) == f"{prompt}: got [Ada L]\n"
     assert widgets.comms() == set()
-    # The front end's own question is still open there: what it answers now belongs to nobody.
+    # The front end's own question is still open there: its answer belongs to nobody now.
     kernel.client.input("late")
     assert kernel.run("echo fine", at=widgets.take).text() == "fine\n"
 

@@ -25,7 +25,7 @@ def environment(host, tmp_path, monkeypatch):
 
 @pytest.fixture
 def sync(tmp_path, capsys):
-    """Synchronise below a prefix that Jupyter looks into; returns what it says as JSON."""
+    """Synchronise below a prefix that Jupyter looks into; return the JSON that it prints."""
 
     def call(*arguments: str) -> dict[str, object]:
         assert run(["sync", "--prefix", str(tmp_path / "prefix"), "--json", *arguments]) == OK

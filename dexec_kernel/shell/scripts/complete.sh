@@ -1,4 +1,4 @@
-# dexec-kernel: what a word could be completed to. Nothing that was typed is evaluated.
+# dexec-kernel: lists the completions of a word. Typed text is never evaluated.
 #
 # Run as: SHELL -c THIS dexec-complete MARK KIND CWD HOME FOLDER BASE
 # KIND is command, program, file, folder or variable. FOLDER and BASE are the two parts of the word
@@ -57,7 +57,7 @@ list_commands() {
   set -f
   # shellcheck disable=SC2046 # the names are wanted one by one
   if command -v compgen >/dev/null; then
-    # Their argument would be looked at as code by some; so all are listed, and compared here.
+    # Some evaluate their argument as code. So all names are listed, and compared here.
     say_each c $(compgen -b) $(compgen -k)
     say_each F $(compgen -A function)
   else

@@ -1,4 +1,4 @@
-# dexec-kernel: what a word is. Nothing that was typed is evaluated, and no program is run.
+# dexec-kernel: describes a word. Typed text is never evaluated, and no program is run.
 #
 # Run as: SHELL -c THIS dexec-describe MARK KIND CWD HOME NAME
 # KIND is command, file or variable; NAME is plain text, for variable an identifier; with a HOME of
@@ -45,7 +45,7 @@ describe_command() {
   case $path in
     /*) describe_file "$path" ;;
     *)
-      # A pattern of a name would list others; what type knows is a name.
+      # A pattern would list other names; `type` knows it, so that it is a name.
       if command -v compgen >/dev/null; then
         printf '\n'
         help -m "$name"

@@ -2,7 +2,7 @@
 #
 # Run as: SHELL -c THIS dexec-guardian
 # Prints its PID. Is told on stdin, a line each: "add LEADER", "del LEADER", "end". End of file
-# before "end" says that the kernel is gone: then what those cells have started gets SIGTERM, a
+# before "end" means that the kernel is gone: then the processes of those cells get SIGTERM, a
 # second later SIGKILL.
 exec 2>/dev/null
 printf '%s\n' "$$"

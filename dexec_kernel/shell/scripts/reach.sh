@@ -1,9 +1,9 @@
-# dexec-kernel: finds what one cell started. signal.sh and guardian.sh follow after this text.
+# dexec-kernel: finds the processes of one cell. signal.sh and guardian.sh follow after this text.
 #
-# That is the group and the session of the cell's process, the descendants of whoever is found, all
-# in the sessions of those, and whoever has the cell's own output open; to a fixpoint. A child of a
-# parent that has died is nobody's descendant any more, so that who was found once is given again,
-# with its start time: a PID may be another's by now.
+# These are the group and the session of the cell's process, the descendants of all found, their
+# sessions, and each process that has the cell's own output open; to a fixpoint. A child of a
+# parent that has died is no descendant any more. So the processes of earlier calls are arguments,
+# each with its start time: another process may have its PID by now.
 # Only builtins are used: a minimal image has no kill and no ps.
 # shellcheck disable=SC3013 # -ef, which all have
 
@@ -95,7 +95,7 @@ signal_found() { # SIGNAL
   done
 }
 
-# Who is stopped starts nothing any more that could be missed.
+# A stopped process starts no other that could be missed.
 kill_found() {
   rounds=0
   while [ "$rounds" -lt 10 ]; do

@@ -1,9 +1,9 @@
-# dexec-kernel: signals what one cell started, and lists what of it is alive. Follows reach.sh.
+# dexec-kernel: signals the processes of one cell, and lists those alive. Follows reach.sh.
 #
 # Run as: SHELL -c THIS dexec-signal SIGNAL LEADER [PID:START …]
 # LEADER is the PID of the cell's process, which leads its process group and its session. SIGNAL is
-# a name without SIG, or 0 for none. The rest is what an earlier call has printed. Prints PID:START
-# of those that were alive before the signal, and a full stop. Whoever reads it need not wait for
+# a name without SIG, or 0 for none. The rest is the output of an earlier call. Prints PID:START
+# of the processes that were alive before the signal, and a full stop. The reader need not wait for
 # the end of the stream: an engine may hold that back for seconds while another exec's background
 # process has its output open.
 exec 2>/dev/null

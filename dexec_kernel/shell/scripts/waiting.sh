@@ -2,8 +2,8 @@
 #
 # Run as: SHELL -c THIS dexec-waiting MARK LEADER
 # LEADER is the PID of the cell's process, which leads its session and has the cell's stdin. Prints
-# between two MARKs the PID of a process that waits, and "noecho" where the terminal shows nothing of
-# what is typed; nothing where no process waits, or none may be looked at.
+# between two MARKs the PID of a process that waits, and "noecho" if the terminal does not show
+# typed text; nothing if no process waits, or none may be looked at.
 # All but `stty`, which is wanted for terminals alone, is a builtin.
 # shellcheck disable=SC3013 # -ef, which all have
 exec 2>/dev/null
@@ -11,8 +11,8 @@ mark=$1
 leader=$2
 stdin=/proc/$leader/fd/0
 
-# What a thread waits for. The numbers are those of x86-64 and arm64; each is taken only with the
-# place in the kernel where it would wait, which is 0 where the kernel does not tell.
+# The system call in which a thread waits. The numbers are those of x86-64 and arm64; each is taken
+# only with the place in the kernel where it would wait, which is 0 if the kernel does not tell.
 waited_descriptor() { # WCHAN NAME NUMBER ARG ARG …
   case $1:$3 in
     # read, of a pipe or of a terminal
@@ -63,7 +63,7 @@ look() {
     if waits "$process" "${name%)*}"; then
       printf '%s' "${process#/proc/}"
       if [ -t 3 ]; then
-        # A program that reads characters shows them itself; it is no password that it wants.
+        # A program that reads characters shows them itself; it does not want a password.
         case " $(stty -a <&3) " in
           *" -icanon"*) ;;
           *" -echo "* | *" -echo;"*) printf ' noecho' ;;

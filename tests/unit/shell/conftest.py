@@ -1,4 +1,4 @@
-"""What tests of shells share: drivers that wait for their cells."""
+"""Fixtures of the tests of shells: drivers that wait for their cells."""
 
 from __future__ import annotations
 

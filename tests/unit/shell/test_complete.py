@@ -1,4 +1,4 @@
-"""The word under the cursor, what is inserted for it, and the script that lists what there is."""
+"""The word under the cursor, the text inserted for it, and the script that lists completions."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ SMALL, LARGE = "v'1\n\n é€\n", "é'\n\\ \"$x" * 6_000
 
 @pytest.fixture
 def release(tmp_path):
-    """The file whose coming ends what ``hold`` holds."""
+    """The file that ends the wait of ``hold``."""
     return tmp_path / "release"
 
 

@@ -17,7 +17,7 @@ BASH, ALL = ("bash",), ("bash", "dash", "busybox")
 
 
 class Says(NamedTuple):
-    """What a cell does: its output; None where only ``never`` counts."""
+    """The result of a cell: its output; None if only ``never`` counts."""
 
     stdout: str | None = ""
     exit_code: int = 0

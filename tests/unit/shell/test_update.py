@@ -1,4 +1,4 @@
-"""What brings a shell from one state of the session to another."""
+"""The text that brings a shell from one state of the session to another."""
 
 from __future__ import annotations
 

@@ -232,7 +232,7 @@ def test_interrupt_ends_a_loop_whenever_it_comes(shell, source):
 
 @each_shell
 def test_interrupt_ends_the_cell_even_when_its_command_takes_it_well(shell):
-    """A program that catches SIGINT and exits 0; what follows it in the cell is not run."""
+    """A program that catches SIGINT and exits 0; the rest of the cell is not run."""
     source = "sh -c 'trap \"exit 0\" INT; kill -INT 0; sleep 60'; echo went on"
     with subprocess.Popen(
         driver(shell),

@@ -37,7 +37,7 @@ def start() -> Iterator[Start]:
 
 
 def members(leader: int) -> set[int]:
-    """Return who is alive in the session of ``leader``."""
+    """Return the processes in the session of ``leader``."""
     found = set()
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):

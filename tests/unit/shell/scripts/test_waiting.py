@@ -1,4 +1,4 @@
-"""waiting.sh under the shells that images have: who waits for the stdin of a session's leader."""
+"""waiting.sh under the shells of images: the process that waits for a leader's stdin."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def names_below(leader: int) -> set[str]:
 
 
 def waiter(shell: str, leader: int) -> str:
-    """Return who waits, once somebody does."""
+    """Return the waiting process, as soon as one waits."""
     return until(lambda: look(shell, leader))
 
 
