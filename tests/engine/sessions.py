@@ -129,10 +129,17 @@ class Session:
         ran.notes = run.snapshot().note
         return ran
 
+    async def prepare(self) -> None:
+        """Begin to start a standby, as a kernel does between two cells."""
+        try:
+            container = await self.client.container_inspect(self._container)
+        except DexecError:
+            return  # The next cell says it.
+        self.workspaces.of(self.client, container).prepare()
+
     async def wait_for_standby(self) -> None:
         """Start a standby, and wait until it waits."""
-        container = await self.client.container_inspect(self._container)
-        self.workspaces.of(self.client, container).prepare()
+        await self.prepare()
 
         async def is_there() -> bool:
             return any(slot.standby is not None for slot in self.standbys._slots)
