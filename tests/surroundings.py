@@ -9,6 +9,8 @@ import time
 #: Variables that tests may see besides the fixed ones: where programs and temporary files are, who
 #: the user is, and the settings of the tools that run the tests.
 _KEPT = {
+    "DEXEC_FUZZ",
+    "DEXEC_FUZZ_EXAMPLES",
     "DEXEC_SCREENSHOTS",
     "HOME",
     "LD_LIBRARY_PATH",

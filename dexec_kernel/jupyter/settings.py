@@ -67,7 +67,8 @@ class Settings(HasTraits):
         OutputLimits().log,
         min=0,
         help="Bytes of a cell's output that are written to a log file if the output exceeds"
-        " output_limit. 0: no log file.",
+        " output_limit. All logs of a kernel have four times as many; the oldest go first."
+        " 0: no log file.",
     ).tag(config=True)
     keep_logs = Bool(
         default_value=False, help="Keep the log files of long outputs after the kernel ends."

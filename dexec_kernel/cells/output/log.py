@@ -100,7 +100,7 @@ class CellLog:
     def _start(self) -> None:
         assert self._folder is not None  # noqa: S101 -- it would be off
         try:
-            self.path, self._file = self._folder.new_file()
+            self.path, self._file = self._folder.new_file(self._limit)
         except OSError as error:
             self._block.clear()
             self._fail(error)
@@ -151,6 +151,8 @@ class CellLog:
         if not self._wanted and self.path is not None:
             # The folder may be gone, with the kernel.
             self.path.unlink(missing_ok=True)
+        if self._folder is not None and self.path is not None:
+            self._folder.closed(self.path)
 
     def _say_cut(self, file: int) -> None:
         try:

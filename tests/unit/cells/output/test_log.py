@@ -166,3 +166,13 @@ async def test_cells_have_files_of_their_own(folder):
         await log.close()
         paths.append(log.shown_path)
     assert [path.name for path in paths] == ["cell-0001.log", "cell-0002.log"]
+
+
+async def test_all_logs_of_a_kernel_have_a_bound(parent, folder):
+    for number in range(8):
+        log = CellLog(folder, 1_000_000)
+        log.keep()
+        await write(log, BLOCKS[:5])
+        await log.close()
+        assert log.shown_path.exists(), number
+        assert sum(path.stat().st_size for path in parent.glob("*/*.log")) < 4_001_000

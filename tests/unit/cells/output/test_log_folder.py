@@ -7,7 +7,8 @@ import stat
 
 import pytest
 
-from dexec_kernel.cells.output.log_folder import LogFolder, remove_stale_logs
+from dexec_kernel.cells.output import log_folder as log_folder_module
+from dexec_kernel.cells.output.log_folder import MAX_FULL_LOGS, LogFolder, remove_stale_logs
 
 
 @pytest.fixture
@@ -15,9 +16,11 @@ def parent(tmp_path):
     return tmp_path / "logs"
 
 
-def make(folder):
-    path, file = folder.new_file()
+def make(folder, size=0, limit=100):
+    path, file = folder.new_file(limit)
+    os.write(file, b"x" * size)
     os.close(file)
+    folder.closed(path)
     return path
 
 
@@ -49,4 +52,51 @@ def test_a_kept_folder_stays(parent):
 def test_files_have_numbers(parent):
     folder = LogFolder(parent)
     assert [make(folder).name for _ in range(2)] == ["cell-0001.log", "cell-0002.log"]
+    folder.close()
+
+
+def test_the_oldest_make_room(parent):
+    folder = LogFolder(parent)
+    paths = [make(folder, 90) for _ in range(10)]
+    assert [path.exists() for path in paths] == [False] * 6 + [True] * MAX_FULL_LOGS
+    folder.close()
+
+
+def test_short_ones_stay(parent):
+    folder = LogFolder(parent)
+    paths = [make(folder, 3) for _ in range(50)]
+    assert all(path.exists() for path in paths)
+    folder.close()
+
+
+def test_their_number_is_bounded(parent, monkeypatch):
+    monkeypatch.setattr(log_folder_module, "MAX_FILES", 5)
+    folder = LogFolder(parent)
+    for _ in range(20):
+        make(folder)
+    assert len(list(parent.glob("*/*.log"))) == 5
+    folder.close()
+
+
+def test_one_that_is_written_is_never_removed(parent):
+    folder = LogFolder(parent)
+    open_files = [folder.new_file(100) for _ in range(MAX_FULL_LOGS - 1)]
+    closed = [make(folder, 90) for _ in range(3)]
+    assert [path.exists() for path in closed] == [False, False, True]
+    open_files.append(folder.new_file(100))
+    assert not closed[2].exists()
+    with pytest.raises(OSError, match="written already"):
+        folder.new_file(100)
+    folder.closed(open_files[0][0])
+    make(folder, 1)
+    for _, file in open_files:
+        os.close(file)
+    folder.close()
+
+
+def test_one_that_is_gone_by_itself_takes_no_room(parent):
+    folder = LogFolder(parent)
+    make(folder, 100).unlink()
+    paths = [make(folder, 100) for _ in range(3)]
+    assert all(path.exists() for path in paths)
     folder.close()
