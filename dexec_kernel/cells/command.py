@@ -23,6 +23,7 @@ from dexec_kernel.shell.state import ShellState
 #: In bytes: a connection takes as much, whether or not the process reads it.
 _SHORT = 32 * 1024
 #: Comments, then ``cd /…`` with nothing in the folder that could be empty.
+_exec = re.compile(r"\bexec\b")
 _cd = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*cd[ \t]+(?:--[ \t]+)?[\"']?/")
 
 
@@ -33,7 +34,8 @@ class Command:
     ``stdin`` is sent and, unless ``keeps_stdin``, ended; None where the command gets none.
     ``marks`` are those of a driver, None for a command without one. ``tells_end`` where its shell
     says that it ends, with its state if the session keeps it; a command of its own replaces the
-    shell. A terminal's size is in ``config``.
+    shell. ``may_exec`` where a cell's own ``exec`` may do so: bash says nothing more even where the
+    program cannot be executed. A terminal's size is in ``config``.
     """
 
     config: ExecConfig
@@ -41,6 +43,7 @@ class Command:
     marks: Marks | None = None
     keeps_stdin: bool = False
     tells_end: bool = False
+    may_exec: bool = False
 
     @property
     def is_sent_at_once(self) -> bool:
@@ -104,7 +107,14 @@ def standby_command(
         update += b"\n__dexec_gone=1"
     stdin = driver_stdin(script, marks, update) + _body(source, options)
     keeps = _keeps_stdin(options, may_ask=may_ask)
-    return Command(config, stdin, marks, keeps, tells_end=not options.command)
+    return Command(
+        config,
+        stdin,
+        marks,
+        keeps,
+        tells_end=not options.command,
+        may_exec=may_exec(script),
+    )
 
 
 def build_command(
@@ -116,12 +126,14 @@ def build_command(
     stdin_passes: bool,
     console_size: ConsoleSize,
     may_ask: bool = False,
+    history: bytes = b"",
 ) -> Command | None:
     """Return what runs a cell; None for an empty cell without a shell.
 
     ``stdin_passes`` is False where a proxy before the engine passes no stdin on, ``may_ask`` True
     where somebody can be asked for input: stdin stays open then. That of a command ends with the
-    body, and an image without a shell cannot tell who waits, unless ``-i`` says so. Raises
+    body, and an image without a shell cannot tell who waits, unless ``-i`` says so. ``history`` is
+    evaluated before the cell. Raises
     :class:`ConfigurationError` for a cell that cannot be run this way.
     """
     body = _body(source, options)
@@ -153,15 +165,15 @@ def build_command(
     command = driver_command(shell)
     if takes_stdin:
         config = _config(command, options, env, console_size, stdin=True)
-        stdin = driver_stdin(script, marks) + body
-        return Command(config, stdin, marks, keeps, tells_end)
+        stdin = driver_stdin(script, marks, history) + body
+        return Command(config, stdin, marks, keeps, tells_end, may_exec(script))
     command += driver_arguments(script)
     if not options.tty:
         config = _config(command, options, env, console_size, stdin=False)
-        return Command(config, None, marks, tells_end=tells_end)
+        return Command(config, None, marks, tells_end=tells_end, may_exec=may_exec(script))
     # A terminal would echo the cell, and cut its long lines: only what the cell reads goes there.
     config = _config(command, options, env, console_size, stdin=True)
-    return Command(config, body, marks, keeps, tells_end)
+    return Command(config, body, marks, keeps, tells_end, may_exec(script))
 
 
 def build_detached(
@@ -206,6 +218,11 @@ def _exported(state: ShellState | None, options: CellOptions) -> dict[str, str]:
         others |= {"PWD", "OLDPWD"}
     exported = state.exported if state else {}
     return {name: value for name, value in exported.items() if name not in others}
+
+
+def may_exec(script: str) -> bool:
+    """Return whether a cell may replace its shell by a program."""
+    return _exec.search(script) is not None
 
 
 def goes_elsewhere(script: str) -> bool:

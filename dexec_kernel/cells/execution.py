@@ -184,7 +184,8 @@ class Execution:
         told = self._told and self._told.exit_code
         if code == BROKEN_STREAM != told and command.marks:
             # A command of its own may have ended so itself.
-            self.may_be_broken = self.running.is_set() and not command.tells_end and told is None
+            is_silent = (command.may_exec or not command.tells_end) and told is None
+            self.may_be_broken = self.running.is_set() and is_silent
             if not self.may_be_broken:
                 raise await self.lost(None)
 

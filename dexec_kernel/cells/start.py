@@ -47,6 +47,9 @@ class Starts:
         self._console_size = console_size
         self._may_ask = may_ask
         self._shells: list[Shell] = []
+        #: What the cell's shell evaluates before it. A command of its own is no line of a shell's.
+        is_shells = not cell.options.command
+        self._history = workspace.session.history.add(cell.body) if is_shells else b""
 
     async def first(self) -> Start:
         """Return the first start: a standby where one waits.
@@ -63,7 +66,9 @@ class Starts:
             if standbys.is_queued() and not options.container:
                 workspace.prepare()
             if handed_out is not None:
-                command = handed_out.command(self._cell.body, options, may_ask=self._may_ask)
+                command = handed_out.command(
+                    self._cell.body, options, may_ask=self._may_ask, history=self._history
+                )
                 return Start(handed_out.standby.shell, command, handed_out.standby)
         return self._first_shell()
 
@@ -107,5 +112,6 @@ class Starts:
             stdin_passes=workspace.stdin_passes,
             console_size=self._console_size,
             may_ask=self._may_ask,
+            history=self._history,
         )
         return Start(shell, command and command.with_defaults(workspace.defaults))

@@ -23,18 +23,20 @@ from dexec_kernel.shell.state import ShellState
 #:    it runs: the arithmetic is done last. A trace of this line goes to /dev/null;
 #: 4. handover.sh in a subshell, where no trap of the user's is run and special builtins come before
 #:    functions; then what it has left in the pipe for the shell itself to do. Where that could be
-#:    seen by the user the shell ends by reaching the end of this, with the cell's exit code. The
-#:    arithmetic sends a trace that goes to a descriptor of the user's to /dev/null too.
+#:    seen by the user, or has failed, the shell ends by reaching the end of this, with the cell's
+#:    exit code. Arithmetic in redirections is no command that a trap or a trace could see: it keeps
+#:    that code, and sends a trace that goes to a descriptor of the user's to /dev/null too.
 _BOOTSTRAP = (
     ": dexec-kernel, waits for a cell, runs it;"
     'eval "$DEXEC_DRIVER";'
     '{ eval "${BASH_EXECUTION_STRING-$_}"'
     ' >&7 2>&8 7>&- 8>&- 9<&- 3>&- 4>&- 5>&- 6>&- <&"$((_=0))";} 2>/dev/null;'
-    "(__dexec_was=$?:$-:${SHELLOPTS-}::${BASHOPTS-};POSIXLY_CORRECT=1 . /proc/self/fd/9;"
+    "{ (__dexec_was=$?:$-:${SHELLOPTS-}::${BASHOPTS-};POSIXLY_CORRECT=1 . /proc/self/fd/9;"
     '\\trap>/proc/self/fd/9;__leave "$@")'
     '>/dev/null 2>&"$((0*(BASH_XTRACEFD=2)+1))"'
     '&&{ . /proc/self/fd/9;} 2>/dev/null 7>&"$((0*(BASH_XTRACEFD=2)+7))"'
-    "||(POSIXLY_CORRECT=1;. /proc/self/fd/9) 2>/dev/null&&for _ in;do :;done"
+    "||(POSIXLY_CORRECT=1 \\exit $__dexec_code) 2>/dev/null&&for _ in;do :;done;}"
+    ' 8>&"$((0*(__dexec_code=$?)+8))"'
 )
 #: In bytes: a cell goes over as several arguments, each under the limit of one.
 _PART_SIZE = 100_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from dexec_kernel.shell.handover import DamagedHandover, Handover
+from dexec_kernel.shell.history import CellHistory
 from dexec_kernel.shell.state import ShellState, described, initial_state, put_together
 
 _DAMAGED = "the shell's state arrived damaged, and the one before is kept"
@@ -13,11 +14,13 @@ _DAMAGED = "the shell's state arrived damaged, and the one before is kept"
 class Session:
     """The state of one container's shell from cell to cell.
 
-    ``state`` is what the next cell begins with, None for what the container has.
+    ``state`` is what the next cell begins with, None for what the container has; ``history`` has
+    the cells.
     """
 
     def __init__(self) -> None:
         self.state: ShellState | None = None
+        self.history = CellHistory()
         self._initial: ShellState | None = None
         #: The last hand-over, and the state that it made: most cells leave it as it was.
         self._handed_over: tuple[Handover, ShellState] | None = None
@@ -60,3 +63,4 @@ class Session:
     def reset(self) -> None:
         """Forget the state: the next cell begins as the container has it."""
         self.state = self._initial
+        self.history = CellHistory()

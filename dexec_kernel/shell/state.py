@@ -34,7 +34,7 @@ _option = re.compile(rb"^set ([+-])o ([a-z-]+)$", re.MULTILINE)
 #: The letters of ``$-`` for options that the hand-over has changed before it prints them.
 _LETTERS = {"e": "errexit", "u": "nounset", "v": "verbose", "x": "xtrace", "f": "noglob"}
 #: The traps that the driver sets itself.
-_OURS = frozenset({(b"exit 130", b"INT"), (b"exit 143", b"TERM")})
+_OURS = frozenset({(rb"\exit 130", b"INT"), (rb"\exit 143", b"TERM")})
 #: Traps that a function does not see, unless it is traced.
 _OF_FUNCTIONS = frozenset({b"ERR", b"RETURN", b"DEBUG"})
 #: Traps that are set by the cell's own text: before it, they would run for commands of ours. DEBUG

@@ -62,10 +62,13 @@ class HandedOut:
     standby: Standby
     update: bytes
 
-    def command(self, source: str, options: CellOptions, *, may_ask: bool) -> Command:
+    def command(
+        self, source: str, options: CellOptions, *, may_ask: bool, history: bytes = b""
+    ) -> Command:
         """Return what it is sent to run a cell; see :func:`build_command`."""
         config, marks = self.standby.config, self.standby.marks
-        return standby_command(config, marks, self.update, source, options, may_ask=may_ask)
+        update = self.update + history
+        return standby_command(config, marks, update, source, options, may_ask=may_ask)
 
 
 class Standbys:

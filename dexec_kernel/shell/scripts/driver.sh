@@ -138,8 +138,8 @@ case ${1-} in ok) printf '%scell %s%s' "$__dexec_mark" "$PWD" "$__dexec_mark" >&
 # A signal that ends the cell lets it hand over first. Bash needs the trap for another reason too: it
 # forgets a SIGINT when the command that it waits for ends in its own way just then, and a loop of
 # short commands would go on.
-trap 'exit 130' INT
-trap 'exit 143' TERM
+trap '\exit 130' INT
+trap '\exit 143' TERM
 set -- "$__dexec_late"
 if [ -n "${BASH_VERSION-}" ]; then
   # The last one is for a shell that ends in a function: it does not restore its descriptors before.

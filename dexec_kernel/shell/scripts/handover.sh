@@ -16,6 +16,7 @@ __dexec_end
 "
   # No variable holds the mark while the variables are printed.
   \set -- "$__dexec_mark" "$__dexec_linger" "$@"
+  case ${1-} in "$__dexec_mark") ;; *) \exit 1 ;; esac
   \unset -v __dexec_mark __dexec_lingering __dexec_linger
   __dexec_dump() { # MARK LINGER ARGUMENT …
     \printf '%sshell %s' "${1%:};" "$__dexec_was"

@@ -11,8 +11,9 @@
 # A process that has our output open may print while we do. Then the state is gathered first, and
 # told in parts that are each one write of at most PIPE_BUF bytes (4096, POSIX), into which nobody
 # else's output can get. Numbers and the length show that it is whole.
-\set +euvxf
 case :$SHELLOPTS: in *:posix:*) ;; *) \set -o posix ;; esac
+case :$SHELLOPTS: in *:posix:*) ;; *) POSIXLY_CORRECT=1 \: ;; esac
+\set +euvxf
 \unset -f builtin
 \builtin shopt -u expand_aliases
 __leave() {
@@ -28,6 +29,8 @@ __dexec_end
   # No variable holds the mark while the variables are printed.
   __dexec_p="${__dexec_mark%:};"
   \set -- "$__dexec_mark" "$__dexec_linger" "$__dexec_p" ${@+"${@/#/${__dexec_p}argument }"}
+  # Without its marks all this would be the cell's output.
+  case ${1-} in "$__dexec_mark") ;; *) builtin exit 1 ;; esac
   \unset -v __dexec_mark __dexec_lingering __dexec_linger __dexec_p
   # The pipe holds the traps. The last line's end keeps them whole, whatever IFS is.
   builtin read -r -d '' __dexec_traps </proc/self/fd/9
@@ -97,8 +100,6 @@ __dexec_end
         builtin eval "$2"
       )
     fi
-    builtin printf '\\unset -f builtin;\\builtin printf "\\\\exit 1" >/proc/self/fd/9;\\exit %s' "$__dexec_code" \
-      >/proc/self/fd/9
     builtin exit 1
   fi
   __dexec_p=${__dexec_traps%%" EXIT"$'\n'*}

@@ -117,3 +117,10 @@ async def test_background_has_a_last_word_of_its_own():
         await cell.run.wait_for_background()
         assert note in cell.run.snapshot().note
         assert ("missing" in cell.run.snapshot().note) == bool(note)
+
+
+async def test_126_of_a_cell_with_exec_is_the_cells():
+    script = Script([greeting, out("x")], exited(126))
+    cell = Cell(FakeBackend(script, Script([out(".\n")])), source="exec ./not-executable")
+    assert await cell.outcome() == Exited(126, "not executable")
+    assert BROKEN_NOTE in cell.run.snapshot().note

@@ -47,7 +47,10 @@ CASES = [
     case(
         "trap -p",
         BASH,
-        ("trap -p | grep -v EXIT", Says("trap -- 'exit 130' SIGINT\ntrap -- 'exit 143' SIGTERM\n")),
+        (
+            "trap -p | grep -v EXIT",
+            Says("trap -- '\\exit 130' SIGINT\ntrap -- '\\exit 143' SIGTERM\n"),
+        ),
     ),
     case(
         "trap saved",
@@ -699,6 +702,25 @@ CASES = [
     ),
     case("OLDPWD is not there", BASH, ("cd -", Says("", 1, None)), ("cd /; cd - >/dev/null", OK)),
     case("unset IFS", ALL, ("unset IFS", OK), ("echo ${IFS-none}", Says("none\n"))),
+    case(
+        "set(), and exit",
+        BASH,
+        ("set() { :; }; x=1; exit 3", Says(exit_code=3)),
+        ("echo $x", Says("1\n")),
+    ),
+    case(
+        "alias exit, and SIGTERM",
+        ALL,
+        ("alias exit=false", OK),
+        ("kill -TERM $$; echo never", Says("", 143)),
+    ),
+    # Busybox then tries for ever to restore what it has redirected, also without us.
+    case(
+        "ulimit -n 8",
+        ("bash", "dash"),
+        ("ulimit -n 8; (exit 5)", Says("", 5, None)),
+        ("echo b", Says("b\n")),
+    ),
 ]
 ENVS = {
     "env_e": "set -e\n",
