@@ -47,7 +47,9 @@ def test_a_detached_command_ends_its_cell_at_once_and_outlives_the_kernel(start_
 def test_a_command_line_is_started_by_the_engine(start_kernel, own, host):
     kernel = start_kernel(DEXEC_CONTAINER=own)
     kernel.run("cd /tmp")
-    result = kernel.run("%%exec -d -u 1000 -- sleep 60124")
+    # A limit of the kernel's is none for a command that nobody waits for.
+    result = kernel.run("%timeout 0.001\n%%exec -d -u 1000 -- sleep 60124")
+    kernel.run("%timeout off")
     assert (result.record["user"], result.record["cwd"]) == ("1000", "/tmp")
     [row] = rows_of(host, own, "60124")
     assert int(row["PID"]) == result.record["pid"]

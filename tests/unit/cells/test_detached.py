@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from dexec_kernel.backend.models import USER_LABEL, WORKDIR_LABEL, ExecInspect, ExecState
-from dexec_kernel.cells.outcome import Detached, Exited, Failed, State
+from dexec_kernel.cells.outcome import Detached, Exited, Failed, Interrupted, State
 from dexec_kernel.cells.run import NO_SHELL_NOTE
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.workspace import Workspaces
@@ -182,6 +182,36 @@ async def test_a_cell_that_is_too_long_says_that_it_has_no_stdin():
     assert isinstance(outcome, Failed)
     assert isinstance(outcome.error, ConfigurationError)
     assert "A detached one has no stdin" in outcome.error.message
+
+
+async def test_an_interrupt_of_a_start_that_hangs_says_that_it_may_run():
+    class Hanging(FakeBackend):
+        async def exec_detached(self, container, config, *, created=lambda _: None):
+            created("exec-1")
+            started.set()
+            await asyncio.Event().wait()
+
+    started = asyncio.Event()
+    cell = Cell(Hanging(), "true", known(Shell.SH), DETACHED)
+    running = asyncio.create_task(cell.run.run())
+    await started.wait()
+    cell.run.interrupt()
+    outcome = await running
+    assert isinstance(outcome, Interrupted)
+    assert outcome.signal == ""
+    assert "may still do so" in outcome.note
+
+
+async def test_an_interrupt_of_a_start_that_works_changes_nothing():
+    class Slow(FakeBackend):
+        async def exec_detached(self, container, config, *, created=lambda _: None):
+            created("exec-1")
+            cell.run.interrupt()
+            await asyncio.sleep(1)
+            return await super().exec_detached(container, config, created=created)
+
+    cell = Cell(Slow(Script()), "true", known(Shell.SH), DETACHED)
+    assert await cell.outcome() == Detached()
 
 
 WRITE = 'echo "$A $PWD" >$TO.new; mv $TO.new $TO; exec sleep 600'
