@@ -29,6 +29,8 @@ from dexec_kernel.errors import (
 )
 
 _SWITCHING_PROTOCOLS = 101
+#: In bytes: engines send frames of 32 KiB at most.
+_MAX_FRAME = 4 * 1024 * 1024
 #: RFC 6455, 1.3: what a server puts behind the key that it hashes.
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -173,6 +175,10 @@ class _Decoder:
         try:
             frame = self._frames.recv_frame()
         except _NeedData:
+            if (length := self._frames.length or 0) > _MAX_FRAME:
+                raise ProtocolError(
+                    f"The engine's WebSocket has a frame of {length:,} bytes."
+                ) from None
             return None
         except WebSocketProtocolException as error:
             raise ProtocolError(f"The engine's WebSocket makes no sense: {error}") from error

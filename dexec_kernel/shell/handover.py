@@ -12,7 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dexec_kernel.errors import DexecError
+from dexec_kernel.shell.marks import MAX_MESSAGE
 
+#: A shell tells no state of more than 4 MB, in parts of 3900 bytes.
+_MAX_PARTS = 2_000
 #: In bytes: how much of the mark stands for a line's end.
 _LINE_END_SIZE = 14
 
@@ -41,6 +44,7 @@ class HandoverParts:
     def __init__(self, mark: str) -> None:
         self._mark = mark
         self._parts: dict[int, bytes] = {}
+        self._size = 0
 
     def feed(self, kind: str, said: bytes) -> Handover | None:
         """Take a message; return the hand-over that it makes whole, None while it is not.
@@ -55,6 +59,10 @@ class HandoverParts:
         number = kind.removeprefix("part")
         if number == kind or not number.isascii() or not number.isdigit() or len(number) > 6:  # noqa: PLR2004 -- digits
             raise DamagedHandover("The shell sent a message of an unknown kind.")
+        self._size += len(said)
+        if self._size > MAX_MESSAGE or len(self._parts) > _MAX_PARTS:
+            self._parts.clear()
+            raise DamagedHandover("The parts of the shell's state have no end.")
         self._parts[int(number)] = said
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -13,12 +14,16 @@ from dexec_kernel.errors import EngineError
 from dexec_kernel.shell.ask import Ask as AskContainer
 from dexec_kernel.shell.language.reads import which_read
 
+_log = logging.getLogger(__name__)
+
 #: In seconds: how long a cell has been silent when it is first looked at, then how often.
 FIRST_LOOK, MAX_PAUSE, _GROWTH = 0.15, 1.0, 1.4
 #: In seconds: an answer may be on its way while its reader seems to wait for another.
 _SECOND_LOOK = 0.1
 #: In seconds: the silence after which a cell with ``-i`` asks for input in any case.
 FORCED_AFTER = 0.5
+#: The number of lines that may wait for a cell, and the characters of one.
+MAX_LINES, MAX_LINE = 1000, 1024 * 1024
 #: A front end's answer for end of file, as in ipykernel.
 END_OF_FILE = "\x04"
 
@@ -67,7 +72,7 @@ class Stdin:
         self._closed = asyncio.Event()
         #: True from an answer until the cell prints.
         self._is_answered = False
-        self._lines: asyncio.Queue[str] = asyncio.Queue()
+        self._lines: asyncio.Queue[str] = asyncio.Queue(MAX_LINES)
         self._has_asked = False
         self._is_answered_elsewhere = False
         #: Whether a question was withdrawn, which a front end may go on showing.
@@ -87,9 +92,15 @@ class Stdin:
         self._printed.set()
 
     def send(self, line: str) -> None:
-        """Give the cell a line, without its end, whether or not a question is open."""
+        """Give the cell a line, without its end, whether or not a question is open.
+
+        A cell that reads none gets at most ``MAX_LINES``, and the rest is dropped.
+        """
         self._is_answered_elsewhere = True
-        self._lines.put_nowait(line)
+        try:
+            self._lines.put_nowait(line[:MAX_LINE])
+        except asyncio.QueueFull:
+            _log.warning("A line for a cell is dropped: %d wait already.", MAX_LINES)
 
     def end(self) -> None:
         """Give the cell end of file."""

@@ -34,6 +34,8 @@ _log = logging.getLogger(__name__)
 
 #: In seconds: for an engine to start a process.
 _START_TIMEOUT = 10.0
+#: In bytes: what a shell may print before its first word. Its cell gets to see it.
+_MAX_AHEAD = 1024 * 1024
 
 
 class ReadAhead:
@@ -226,7 +228,11 @@ async def _greeting(attached: ReadAhead, mark: str) -> bytes | None:
     if not attached.upgraded:
         raise EngineError("Something between this kernel and the engine passes no stdin on.")
     scanner = MarkScanner(mark)
+    size = 0
     while frames := await attached.read_ahead():
+        size += sum(len(frame.data) for frame in frames)
+        if size > _MAX_AHEAD:
+            raise EngineError(f"The shell prints more than {_MAX_AHEAD:,} bytes as it starts.")
         for frame in frames:
             if frame.stream is not Stream.STDERR:
                 continue

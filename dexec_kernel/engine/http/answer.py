@@ -19,6 +19,8 @@ FIRST_ERROR_STATUS = 300
 MAX_MESSAGE = 2_000
 #: How many lists and objects may be inside each other.
 MAX_DEPTH = 100
+#: How many values an answer may have: each takes far more memory than its text.
+MAX_VALUES = 1_000_000
 #: In characters: what an error shows of an answer.
 _SHOWN = 200
 
@@ -38,6 +40,8 @@ class Answer:
 
 def parse(body: bytes, what: str = "answer") -> Any:
     """Return JSON as Python has it. Raises :class:`ProtocolError`; ``what`` is named in it."""
+    if sum(body.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
+        raise ProtocolError(f"The engine's {what} has more than {MAX_VALUES:,} values.")
     try:
         content = json.loads(body)
         if body.count(b"[") + body.count(b"{") > MAX_DEPTH:

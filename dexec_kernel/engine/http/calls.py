@@ -20,7 +20,7 @@ from dexec_kernel.errors import EngineUnavailable, ProtocolError, StreamCutOff
 #: How many connections wait for the next call at most.
 _MAX_IDLE = 4
 #: In bytes: no answer that the kernel asks for is as long as this.
-MAX_BODY = 64 * 1024 * 1024
+MAX_BODY = 16 * 1024 * 1024
 
 
 class KeptCalls:

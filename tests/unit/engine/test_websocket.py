@@ -169,3 +169,11 @@ async def test_a_reader_learns_that_it_was_closed(engine, client):
     connection.close()
     async with asyncio.timeout(1):
         assert await reading == []
+
+
+async def test_frame_without_end_is_not_gathered(engine, client):
+    head = bytes([1 << 7 | BINARY, 127]) + struct.pack("!Q", 2**40)
+    engine.on(ATTACH, switching(head, b"x" * 1000))
+    async with await client.container_attach_ws("web") as connection:
+        with pytest.raises(ProtocolError, match="frame of"):
+            await connection.read()

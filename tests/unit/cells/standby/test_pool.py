@@ -318,3 +318,25 @@ async def test_closing_ends_those_that_wait_and_those_that_start():
     await pool.prepare(backend)
     await pool.standbys.aclose()
     assert [connection.closed for connection in backend.attached] == [True, True]
+
+
+async def test_shell_that_floods_before_its_first_word_is_no_standby():
+    """It would be kept for the cell, and took hundreds of MB."""
+    flood = [out("x" * 100_000)] * 10_000
+    pool = Pool()
+    backend = FakeBackend(Script(flood), Script([greeting, out("x")]))
+    await pool.prepare(backend)
+    await asyncio.sleep(10)
+    assert not pool.standbys.count
+    assert backend.attached[0].closed
+    assert len(backend.attached[0]._steps) > 9_900
+    assert await pool.cell(backend).outcome() == Exited(0, "")
+
+
+async def test_shell_that_floods_before_its_first_word_keeps_little():
+    flood = [out("x" * 100_000)] * 1_000
+    cell = Cell(FakeBackend(Script([*flood, greeting, out("y")])))
+    assert await cell.outcome() == Exited(0, "")
+    assert cell.stdout.endswith("y")
+    assert len(cell.stdout) < 100_000
+    assert "left out" in cell.stderr
