@@ -153,19 +153,6 @@ def remove_all(host: str) -> None:
         remove_container(host, container)
 
 
-def remove_labelled(host: str, *, images: bool = False) -> None:
-    """Remove the containers (and the images, when asked) that carry our label, and no others.
-
-    Raises api.ApiError.
-    """
-    for container in _list(host, label=True):
-        remove_container(host, container)
-    if images:
-        query = {"filters": json.dumps({"label": [f"{LABEL}=1"]})}
-        for image in api.call_json(host, "GET", "/images/json", query=query):
-            api.call(host, "DELETE", f"/images/{image['Id']}", query={"force": "true"})
-
-
 def inspect(host: str, container: str) -> dict[str, Any]:
     """Return the engine's inspect of a container. Raises api.ApiError."""
     found: dict[str, Any] = api.call_json(host, "GET", f"{_path(container)}/json")
@@ -251,11 +238,8 @@ def _path(container: str) -> str:
     return f"/containers/{quote(container, safe='')}"
 
 
-def _list(host: str, *, label: bool = False) -> list[str]:
-    query = {"all": "true"}
-    if label:
-        query["filters"] = json.dumps({"label": [f"{LABEL}=1"]})
-    found = api.call_json(host, "GET", "/containers/json", query=query)
+def _list(host: str) -> list[str]:
+    found = api.call_json(host, "GET", "/containers/json", query={"all": "true"})
     return [container["Id"] for container in found]
 
 

@@ -67,12 +67,3 @@ def import_image(host: str, name: str, archive: Path, changes: tuple[str, ...]) 
     for line in answer.splitlines():
         if "error" in (report := json.loads(line)):
             raise api.ApiError(200, report["error"])
-
-
-def remove_image(host: str, name: str) -> None:
-    """Remove an image, unless it is gone already. Raises api.ApiError."""
-    try:
-        api.call(host, "DELETE", f"/images/{quote(name)}", query={"force": "true"})
-    except api.ApiError as error:
-        if error.status != 404:  # noqa: PLR2004
-            raise

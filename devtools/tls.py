@@ -1,6 +1,5 @@
 """Certificates for an engine with TLS, made by the openssl command."""
 
-import ssl
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +11,6 @@ class TlsFiles:
     """A directory with a CA, a server's and a client's certificate, named as Docker names them."""
 
     directory: Path
-
-    def client_context(self) -> ssl.SSLContext:
-        """Return a context for a client that shows its certificate. Raises OSError."""
-        context = ssl.create_default_context(cafile=self.directory / "ca.pem")
-        context.load_cert_chain(self.directory / "cert.pem", self.directory / "key.pem")
-        return context
 
     def server_args(self) -> list[str]:
         """Return the arguments that make dockerd demand and show certificates."""
