@@ -30,7 +30,7 @@ THIS_MAKE := $(MAKE)
 # An interrupted `python -m venv` starts again.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help venv system demo lab test lint types unit engine kernel browser matrix mutants bench screenshots docs clean
+.PHONY: help venv system demo lab test lint types unit engine kernel browser matrix mutants soak bench screenshots docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -108,6 +108,10 @@ mutants: $(MUTANTS) ## change the modules that do no I/O, and list the changes t
 $(BENCH): pyproject.toml $(ALL)
 	-"$(BIN)/python" -m pip install --quiet -e '.[bench]'
 	@touch $@
+
+soak: $(ALL) ## run 10,000 cells with faults (SOAK_CELLS) in one kernel, and fail where something grows (2 hours)
+	@$(NEED) engine
+	"$(BIN)/python" -m devtools.soak
 
 bench: $(BENCH) ## measure, beside named peers, and write docs/benchmarks.md (10 minutes)
 	@$(NEED) engine

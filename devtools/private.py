@@ -57,7 +57,12 @@ class PrivateService(ABC):
     @property
     def host(self) -> str:
         """The URL for DOCKER_HOST. Raises RuntimeError when it was not started."""
-        return f"unix://{self.directory / _SOCKET}"
+        return f"unix://{self.socket}"
+
+    @property
+    def socket(self) -> Path:
+        """Where the daemon listens. Raises RuntimeError when it was not started."""
+        return self.directory / _SOCKET
 
     @property
     def pid(self) -> int:

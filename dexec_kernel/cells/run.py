@@ -42,10 +42,9 @@ from dexec_kernel.shell.commands import Shell
 
 #: In seconds: for an engine to start a process, which takes most about 50 ms.
 _START_TIMEOUT = 10.0
-#: In seconds: for the stream to end after the processes have, which is a matter of milliseconds.
-_STREAM_END_TIMEOUT = 2.0
-#: In seconds: for a look at an exec whose processes are gone; the engine may hang.
-_LOOK_TIMEOUT = 2.0
+#: In seconds: for the stream to end after the processes have, which is a matter of milliseconds,
+#: and for a look at an exec beside its signals. The engine may hang.
+_STREAM_END_TIMEOUT = _LOOK_TIMEOUT = 2.0
 #: In seconds: each step of the ladder when the kernel goes away.
 _URGENT_GRACE = 0.4
 
@@ -328,6 +327,9 @@ class CellRun:
             return Interrupted("", _MAY_START if begun else _NOT_BEGUN)
         execution = self._execution
         execution.output.hurry()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_TIMEOUT):
+                await execution.learn_pid()  # This machine's way needs it, where no exec starts.
         try:
             signaller = self._signaller()
         except SignalError as error:

@@ -15,6 +15,9 @@ from dexec_kernel.shell.commands import SHELLS, Shell
 from dexec_kernel.shell.session import Session
 from dexec_kernel.shell.state import ShellState
 
+#: How many containers' sessions are kept at most: those that were used last.
+_MOST = 100
+
 
 class Workspace:
     """One container: ``backend`` reaches it, ``container`` is its latest inspect.
@@ -122,9 +125,9 @@ class Workspaces:
     def of(self, backend: Backend, container: ContainerInspect) -> Workspace:
         """Return the workspace of a container that ``backend`` has just inspected."""
         self.leftovers.hint()
-        workspace = self._by_id.get(container.id)
+        workspace = self._by_id.pop(container.id, None)
         if workspace is None:
-            workspace = self._by_id[container.id] = Workspace(
+            workspace = Workspace(
                 *(backend, container),
                 standbys=self.standbys,
                 guardians=self.guardians,
@@ -132,6 +135,9 @@ class Workspaces:
             )
         else:
             workspace.renew(backend, container)
+        self._by_id[container.id] = workspace  # The latest is the last.
+        while len(self._by_id) > _MOST:
+            del self._by_id[next(iter(self._by_id))]
         return workspace
 
     def state(self, container_id: str) -> ShellState | None:

@@ -95,6 +95,8 @@ class Guardians:
             _log.warning("A cell would go on if this kernel were killed: %s", reason)
         finally:
             await guardian.remove(leader)
+            if guardian.is_idle and self._guardians.get(place) is guardian:
+                del self._guardians[place]
 
 
 class _Guardian:
@@ -107,6 +109,11 @@ class _Guardian:
         self._pid: int | None = None
         self._leaders: set[int] = set()
         self._lock = asyncio.Lock()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it guards nothing, and nobody waits for it."""
+        return not self._leaders and not self._lock.locked()
 
     async def add(self, backend: Backend, leader: int) -> None:
         """Guard a cell. Raises what the engine's verbs raise, and TimeoutError."""

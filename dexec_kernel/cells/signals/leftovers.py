@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
 #: In seconds: after this the PIDs of a busy container may be others'.
 _FORGET_AFTER = 3600.0
+#: How many are remembered at most for the kernel's end; the oldest are forgotten.
+_MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Leftovers:
     def __init__(self, connect: Callable[[], Awaitable[Backend]] | None = None) -> None:
         self._connect = connect
         self._since: dict[Leftover, float] = {}
-        self._at_end: set[Leftover] = set()
+        self._at_end: dict[Leftover, None] = {}
         self._work: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
 
@@ -67,7 +69,9 @@ class Leftovers:
         if self._connect is None or leftover.pid is leftover.inner_pid is None:
             return
         if at_end:
-            self._at_end.add(leftover)
+            self._at_end[leftover] = None
+            while len(self._at_end) > _MOST:
+                del self._at_end[next(iter(self._at_end))]
             return
         loop = asyncio.get_running_loop()
         self._since[leftover] = loop.time()
@@ -83,14 +87,14 @@ class Leftovers:
         """Forget processes that have ended; None is never remembered."""
         if leftover is not None:
             self._since.pop(leftover, None)
-            self._at_end.discard(leftover)
+            self._at_end.pop(leftover, None)
 
     async def aclose(self) -> None:
         """Try once more, with SIGKILL, for all that is left, and end."""
         if self._work is not None:
             self._work.cancel()
             await asyncio.gather(self._work, return_exceptions=True)
-        left = self._at_end | self._since.keys()
+        left = self._at_end.keys() | self._since.keys()
         self._since.clear()
         self._at_end.clear()
         await asyncio.gather(*(self._last(leftover) for leftover in left))
@@ -150,7 +154,7 @@ class Leftovers:
                 await host.send("KILL")
                 return
             backend, container = await self._look(leftover)
-            if container.started_at == leftover.started_at:
+            if container.running and container.started_at == leftover.started_at:
                 signaller = find_signaller(
                     *(backend, leftover.container_id, leftover.shell),
                     inner_pid=leftover.inner_pid,
@@ -158,6 +162,8 @@ class Leftovers:
                     user=leftover.user,
                 )
                 await signaller.send("KILL")
+        except ContainerNotFound:
+            return
         except DexecError as error:
             _log.warning("Processes go on after the kernel's end: %s", error.message)
 

@@ -159,6 +159,22 @@ async def test_the_end_of_the_kernel_elsewhere(world, caplog):
     assert "no way" in caplog.text
 
 
+async def test_what_was_lost_is_bounded(world):
+    left = Leftovers(world.connect)
+    for number in range(250):
+        left.add(replace(LEFT, inner_pid=number), at_end=True)
+    await left.aclose()
+    assert len(world.sent) == 100
+
+
+async def test_a_container_that_is_gone_at_the_end_is_no_news(world, caplog):
+    world.fault = ContainerNotFound.of("web")
+    left = Leftovers(world.connect)
+    left.add(LEFT, at_end=True)
+    await left.aclose()
+    assert caplog.text == ""
+
+
 async def test_what_has_ended_or_was_never_known_is_not_looked_for(world):
     left = Leftovers(world.connect)
     left.add(LEFT, at_end=True)
