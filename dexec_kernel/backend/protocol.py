@@ -166,6 +166,10 @@ class Backend(Protocol):
         """
         ...
 
+    async def container_exec_inspect(self, exec_id: str) -> ExecInspect:
+        """Look at an exec, by its id. Raises :class:`ExecNotFound`."""
+        ...
+
     async def container_oom_since(self, container: str, since: float) -> bool:
         """Return whether the container ran out of memory after ``since``, in epoch seconds."""
         ...

@@ -192,17 +192,22 @@ class CellRun:
 
     async def _work(self) -> Outcome:
         try:
-            start = await self._starts.first()
-            while True:
-                try:
-                    return await self._try(start)
-                except EngineError as error:
-                    following = self._starts.after(start, error)
-                    if following is None:
-                        raise
-                    start = following
+            workspace = self._workspace
+            async with workspace.lost.told(workspace.backend, self._notes):
+                return await self._try_all()
         except DexecError as error:
             return Failed(await named(self._workspace.backend, self._container, error))
+
+    async def _try_all(self) -> Outcome:
+        start = await self._starts.first()
+        while True:
+            try:
+                return await self._try(start)
+            except EngineError as error:
+                following = self._starts.after(start, error)
+                if following is None:
+                    raise
+                start = following
 
     async def _try(self, start: Start) -> Outcome:
         if start.standby is None and self._interrupted.done():
@@ -374,6 +379,7 @@ class CellRun:
             grace=None if at_end else self._limits.interrupt_grace,
         )
         self._workspace.leftovers.add(self._left, at_end=at_end)
+        self._workspace.lost.add(execution.exec_id)
 
     def _signaller(self) -> Signaller:
         return self._execution.signaller(self._shell, self._user)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dexec_kernel.backend.models import ContainerInspect, ExecDefaults
 from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.driver import HandedOver
+from dexec_kernel.cells.lost import LostExecs
 from dexec_kernel.cells.signals.guardian import Guardians
 from dexec_kernel.cells.signals.leftovers import Leftovers
 from dexec_kernel.cells.standby.pool import Standbys
@@ -22,7 +23,8 @@ _MOST = 100
 class Workspace:
     """One container: ``backend`` reaches it, ``container`` is its latest inspect.
 
-    ``shell`` runs its cells, None until one has; ``session`` has the state that they leave. Made by
+    ``shell`` runs its cells, None until one has; ``session`` has the state that they leave,
+    ``lost`` the execs whose end nobody saw. Made by
     :meth:`Workspaces.of`. ``standbys`` and ``guardians`` are the kernel's, who owns their execs,
     and so are ``leftovers``.
     """
@@ -43,6 +45,7 @@ class Workspace:
         self.leftovers = leftovers
         self.shell: Shell | None = None
         self.session = Session()
+        self.lost = LostExecs()
         #: False where a proxy before the engine drops the upgrade that stdin needs.
         self.stdin_passes = True
         self.renew(backend, container)

@@ -28,6 +28,7 @@ from dexec_kernel.errors import (
     ContainerPaused,
     EngineApiError,
     ExecLost,
+    ExecNotFound,
 )
 from dexec_kernel.local.process import Process, start
 
@@ -36,7 +37,7 @@ _STREAM_GRACE = 2.0
 #: In seconds: for the exit code, after the end of the stream.
 _EXIT_CODE_TIMEOUT = 10.0
 _END_OF_TRANSMISSION = b"\x04"
-_CONFLICT, _SERVER_ERROR = 409, 500
+_NOT_FOUND, _CONFLICT, _SERVER_ERROR = 404, 409, 500
 _COMMAND_NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
 
@@ -103,6 +104,13 @@ class LocalBackend:
             raise ContainerNotFound.of(container)
         running = sum(attached.is_running for attached in self._execs)
         return replace(self.container, exec_count=running)
+
+    async def container_exec_inspect(self, exec_id: str) -> ExecInspect:
+        """Look at an exec, by its id. Raises :class:`ExecNotFound`."""
+        for attached in self._execs:
+            if attached.id == exec_id:
+                return await attached.inspect()
+        raise ExecNotFound(f"There is no exec {exec_id!r}.", status=_NOT_FOUND)
 
     async def container_oom_since(self, container: str, since: float) -> bool:  # noqa: ARG002 -- nothing runs out here
         """Return False: nothing limits the memory of a process."""

@@ -13,10 +13,11 @@ import pytest
 
 from dexec_kernel.cells.outcome import Exited, Failed
 from dexec_kernel.cells.source.options import CellOptions
-from dexec_kernel.errors import CellNotRun, ExecLost
+from dexec_kernel.errors import CellNotRun, EngineError, ExecLost
 from tests import faults
 from tests.engine.sessions import MISSING, Ran, Session, proxied
 from tests.faulty_proxy import AnswerFault, FaultyProxy, Kind
+from tests.waiting import until_seen
 
 #: The words of a cell's stream: the shell's own, what the cell prints, and the shell's last.
 MOMENTS = {"greeting": b":start ", "cell": b":cell ", "output": b"middle", "hand-over": b":state "}
@@ -187,3 +188,45 @@ async def test_streams_that_fall_silent(host, debian):
     command = CellOptions(command=("sh",))
     moments = [(moment, None) for moment in MOMENTS]
     await asyncio.gather(*(one(*each) for each in [*moments, ("output", command)]))
+
+
+async def test_lost_cell_is_asked_after_again(host, debian):
+    async with proxied(host, debian) as (proxy, session):
+        proxy.spoil_stream(faults.cut_after, at=b"middle")
+        lost = await session.run(code=3, pause="sleep 1")
+        assert isinstance(lost.error, ExecLost)
+
+        async def has_ended() -> bool:
+            return (await session.counts(lost))[1] == 1
+
+        await until_seen(has_ended)
+        following = await session.run()
+        assert "has ended since, exit code 3" in following.notes
+        assert "lost cell" not in (await session.run()).notes
+
+
+async def read_archive(session: Session, container: str) -> bytes:
+    async with await session.client.copy_from_container(container, "/etc/passwd") as archive:
+        return b"".join([piece async for piece in archive])
+
+
+@pytest.mark.parametrize(
+    "name", ["cut in the body", "reset in the body", "page", "chunk that is cut"]
+)
+async def test_archive(host, debian, name):
+    """A file that is read through a fault is an error, and no shorter file."""
+    async with proxied(host, debian, tcp="reset" in name) as (proxy, session):
+        proxy.spoil(Kind.ARCHIVE, faults.ANSWERS[name])
+        with pytest.raises(EngineError) as raised:
+            await read_archive(session, debian)
+        assert raised.value.advice
+        assert await read_archive(session, debian)
+
+
+@pytest.mark.parametrize("name", ["unanswered", "page", "garbage", "cut in the head", "huge head"])
+async def test_events(host, debian, name):
+    async with proxied(host, debian) as (proxy, session):
+        proxy.spoil(Kind.EVENTS, faults.ANSWERS[name])
+        with pytest.raises(EngineError):
+            (await session.client.events()).close()
+        (await session.client.events()).close()

@@ -202,6 +202,8 @@ class FakeBackend:
         self.attached: list[FakeAttached] = []
         self.container: ContainerInspect | Exception = CONTAINER
         self.oom: bool | Exception = False
+        #: What is said of an exec by its id.
+        self.inspects: dict[str, ExecInspect | Exception] = {}
 
     async def container_inspect(self, container: str) -> ContainerInspect:
         return _given(self.container)
@@ -243,6 +245,9 @@ class FakeBackend:
         if script.attach is not None:
             raise script.attach
         return script.look if isinstance(script.look, ExecInspect) else _given(script.end)
+
+    async def container_exec_inspect(self, exec_id: str) -> ExecInspect:
+        return _given(self.inspects[exec_id])
 
     async def until_attached(self, count: int) -> None:
         """Wait until as many execs were started."""
