@@ -32,6 +32,8 @@ def variables_of(printed: bytes) -> tuple[dict[str, Variable], list[str]]:
         word = words[0] if words[0] in {b"export", b"readonly"} and len(words) > 1 else b""
         if word:
             name = words[1].partition(b"=")[0].decode("ascii", "replace")
+            if not name.isidentifier():
+                continue
             attributes.setdefault(name, []).append(word)
             continue
         name_bytes, is_set, value = statement.text.partition(b"=")

@@ -31,8 +31,18 @@ _PART_SIZE = 30_000
 MAX_STATE_SIZE = 900_000
 
 _option = re.compile(rb"^set ([+-])o ([a-z-]+)$", re.MULTILINE)
-#: The letters of ``$-`` for options that the hand-over has changed before it prints them.
-_LETTERS = {"e": "errexit", "u": "nounset", "v": "verbose", "x": "xtrace", "f": "noglob"}
+#: The letters of ``$-`` for the options that have one in every shell.
+_LETTERS = {
+    "a": "allexport",
+    "b": "notify",
+    "C": "noclobber",
+    "e": "errexit",
+    "f": "noglob",
+    "m": "monitor",
+    "u": "nounset",
+    "v": "verbose",
+    "x": "xtrace",
+}
 #: The traps that the driver sets itself.
 _OURS = frozenset({(rb"\exit 130", b"INT"), (rb"\exit 143", b"TERM")})
 #: Traps that a function does not see, unless it is traced.
@@ -286,12 +296,11 @@ def _options(handover: Handover) -> dict[str, bool]:
     flags, names, _ = _was(handover)
     if names:  # Bash
         return {name: name in names for name in names | OPTIONS_SET_BY_DEFAULT}
-    printed = handover.one("options")
-    options = {name.decode(): sign == b"-" for sign, name in _option.findall(printed)}
-    for letter, name in _LETTERS.items():
-        if name in options:
-            options[name] = letter in flags
-    return options
+    # Shells agree on the letters; the names of some are the other way round in yash.
+    found = {name: True for letter, name in _LETTERS.items() if letter in flags}
+    printed = _option.findall(handover.one("options"))
+    named = {name.decode(): sign == b"-" for sign, name in printed}
+    return found | {name: is_set for name, is_set in named.items() if name == "pipefail"}
 
 
 def _was(handover: Handover) -> tuple[str, set[str], set[str]]:

@@ -146,7 +146,9 @@ if [ -n "${BASH_VERSION-}" ]; then
   trap '(. /proc/self/fd/9;\trap>/proc/self/fd/9;__leave "$@")>/dev/null 2>&1&&{ . /proc/self/fd/9;} 2>/dev/null||! (. /proc/self/fd/15;\trap>/proc/self/fd/9;__leave "$@")>/dev/null 2>&1' EXIT
   BASH_EXECUTION_STRING=$__dexec_prelude$__dexec_part
 else
-  trap '(. /proc/self/fd/9;__leave "$@")2>/dev/null&&{ . /proc/self/fd/9;} 2>/dev/null' EXIT
+  # A subshell of an EXIT trap of yash would run that trap again, without end.
+  [ -n "${YASH_VERSION-}" ] ||
+    trap '(. /proc/self/fd/9;__leave "$@")2>/dev/null&&{ . /proc/self/fd/9;} 2>/dev/null' EXIT
   _=$__dexec_part
   case ${_-} in
     "$__dexec_part") unset -v BASH_EXECUTION_STRING ;;

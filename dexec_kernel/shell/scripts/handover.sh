@@ -8,6 +8,8 @@
 __leave() {
   \unset -f printf alias umask read test '['
   __dexec_code=${__dexec_was%%:*}
+  # Half of what zsh prints are parameters of its own, and they cannot be set.
+  \[ -z "${ZSH_VERSION-}" ] || __dexec_keep=no
   \[ -x /bin/sh ] && __dexec_p=/bin/sh || __dexec_p=/proc/$$/exe
   __dexec_linger="\\unset -v BASH_ENV ENV;\\exec $__dexec_p -s $__dexec_code $$ <<'__dexec_end'
 mark=$__dexec_mark
@@ -18,26 +20,36 @@ __dexec_end
   \set -- "$__dexec_mark" "$__dexec_linger" "$@"
   case ${1-} in "$__dexec_mark") ;; *) \exit 1 ;; esac
   \unset -v __dexec_mark __dexec_lingering __dexec_linger
+  # It is in no parameter either, but in a function's text, which nothing prints.
+  \eval "__dexec_say() {
+    \\printf '%s%s ' '${1%:};' \"\$1\"
+  }"
   __dexec_dump() { # MARK LINGER ARGUMENT …
-    \printf '%sshell %s' "${1%:};" "$__dexec_was"
-    \printf '%soptions ' "${1%:};"
+    \__dexec_say shell
+    \printf %s "$__dexec_was"
+    \__dexec_say options
     \set +o
-    \printf '%sfolder %s' "${1%:};" "$PWD"
-    \printf '%sumask ' "${1%:};"
+    \__dexec_say folder
+    \printf %s "$PWD"
+    \__dexec_say umask
     \umask
-    __dexec_p=0
+    \shift 2
     for __dexec_text; do
-      __dexec_p=$((__dexec_p + 1))
-      \[ "$__dexec_p" -le 2 ] || \printf '%sargument %s' "${1%:};" "$__dexec_text"
+      \__dexec_say argument
+      \printf %s "$__dexec_text"
     done
+    # Mksh remembers what a pattern has matched.
+    __dexec_text=x
+    __dexec_text=${__dexec_text%x}
     \unset -v __dexec_text __dexec_p
-    \printf '%saliases ' "${1%:};"
+    \__dexec_say aliases
     \alias
-    \printf '%svariables ' "${1%:};"
+    \__dexec_say variables
+    \set --
     \set
     \export -p
     \readonly -p
-    \printf '%send ' "${1%:};"
+    \__dexec_say end
   }
   \read -r __dexec_self __dexec_p </proc/self/stat
   __dexec_others=0

@@ -759,3 +759,24 @@ def test_table(shell: str, case: Case, tmp_path: Path) -> None:
             for path in tmp_path.iterdir()
             if path.is_file() and path.name != "saved"
         )
+
+
+@pytest.mark.parametrize("shell", ["mksh", "yash"])
+def test_other_shells_keep_the_session(shell: str, tmp_path: Path) -> None:
+    cells = Cells(shell, tmp_path)
+    first = "x=1; set -- a 'b c'; export y='p q'; alias h='echo h'; set -f; cd /; (exit 3)"
+    assert cells(first).exit_code == 3
+    result = cells('echo $x "$2" "$y" *; h; pwd; false')
+    assert (result.stdout, result.stderr) == ("1 b c p q *\nh\n/\n", "")
+    assert result.exit_code == 1
+    assert cells("f() { exit 5; }; f").exit_code == 5
+    assert cells("exit 6").exit_code == 6
+    assert cells("echo $x").stdout == "1\n"
+
+
+def test_in_zsh_each_cell_is_a_shell_of_its_own(tmp_path: Path) -> None:
+    cells = Cells("zsh", tmp_path)
+    assert cells("export x=1; cd /; echo a; (exit 3)").exit_code == 3
+    assert not cells.handed_over
+    result = cells("echo ${x-none}; pwd")
+    assert (result.stdout, result.stderr) == (f"none\n{tmp_path}\n", "")

@@ -39,6 +39,12 @@ from dexec_kernel.shell.state import ShellState, initial_state, put_together
 T = TypeVar("T")
 MARKS = Marks("dexec:0123456789abcdef:", "dexec:fedcba9876543210:")
 PROGRAMS = {"bash": ["bash"], "dash": ["dash"], "busybox": ["busybox", "sh"]}
+#: Shells that images have more seldom, as an image's `sh`.
+OTHER_PROGRAMS = {
+    "mksh": ["mksh"],
+    "yash": ["yash", "-o", "posixly-correct"],
+    "zsh": ["zsh", "--emulate", "sh"],
+}
 #: In seconds: when a program is taken for one that hangs.
 GUARD = float(os.environ.get("DEXEC_TEST_GUARD", "240"))
 
@@ -49,7 +55,7 @@ def each_shell(function: Any) -> Any:
 
 
 def program(shell: str) -> list[str]:
-    name, *rest = PROGRAMS.get(shell, [shell])
+    name, *rest = (PROGRAMS | OTHER_PROGRAMS).get(shell, [shell])
     path = shutil.which(name)
     if path is None:
         package = "busybox-static" if name == "busybox" else name
