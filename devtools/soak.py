@@ -22,7 +22,7 @@ from typing import Any
 
 from jupyter_client.manager import KernelManager
 
-from devtools import containers, images
+from devtools import containers, images, processes
 from devtools.engine import PrivateEngine
 
 NAME = "soak"
@@ -132,10 +132,16 @@ class Soak:
         self._collect(request)
 
     def _pause(self) -> None:
-        request = self._running("sleep 0.2; false")
+        request = self._running("sleep 0.8; false")
+        # Docker deadlocks a container that is paused while an exec of it starts. That is not ours.
+        while any(Path(p.arguments[0]).name == "runc" for p in self._processes()):
+            time.sleep(0.02)
         containers.pause(self._engine.host, NAME)
         containers.unpause(self._engine.host, NAME)
         self._collect(request)
+
+    def _processes(self) -> list[processes.Process]:
+        return processes.of_engine(self._engine.directory)
 
     def _freeze(self) -> None:
         os.kill(self._engine.pid, signal.SIGSTOP)
@@ -157,7 +163,7 @@ class Soak:
         self._create()
 
     def _restart_engine(self) -> None:
-        request = self._running("sleep 1")
+        request = self._running()
         self._engine.stop_daemon()
         self._collect(request)
         self.run("echo no engine")
