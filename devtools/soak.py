@@ -193,7 +193,8 @@ class Soak:
             "threads": len(list((process / "task").iterdir())),
             "tasks": float(self._tasks.read_text()),
             "execs": len(found["ExecIDs"] or []),
-            "processes": len(containers.top(host, NAME)),
+            # The container's PID 1 reaps no orphans: zombies are not the kernel's.
+            "processes": sum("<defunct>" not in row["CMD"] for row in containers.top(host, NAME)),
             "log MB": round(sum(logs) / 1e6, 1),
         }
 
