@@ -163,7 +163,7 @@ class Soak:
         self._create()
 
     def _restart_engine(self) -> None:
-        request = self._running()
+        request = self._running("sleep 3")  # It runs on without its connection.
         self._engine.stop_daemon()
         self._collect(request)
         self.run("echo no engine")
