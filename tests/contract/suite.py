@@ -211,10 +211,13 @@ class ExecContract:
         assert (await attached.wait()).exit_code == 0
 
     async def test_ctrl_c_in_a_tty_is_sigint_and_half_close_is_ctrl_d(self, start):
-        attached = await start(sh("cat; sleep 600", attach_stdin=True, tty=True))
+        # A shell that has just waited for a program takes a SIGINT for the program's.
+        script = "cat; echo over; exec sleep 600"
+        attached = await start(sh(script, attach_stdin=True, tty=True))
         await attached.write(b"x\n")
         await read_until(attached, lambda out: out.count(b"x") == 2)
         await attached.close_write()
+        await read_until(attached, lambda out: b"over" in out)
         await attached.write(b"\x03")
         await read_all(attached)
         assert (await attached.wait()).exit_code == 128 + 2

@@ -56,7 +56,8 @@ def test_an_interrupted_cell(signal, note, value, lines):
 def test_public_names(error, name):
     content = fault.of_error(error).content()
     assert (content["ename"], content["evalue"]) == (name, error.message)
-    assert plain(content) == [f"{name}: {error.message}"]
+    assert plain(content)[0] == f"{name}: {error.message}"
+    assert plain(content)[1:] == ([error.advice] if error.advice else [])
 
 
 def test_advice_stands_below_the_message():
