@@ -178,7 +178,7 @@ def reap() -> list[Path]:
     bases = {Path(tempfile.gettempdir()), Path("/tmp")}  # noqa: S108 -- only looked at
     reaped = []
     for directory in sorted(found for base in bases for found in base.glob(f"{_PREFIX}*")):
-        if directory.stat().st_uid != os.getuid() or _has_owner(directory):
+        if not _is_mine(directory) or _has_owner(directory):
             continue
         _remove_containers(directory)
         clear(directory)
@@ -193,6 +193,13 @@ def _write_owner(directory: Path) -> None:
     unfinished = directory / "owner.new"
     unfinished.write_text(f"{me.pid} {me.started}\n")
     unfinished.rename(directory / "owner")
+
+
+def _is_mine(directory: Path) -> bool:
+    try:
+        return directory.stat().st_uid == os.getuid()
+    except FileNotFoundError:
+        return False  # another process has just removed it
 
 
 def _has_owner(directory: Path) -> bool:

@@ -221,16 +221,33 @@ class ExecLost(EngineError):
     """The exec or its stream ended, and its exit code can no longer be known."""
 
 
+_WAY_ON = (
+    "A cell that begins with cd and an absolute folder (cd /) runs there, and so do the cells after"
+    " it."
+)
+
+
 class FolderGone(EngineError):
-    """The session's folder was removed, or may not be entered: nothing of the cell has run."""
+    """The folder of the session, or else of the container, is gone, or may not be entered.
+
+    Nothing of the cell has run.
+    """
 
     @classmethod
     def of(cls, folder: str) -> Self:
         """Return the error for a folder, with advice."""
         return cls(
             f"The session's folder {folder} is gone, or may not be entered. Nothing has run.",
-            advice="A cell that begins with cd and an absolute folder (cd /) runs there, and so do"
-            " the cells after it. %reset forgets the session.",
+            advice=f"{_WAY_ON} %reset forgets the session.",
+        )
+
+    @classmethod
+    def of_container(cls, folder: str, *, has_shell: bool) -> Self:
+        """Return the error for the folder in which the container's processes begin."""
+        return cls(
+            f"The container's working directory {folder} is gone, or may not be entered. Nothing"
+            " has run.",
+            advice=_WAY_ON if has_shell else "`%%exec -w /` runs the cell in another folder.",
         )
 
 

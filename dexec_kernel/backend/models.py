@@ -14,6 +14,8 @@ from dexec_kernel.errors import ConfigurationError
 #: The kernel (MAX_ARG_STRLEN) takes no argument or environment entry above this, in bytes; the
 #: engine's create accepts any and the command then fails with a misleading message.
 MAX_ARGUMENT_SIZE = 131_071
+#: The folder that every container has.
+ROOT = "/"
 
 #: By these labels a container says how cells run in it, where a cell does not.
 USER_LABEL, WORKDIR_LABEL, SHELL_LABEL = "dexec.user", "dexec.workdir", "dexec.shell"

@@ -6,7 +6,7 @@ import re
 import shlex
 from dataclasses import dataclass, replace
 
-from dexec_kernel.backend.models import ConsoleSize, ExecConfig, ExecDefaults
+from dexec_kernel.backend.models import ROOT, ConsoleSize, ExecConfig, ExecDefaults
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.shell.commands import (
     DriverOptions,
@@ -84,7 +84,16 @@ def standby_config(shell: Shell, state: ShellState | None, marks: Marks) -> Exec
     """Return what starts a shell that waits on its stdin for a cell."""
     options = DriverOptions(keep=True, standby=True)
     env = driver_environment(marks, state, options, folder=state.folder if state else "")
-    return ExecConfig(driver_command(shell), attach_stdin=True, env=env)
+    folder = _first_folder(state)
+    return ExecConfig(driver_command(shell), attach_stdin=True, env=env, working_dir=folder)
+
+
+def _first_folder(state: ShellState | None) -> str:
+    """Return the folder in which a shell begins that goes to its session's, "" for any.
+
+    The container's own working directory may be gone, and nobody needs it then.
+    """
+    return ROOT if state and state.folder else ""
 
 
 def standby_command(
@@ -127,14 +136,16 @@ def build_command(
     console_size: ConsoleSize,
     may_ask: bool = False,
     history: bytes = b"",
+    in_root: bool = False,
 ) -> Command | None:
     """Return what runs a cell; None for an empty cell without a shell.
 
     ``stdin_passes`` is False where a proxy before the engine passes no stdin on, ``may_ask`` True
     where somebody can be asked for input: stdin stays open then. That of a command ends with the
     body, and an image without a shell cannot tell who waits, unless ``-i`` says so. ``history`` is
-    evaluated before the cell. Raises
-    :class:`ConfigurationError` for a cell that cannot be run this way.
+    evaluated before the cell. ``in_root`` for a cell that goes to another folder by itself, where
+    the container's own is gone. Raises :class:`ConfigurationError` for a cell that cannot be run
+    this way.
     """
     body = _body(source, options)
     forced = may_ask and options.interactive
@@ -162,17 +173,18 @@ def build_command(
         folder=state.folder if state and not options.workdir else "",
         exports=_exports(options),
     )
+    begin = ROOT if in_root else _first_folder(state)
     command = driver_command(shell)
     if takes_stdin:
-        config = _config(command, options, env, console_size, stdin=True)
+        config = _config(command, options, env, console_size, stdin=True, folder=begin)
         stdin = driver_stdin(script, marks, history) + body
         return Command(config, stdin, marks, keeps, tells_end, may_exec(script))
     command += driver_arguments(script)
     if not options.tty:
-        config = _config(command, options, env, console_size, stdin=False)
+        config = _config(command, options, env, console_size, stdin=False, folder=begin)
         return Command(config, None, marks, tells_end=tells_end, may_exec=may_exec(script))
     # A terminal would echo the cell, and cut its long lines: only what the cell reads goes there.
-    config = _config(command, options, env, console_size, stdin=True)
+    config = _config(command, options, env, console_size, stdin=True, folder=begin)
     return Command(config, body, marks, keeps, tells_end, may_exec(script))
 
 
@@ -253,13 +265,14 @@ def _config(
     console_size: ConsoleSize,
     *,
     stdin: bool,
+    folder: str = "",
 ) -> ExecConfig:
     return ExecConfig(
         command,
         attach_stdin=stdin,
         tty=options.tty,
         env=env,
-        working_dir=options.workdir,
+        working_dir=options.workdir or folder,
         user=options.user,
         privileged=options.privileged,
         console_size=console_size if options.tty else None,

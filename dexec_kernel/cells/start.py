@@ -8,6 +8,7 @@ the start has failed with  of                                    the next start
 ``StandbyLost``            a standby                             the first shell
 ``CommandNotStarted``      a shell that the image does not have  the next shell, or the command line
 ``StdinNotPassed``         any, the first time in a container    the same shell, cell as arguments
+the container's folder     a shell whose cell goes elsewhere     the same shell, in ``/``
 anything                   a detached command line               none: the cell has failed
 anything else              any                                   none: the cell has failed
 =========================  ====================================  ==================================
@@ -17,13 +18,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dexec_kernel.backend.models import ConsoleSize
-from dexec_kernel.cells.command import Command, build_command, build_detached, may_use_standby
+from dexec_kernel.backend.models import ROOT, ConsoleSize
+from dexec_kernel.cells.command import (
+    Command,
+    build_command,
+    build_detached,
+    goes_elsewhere,
+    may_use_standby,
+)
 from dexec_kernel.cells.not_run import StandbyLost, StdinNotPassed
 from dexec_kernel.cells.source.cell import Cell
 from dexec_kernel.cells.standby.standby import Standby
 from dexec_kernel.cells.workspace import Workspace
-from dexec_kernel.errors import CommandNotStarted, EngineError
+from dexec_kernel.errors import CommandNotStarted, EngineError, FolderGone
 from dexec_kernel.shell.commands import Shell
 
 
@@ -47,6 +54,8 @@ class Starts:
         self._console_size = console_size
         self._may_ask = may_ask
         self._shells: list[Shell] = []
+        #: Whether the container's own folder is gone, and the cell goes to another by itself.
+        self._in_root = False
         #: What the cell's shell evaluates before it. A command of its own is no line of a shell's.
         is_shells = not cell.options.command
         self._history = workspace.session.history.add(cell.body) if is_shells else b""
@@ -73,7 +82,10 @@ class Starts:
         return self._first_shell()
 
     def after(self, start: Start, error: EngineError) -> Start | None:
-        """Return the start that follows one which has failed; None where there is none."""
+        """Return the start that follows one which has failed; None where there is none.
+
+        Raises :class:`FolderGone` where the container's own folder keeps the cell from running.
+        """
         match error:
             case _ if self._is_started_by_engine:
                 return None
@@ -87,8 +99,20 @@ class Starts:
                 return None
             case CommandNotStarted(missing_command=True) if self._shells:
                 return self._cold(self._shells.pop(0))
+            case CommandNotStarted(bad_folder=True) if not self._cell.options.workdir:
+                return self._elsewhere(start, error)
             case _:
                 return None
+
+    def _elsewhere(self, start: Start, error: EngineError) -> Start:
+        """Return the start of a cell that needs another folder than the container's own."""
+        has_shell = start.shell is not Shell.NONE
+        is_shells = has_shell and not self._cell.options.command
+        if self._in_root or not is_shells or not goes_elsewhere(self._cell.body):
+            folder = self._workspace.container.with_label_defaults().working_dir or ROOT
+            raise FolderGone.of_container(folder, has_shell=has_shell) from error
+        self._in_root = True
+        return self._cold(start.shell)
 
     @property
     def _is_started_by_engine(self) -> bool:
@@ -113,5 +137,6 @@ class Starts:
             console_size=self._console_size,
             may_ask=self._may_ask,
             history=self._history,
+            in_root=self._in_root,
         )
         return Start(shell, command and command.with_defaults(workspace.defaults))

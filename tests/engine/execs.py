@@ -16,7 +16,7 @@ from dexec_kernel.cells.source.cell import Cell as SourceCell
 from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.connection import HijackedConnection
-from tests.waiting import GUARD
+from tests.waiting import GUARD, until_seen
 
 
 async def collect(connection: HijackedConnection) -> tuple[bytes, bytes]:
@@ -122,3 +122,12 @@ def processes(host: str, container: str) -> list[str]:
     rows = containers.top(host, container, "-eo pid,stat,args")
     rows = [row for row in rows if not row["STAT"].startswith("Z")]
     return sorted(row["COMMAND"] for row in rows if row["COMMAND"] != "sleep 2147483647")
+
+
+async def gone(host: str, container: str) -> None:
+    """Wait until nothing but its own command is left in a container."""
+
+    async def look() -> bool:
+        return not await asyncio.to_thread(processes, host, container)
+
+    await until_seen(look)

@@ -15,17 +15,20 @@ from dexec_kernel.errors import (
     ContainerNotRunning,
     ContainerPaused,
     ExecLost,
+    FolderGone,
 )
-from tests.engine.execs import Cell, processes
+from tests.engine.execs import Cell, gone
 
 # --- commands that are not started ----------------------------------------------------------------
 
 
-async def refused(client: EngineClient, container: str, source: str = "true") -> CommandNotStarted:
+async def refused(
+    client: EngineClient, container: str, source: str = "true"
+) -> CommandNotStarted | FolderGone:
     cell = Cell(client, container, source)
     outcome = await cell.outcome()
     assert isinstance(outcome, Failed)
-    assert isinstance(outcome.error, CommandNotStarted)
+    assert isinstance(outcome.error, CommandNotStarted | FolderGone)
     assert cell.pieces == []
     assert cell.run.snapshot().state is State.NOT_STARTED
     assert cell.run.snapshot().pid is None
@@ -52,7 +55,8 @@ async def test_working_directory_that_is_gone(client, run_container):
     name = run_container(working_dir="/gone")
     await asyncio.to_thread(containers.run, client.endpoint.url, name, ["rmdir", "/gone"])
     error = await refused(client, name)
-    assert "working directory" in error.message
+    assert isinstance(error, FolderGone)
+    assert "working directory /gone" in error.message
 
 
 async def test_user_that_is_gone(client, run_container):
@@ -123,4 +127,4 @@ async def test_container_that_is_paused(client, run_container):
     assert f"docker unpause {name}" in outcome.error.advice
     assert cell.run.snapshot().state is State.NOT_STARTED
     await asyncio.to_thread(containers.unpause, client.endpoint.url, name)
-    assert processes(client.endpoint.url, name) == []
+    await gone(client.endpoint.url, name)

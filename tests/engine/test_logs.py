@@ -98,8 +98,13 @@ async def test_processes(place):
     top = await place.client.container_top(name)
     assert {"PID", "PPID"} <= set(top.titles)
     assert ("HPID" in top.titles) is place.is_podman
-    [row] = top.processes
-    assert dict(zip(top.titles, row, strict=True))[top.titles[-1]] == "sleep 2147483647"
+
+    async def has_its_command() -> bool:
+        # A process that has just been started has the name of its program in brackets.
+        [row] = (await place.client.container_top(name)).processes
+        return row[-1] == "sleep 2147483647"
+
+    await until_seen(has_its_command)
     containers.stop(place.host, name)
     with pytest.raises(ContainerNotRunning):
         await place.client.container_top(name)

@@ -17,7 +17,7 @@ from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import parse_host
 from dexec_kernel.errors import EngineApiError
-from tests.engine.execs import Cell, collect, processes
+from tests.engine.execs import Cell, collect, gone
 
 _upgrade = re.compile(rb"(?im)^(connection: upgrade|upgrade: .*)\r\n")
 _length = re.compile(rb"(?im)^content-length: (\d+)\r\n")
@@ -138,7 +138,7 @@ async def test_cells_run_all_the_same_and_once(proxied, proxy, host, request, na
         assert (cell.stdout, cell.stderr) == ("a  é\n", "oh\n")
     # bash, sh where there is no bash, once more without stdin, and the second cell.
     assert proxy.creates == (4 if name == "busybox" else 3)
-    assert await asyncio.to_thread(processes, host, container) == []
+    await gone(host, container)
 
 
 async def test_large_cell(proxied, debian):
@@ -152,7 +152,7 @@ async def test_interrupt(proxied, host, debian):
     task = await cell.started()
     cell.run.interrupt()
     assert await task == Interrupted("SIGINT", "")
-    assert await asyncio.to_thread(processes, host, debian) == []
+    await gone(host, debian)
 
 
 async def test_proxy_that_forbids_execs_is_named(proxied, proxy, debian):

@@ -88,6 +88,26 @@ def test_in_a_folder_that_is_gone_nothing_runs(start_kernel, run_container, host
     assert kernel.run("pwd").text() == "/tmp\n"
 
 
+def test_where_the_containers_own_folder_is_gone_a_session_begins_elsewhere(
+    start_kernel, run_container, host
+):
+    name = run_container(working_dir="/srv/app")
+    containers.run(host, name, ["rmdir", "/srv/app"])
+    kernel = start_kernel(DEXEC_CONTAINER=name)
+    for _ in range(2):
+        result = kernel.run("touch /ran; pwd")
+        assert result.reply["ename"] == "FolderGone"
+        assert "/srv/app" in result.reply["evalue"]
+        assert result.record["state"] == "not started"
+    assert kernel.run("# Nothing is there.\ncd /tmp; x=1; pwd").text() == "/tmp\n"
+    assert kernel.run("ls /ran; pwd; echo $x").text() == "/tmp\n1\n"
+    assert kernel.run("%%exec -- pwd").text() == "/tmp\n"
+    kernel.run("echo on; sleep 100000", at=kernel.interrupt_at("on"))
+    assert kernel.run("echo $x").text() == "1\n"
+    assert kernel.run("%reset\npwd").reply["ename"] == "FolderGone"
+    assert kernel.run("cd /; pwd").text() == "/\n"
+
+
 def test_env_shows_sets_and_hides(kernel):
     kernel.run("export SHOWN=1 API_KEY=hunter2; unset HOME")
     [shown] = kernel.run("%env").of("display_data")

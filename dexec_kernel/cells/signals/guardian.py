@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from dexec_kernel.backend.models import ExecConfig
+from dexec_kernel.backend.models import ROOT, ExecConfig
 from dexec_kernel.backend.protocol import Backend, Exec
 from dexec_kernel.cells.signals.leftovers import Leftover, Leftovers
 from dexec_kernel.errors import DexecError
@@ -120,7 +120,10 @@ class _Guardian:
         async with self._lock, asyncio.timeout(_START_TIMEOUT):
             if self._exec is None:
                 config = ExecConfig(
-                    guardian_command(self._place.shell), attach_stdin=True, user=self._place.user
+                    guardian_command(self._place.shell),
+                    attach_stdin=True,
+                    user=self._place.user,
+                    working_dir=ROOT,
                 )
                 self._exec = await backend.exec(self._place.container_id, config)
                 self._pid = await self._hear_pid()

@@ -23,6 +23,7 @@ from dexec_kernel.errors import (
     DexecError,
     EngineUnavailable,
     ExecNotFound,
+    FolderGone,
     InternalError,
 )
 from dexec_kernel.shell.commands import Shell
@@ -134,9 +135,19 @@ async def test_failure_that_says_nothing_of_the_shell_is_not_remembered_as_one()
         Script([out(text)], NOT_FOUND_127, NOT_FOUND_127), missing("bash"), Script()
     )
     outcome = await Cell(backend, workspaces=workspaces).outcome()
-    assert isinstance(outcome.error, CommandNotStarted)
+    assert isinstance(outcome.error, FolderGone)
+    assert isinstance(outcome.error.__cause__, CommandNotStarted)
     assert await Cell(backend, workspaces=workspaces).outcome() == Exited(0, "")
     assert workspaces.of(FakeBackend(), CONTAINER).shell is Shell.SH
+
+
+async def test_where_the_containers_folder_is_gone_a_cell_that_goes_elsewhere_runs():
+    text = 'OCI runtime exec failed: chdir to cwd ("/gone"): no such file or directory\r\n'
+    gone = Script([out(text)], NOT_FOUND_127, NOT_FOUND_127)
+    backend = FakeBackend(gone, Script())
+    cell = Cell(backend, "# There.\ncd /tmp", known(Shell.BASH))
+    assert await cell.outcome() == Exited(0, "")
+    assert [config.working_dir for config in backend.configs] == ["", "/"]
 
 
 @pytest.mark.parametrize("source", ["", "# nothing\n", "a\nb", "echo 'x"])
