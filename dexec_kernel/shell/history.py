@@ -28,7 +28,7 @@ class CellHistory:
 
         That is nothing, unless the cell's text has the words ``history`` or ``fc``.
         """
-        text = source.strip("\n").replace("\r\n", "\n")
+        text = source.replace("\r\n", "\n").strip("\n")
         if len(text) > _MAX_CELL:
             text = text[:_MAX_CELL] + " …"
         if text.strip():

@@ -21,7 +21,7 @@ def printed(shell: str, history: CellHistory, cell: str) -> str:
 
 def test_history_has_the_cells_and_the_one_that_runs():
     history = CellHistory()
-    assert history.add("echo 'a'\necho $b\n") == b""
+    assert history.add("echo 'a'\r\necho $b\r\n") == b""
     assert history.add("-n \\ `x` $(y)") == b""
     assert history.add("  \n") == b""
     said = printed("bash", history, "history")
