@@ -33,17 +33,20 @@ class Ladder:
 
     def __init__(self, grace: float) -> None:
         self.grace = grace
-        self.skipped = asyncio.Event()
+        #: The steps that nobody wants to wait for, also before the first signal is sent.
+        self._skips = 0
         self._kills = False
+        self._woken = asyncio.Event()
 
     def skip(self) -> None:
-        """Wait no longer for the signal that was sent last."""
-        self.skipped.set()
+        """Wait no longer for the signal that was sent last, or is to be sent first."""
+        self._skips += 1
+        self._woken.set()
 
     def kill(self) -> None:
         """Send nothing but SIGKILL from now on, and that at once."""
         self._kills = True
-        self.skipped.set()
+        self._woken.set()
 
     async def climb(self, signaller: Signaller, ended: asyncio.Task[object]) -> Ended:
         """Send signals until every process of the cell is gone.
@@ -55,11 +58,11 @@ class Ladder:
         for name in SIGNALS:
             if self._kills and name != SIGNALS[-1]:
                 continue
-            self.skipped.clear()
             await signaller.send(name)
             alive = await self._wait(name, signaller, ended)
             if not alive:
                 return Ended(name, frozenset())
+            self._skips = max(0, self._skips - 1)
         return Ended(SIGNALS[-1], frozenset(alive))
 
     async def _wait(self, name: str, signaller: Signaller, ended: asyncio.Task[object]) -> set[int]:
@@ -69,22 +72,28 @@ class Ladder:
         deadline = loop.time() + grace
         pause = _FIRST_LOOK
         while True:
-            await self._pause(ended, min(pause, max(0.0, deadline - loop.time())))
+            self._woken.clear()
+            if not self._is_skipped(name):
+                await self._pause(ended, min(pause, max(0.0, deadline - loop.time())))
             pause = min(2 * pause, _LOOK_INTERVAL)
             alive = await signaller.send(NO_SIGNAL)
             if not alive or loop.time() >= deadline:
                 return alive
-            if self.skipped.is_set():
+            if self._is_skipped(name):
                 return alive
             if signaller.leader not in alive or ended.done():
                 # Only children are left: jobs started with & ignore SIGINT, so do not wait for the
                 # full grace period. A leader that is alive is only waiting for them.
                 deadline = min(deadline, loop.time() + _ORPHAN_GRACE)
 
+    def _is_skipped(self, name: str) -> bool:
+        """Return whether nobody wants to wait for this signal; nothing follows the last."""
+        return name != SIGNALS[-1] and (self._kills or self._skips > 0)
+
     async def _pause(self, ended: asyncio.Task[object], seconds: float) -> None:
-        skipped = asyncio.create_task(self.skipped.wait())
-        waiting = {skipped} if ended.done() else {skipped, ended}
+        woken = asyncio.create_task(self._woken.wait())
+        waiting = {woken} if ended.done() else {woken, ended}
         try:
             await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            skipped.cancel()
+            woken.cancel()

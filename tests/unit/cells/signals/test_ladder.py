@@ -91,6 +91,29 @@ async def test_skip_goes_on_to_the_next_signal_at_once():
     ended.cancel()
 
 
+@pytest.mark.parametrize(
+    ("skips", "sent"),
+    [
+        (0, ["INT"]),
+        (1, ["INT", "TERM"]),
+        (2, ["INT", "TERM", "KILL"]),
+        (9, ["INT", "TERM", "KILL"]),
+    ],
+)
+async def test_skips_before_the_first_signal_count(skips, sent):
+    ended = asyncio.create_task(asyncio.sleep(60))
+    signaller = FakeSignaller({LEADER: "KILL"})
+    ladder = Ladder(30)
+    for _ in range(skips):
+        ladder.skip()
+    climbing = asyncio.create_task(ladder.climb(signaller, ended))
+    await asyncio.sleep(0.01)
+    assert signaller.sent == sent
+    climbing.cancel()
+    ended.cancel()
+    await asyncio.gather(climbing, ended, return_exceptions=True)
+
+
 @pytest.mark.parametrize(("when", "sent"), [("before", ["KILL"]), ("later", ["INT", "KILL"])])
 async def test_kill_sends_nothing_else_from_then_on(when, sent):
     ended = asyncio.create_task(asyncio.sleep(60))
