@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 from dexec_kernel.backend.models import ExecInspect
 from dexec_kernel.cells.command import changes_session
@@ -14,6 +14,7 @@ from dexec_kernel.cells.end import BROKEN_NOTE, is_alive
 from dexec_kernel.cells.execution import Execution
 from dexec_kernel.cells.input.stdin import Stdin
 from dexec_kernel.cells.limits import CellLimits
+from dexec_kernel.cells.listener import CellListener
 from dexec_kernel.cells.not_run import StandbyLost
 from dexec_kernel.cells.outcome import (
     Backgrounded,
@@ -27,7 +28,6 @@ from dexec_kernel.cells.outcome import (
     snapshot_of,
 )
 from dexec_kernel.cells.output.output import Output
-from dexec_kernel.cells.output.text import Piece
 from dexec_kernel.cells.signals import Signaller
 from dexec_kernel.cells.signals.guardian import GuardedPlace
 from dexec_kernel.cells.signals.ladder import Ladder
@@ -51,18 +51,6 @@ _URGENT_GRACE = 0.4
 _NOT_BEGUN = "before it was started"
 _MAY_START = "the engine had not started it yet, and may still do so"
 NO_SHELL_NOTE = "no shell in the image: ran as one command line"
-
-
-class CellListener(Protocol):
-    """Hears of one cell. Called on the event loop."""
-
-    def printed(self, pieces: list[Piece]) -> None:
-        """Take output, in order."""
-        ...
-
-    def changed(self) -> None:
-        """Take in that :meth:`CellRun.snapshot` has something new."""
-        ...
 
 
 class CellRun:
