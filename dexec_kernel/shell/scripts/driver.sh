@@ -1,19 +1,20 @@
 # dexec-kernel: one notebook cell. Nothing of this stays in the container.
 #
-# commands.py runs it as SHELL -c 'eval "$DEXEC_DRIVER";eval CELL …;(. /proc/self/fd/9)…' and says
-# there what each word is for. In the environment, where neither `ps` nor the engine's events show:
+# commands.py runs it as SHELL -c 'eval "$DEXEC_DRIVER";eval CELL …;(. /proc/self/fd/9)…' and
+# explains each word there. In the environment, where neither `ps` nor the engine's events show:
 #   DEXEC_DRIVER         this text
 #   DEXEC_GREETING       the mark of the first words. It is worth nothing once the cell is there.
-#   DEXEC_SETTINGS       assignments to names of ours: what an image sets has no effect
+#   DEXEC_SETTINGS       assignments to names of ours, so that those of an image have no effect
 #   DEXEC_HANDOVER       handover.sh, and DEXEC_HANDOVER_BASH handover_bash.sh
 #   DEXEC_STATE_0 …      the session's state
 # Stdin begins with the line that is the mark of this exec, which stands nowhere else; then comes,
-# up to a line that is the mark and "state", what brings a standby's state up to date; then the cell,
-# up to a line that is the mark. What follows is the cell's own stdin. Without a working stdin the
+# up to a line that is the mark and "state", the update of a standby's state; then the cell, up to a
+# line that is the mark. The rest is the cell's own stdin. Without a working stdin the
 # cell is in the arguments, and the greeting is its mark.
 #
-# Only builtins are used, for images that have nothing but a shell. What could change the meaning of
-# a word of ours (functions called as builtins, aliases, traps, options, IFS) comes last, in one eval.
+# Only builtins are used, for images that have nothing but a shell. State that could change the
+# meaning of a word of ours (functions called as builtins, aliases, traps, options, IFS) comes last,
+# in one eval.
 exec 7>&1 8>&2
 {
   __dexec_greeting=$DEXEC_GREETING
@@ -49,7 +50,7 @@ exec 7>&1 8>&2
   __dexec_late=$__dexec_part
 } 2>/dev/null
 printf '%sstart %s %s%s' "$__dexec_greeting" "$$" "$PWD" "$__dexec_greeting" >&8
-# What the shell does at its end waits in a pipe that the cell does not see: the descriptors 7 to 9
+# The shell's last commands wait in a pipe that the cell does not see: the descriptors 7 to 9
 # are closed while it runs, and are there again when it has ended. The mark comes last, with the cell.
 exec 2>/dev/null 9<<EOF
 __dexec_was=\${__dexec_was-\$?:\$-:\${SHELLOPTS-}::\${BASHOPTS-}} __dexec_keep=$__dexec_keep
@@ -60,7 +61,7 @@ if [ -n "$__dexec_standby" ]; then
   { read -r __dexec_name </proc/$$/comm && printf dexec-standby >/proc/$$/comm; }
 fi
 if [ -n "$__dexec_wait" ]; then
-  # The terminal gets its size first. What it has echoed by now is not the cell's.
+  # The terminal gets its size first. Its echo up to now is not the cell's.
   IFS= read -r __dexec_line || exit 125
   printf '%sgo %s' "$__dexec_greeting" "$__dexec_greeting" >&8
 fi

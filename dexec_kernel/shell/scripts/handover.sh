@@ -1,5 +1,5 @@
-# dexec-kernel: what a cell leaves behind, told when its shell ends. For any POSIX shell but bash,
-# for which handover_bash.sh is; there is said what they have in common.
+# dexec-kernel: the state that a cell leaves, told when its shell ends. For any POSIX shell but bash.
+# handover_bash.sh is for bash, and explains the parts that are common to both.
 #
 # Special builtins are found before functions here, and no trap runs for commands of ours. A subshell
 # does not know the traps of its parent, and no shell but bash can print its functions: neither is
@@ -8,7 +8,7 @@
 __leave() {
   \unset -f printf alias umask read test '['
   __dexec_code=${__dexec_was%%:*}
-  # Half of what zsh prints are parameters of its own, and they cannot be set.
+  # Half of the parameters that zsh prints are its own, and they cannot be set.
   \[ -z "${ZSH_VERSION-}" ] || __dexec_keep=no
   \[ -x /bin/sh ] && __dexec_p=/bin/sh || __dexec_p=/proc/$$/exe
   __dexec_linger="\\unset -v BASH_ENV ENV;\\exec $__dexec_p -s $__dexec_code $$ <<'__dexec_end'
@@ -38,7 +38,7 @@ __dexec_end
       \__dexec_say argument
       \printf %s "$__dexec_text"
     done
-    # Mksh remembers what a pattern has matched.
+    # Mksh remembers the match of a pattern.
     __dexec_text=x
     __dexec_text=${__dexec_text%x}
     \unset -v __dexec_text __dexec_p

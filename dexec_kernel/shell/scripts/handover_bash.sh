@@ -1,12 +1,12 @@
-# dexec-kernel: what a cell leaves behind, told when its shell ends. For bash; handover.sh is for
-# other shells, and lingering.sh follows after this text, as the value of __dexec_linger.
+# dexec-kernel: the state that a cell leaves, told when its shell ends. For bash; handover.sh is for
+# other shells. lingering.sh follows this text, as the value of __dexec_linger.
 #
-# Sourced in a subshell, from a pipe: the first line there says what was (exit code, options), the
-# last one sets the mark. Where a file is sourced a trap for ERR may not be seen: the caller puts the
-# traps into the pipe, and then calls the function. A subshell has no DEBUG
-# trap, so that the user's counts and shows the user's commands alone; in POSIX mode, which is an
-# assignment away, special builtins are found before functions, and then `builtin` is to be trusted.
-# $__dexec_was comes from before that mode. No alias is expanded in what is read after this line.
+# Sourced in a subshell, from a pipe: the first line there has the exit code and the options of the
+# cell, the last one sets the mark. A trap for ERR may not be seen in a sourced file: the caller puts
+# the traps into the pipe, and then calls the function. A subshell has no DEBUG trap, so that the
+# user's counts and shows the user's commands alone. POSIX mode is an assignment away; in it, special
+# builtins are found before functions, and `builtin` is to be trusted. $__dexec_was comes from before
+# that mode. No alias is expanded in the text after this line.
 #
 # A process that has our output open may print while we do. Then the state is gathered first, and
 # told in parts that are each one write of at most PIPE_BUF bytes (4096, POSIX), into which nobody
@@ -86,7 +86,7 @@ __dexec_end
   else
     builtin printf '%send %s%s' "$1" "$__dexec_code" "$1" >&8
   fi
-  # The pipe takes what the shell itself is to do: it ends, or waits. It does nothing where the user
+  # The pipe takes the shell's own next command: it ends, or waits. It does nothing where the user
   # could see it: in a DEBUG trap, or in a function called as a word of ours. POSIX mode would not
   # look for functions of such names.
   \set +o posix
@@ -108,7 +108,7 @@ __dexec_end
     "trap -- "*" EXIT"$'\n'*) __dexec_p=${__dexec_p#trap -- } ;;
     *) __dexec_p='' ;;
   esac
-  # An EXIT trap of the user's runs first: it may end what the shell would wait for.
+  # An EXIT trap of the user's runs first: it may end the processes that the shell would wait for.
   case $__dexec_others:$__dexec_p in
     0:?*) builtin printf '\\exit %s' "$__dexec_code" >/proc/self/fd/9 ;;
     0:) builtin printf '\\trap - EXIT;\\exit %s' "$__dexec_code" >/proc/self/fd/9 ;;
@@ -121,7 +121,7 @@ __dexec_within=${FUNCNAME[1]-}
 __dexec_out=/proc/$$/fd/1
 case ${BASH_SOURCE[0]-} in
   */15)
-    # The shell has ended in a function, and what the cell did to its descriptors is not undone.
+    # The shell has ended in a function, and the cell's changes of its descriptors are not undone.
     \exec 8>&14 9<&15 >&11
     __dexec_out=/proc/$$/fd/11
     ;;

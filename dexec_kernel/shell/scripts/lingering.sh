@@ -7,7 +7,7 @@
 \set +euvxf
 \unset -f '[' printf sleep
 if [ -n "${BASH_VERSION-}" ]; then
-  # What the user's shell had open is closed by its end: the filters that it writes to wait for that.
+  # The end of the user's shell closes its descriptors: the filters that it writes to wait for that.
   for p in /proc/$$/fd/*; do
     case ${p##*/} in [0128] | 255) ;; *) eval "exec ${p##*/}>&-" ;; esac
   done
