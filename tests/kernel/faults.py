@@ -90,6 +90,15 @@ class Scene:
         """How many processes in the container have a word in their name or command line."""
         return sum(word in line for line in self.processes().values())
 
+    def settle(self) -> None:
+        """Wait until a cell's guardian is there, and no exec is being started any more.
+
+        Docker 20.10 deadlocks a container that is paused while an exec starts; it starts one after
+        the other.
+        """
+        until(lambda: self.has("dexec-guardian"))
+        containers.run(self.host, self.id, ["true"])
+
     def occupy(self, script: str) -> None:
         """Run a script in the container, beside the kernel."""
         command = ["sh", "-c", script]
@@ -174,6 +183,8 @@ def _during(scene: Scene, kernel: Kernel, fault: Fault, word: str) -> Result:
         f" until [ -e {FOLDER}/{go_on.name} ]; do sleep 0.05; done; echo done; exit 7"
     )
     until(lambda: scene.ran()[word])
+    if fault.holds:
+        scene.settle()
     fault.strike(scene)
     if fault.holds:
         fault.heal(scene)

@@ -124,11 +124,15 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
 
 
 def _cells() -> Iterator[tuple[str, str, str]]:
-    """The cells of the table: all of Docker's; of Podman's those that have differed."""
+    """The cells of the table: all of Docker's; of Podman's those that have differed.
+
+    A pause straight after a cell comes in time, before a standby starts, on an idle machine alone.
+    """
     for kind in ("docker", "podman"):
         for moment in MOMENTS:
             for fault in FAULTS:
-                if IS_WHOLE or kind == "docker" or moment == "during":
+                is_late = (moment, fault) == ("after", "paused")
+                if IS_WHOLE or (kind == "docker" and not is_late) or moment == "during":
                     yield kind, moment, fault
 
 
@@ -169,16 +173,18 @@ def _meet_another_image(scene: Scene, kernel: Kernel, moment: str) -> None:
     (scene.folder / "ran").unlink(missing_ok=True)
 
 
-def test_a_container_that_is_paused_straight_after_a_cell_is_not_deadlocked(stages):
-    """An exec that starts just then would deadlock it inside Docker 20.10, for good."""
-    scene, kernel = stages.stage("docker", "after")
-    moments = random.Random(1)
-    for _ in range(15):
-        assert kernel.run("echo hi").text() == "hi\n"
-        time.sleep(moments.uniform(0, 0.1))  # Some moment or other; each must do.
-        containers.pause(scene.host, scene.id)
-        assert name_of(kernel.run("echo")) == "ContainerPaused"
-        containers.unpause(scene.host, scene.id)
+if IS_WHOLE:
+
+    def test_a_container_that_is_paused_straight_after_a_cell_is_not_deadlocked(stages):
+        """An exec that starts just then would deadlock it inside Docker 20.10, for good."""
+        scene, kernel = stages.stage("docker", "after")
+        moments = random.Random(1)
+        for _ in range(15):
+            assert kernel.run("echo hi").text() == "hi\n"
+            time.sleep(moments.uniform(0, 0.1))  # Some moment or other; each must do.
+            containers.pause(scene.host, scene.id)
+            assert name_of(kernel.run("echo")) == "ContainerPaused"
+            containers.unpause(scene.host, scene.id)
 
 
 # --- what a container has no more of --------------------------------------------------------------

@@ -206,7 +206,7 @@ def test_a_cell_interrupted_in_a_paused_container_ends_when_that_goes_on(scenes,
     scene = scenes(kind)
     kernel = start(scene)
     request = kernel.send(f"echo p-{kind} >>{FOLDER}/ran; sleep 100000")
-    until(lambda: scene.ran()[f"p-{kind}"])
+    scene.settle()
     kernel.turn()
     FAULT_PAUSED.strike(scene)
     try:
@@ -228,7 +228,7 @@ def test_a_kernel_that_ends_while_its_container_is_paused(scenes, start, kind):
     scene = scenes(kind)
     kernel = start(scene)
     kernel.send(f"echo e-{kind} >>{FOLDER}/ran; trap '' INT TERM; while :; do sleep 100000; done")
-    until(lambda: scene.has("dexec-guardian"))
+    scene.settle()
     kernel.turn()
     FAULT_PAUSED.strike(scene)
     try:
