@@ -68,8 +68,9 @@ class ExecConfig:
 
     ``cmd`` is the command and its arguments, each at most 131,071 bytes. ``user`` is
     ``name|uid[:group|gid]`` and empty for the container's own. ``console_size`` is for a Tty and
-    is left out on engines below API 1.42, as the Go client does. Environment values never show
-    in the ``repr``.
+    is left out on engines below API 1.42, as the Go client does. ``in_root`` is for a command that
+    goes to its folder by itself: it begins in ``/`` where the engine can have it so (API 1.35),
+    because the container's own folder may be gone. Environment values never show in the ``repr``.
     """
 
     cmd: Sequence[str]
@@ -79,6 +80,7 @@ class ExecConfig:
     tty: bool = False
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     working_dir: str = ""
+    in_root: bool = False
     user: str = ""
     privileged: bool = False
     detach_keys: str = ""

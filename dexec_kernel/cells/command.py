@@ -6,7 +6,7 @@ import re
 import shlex
 from dataclasses import dataclass, replace
 
-from dexec_kernel.backend.models import ROOT, ConsoleSize, ExecConfig, ExecDefaults
+from dexec_kernel.backend.models import ConsoleSize, ExecConfig, ExecDefaults
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.shell.commands import (
     DriverOptions,
@@ -18,7 +18,7 @@ from dexec_kernel.shell.commands import (
 )
 from dexec_kernel.shell.language.words import command_line
 from dexec_kernel.shell.marks import Marks
-from dexec_kernel.shell.state import ShellState
+from dexec_kernel.shell.state import ShellState, has_folder
 
 #: In bytes: a connection takes as much, whether or not the process reads it.
 _SHORT = 32 * 1024
@@ -84,16 +84,8 @@ def standby_config(shell: Shell, state: ShellState | None, marks: Marks) -> Exec
     """Return what starts a shell that waits on its stdin for a cell."""
     options = DriverOptions(keep=True, standby=True)
     env = driver_environment(marks, state, options, folder=state.folder if state else "")
-    folder = _first_folder(state)
-    return ExecConfig(driver_command(shell), attach_stdin=True, env=env, working_dir=folder)
-
-
-def _first_folder(state: ShellState | None) -> str:
-    """Return the folder in which a shell begins that goes to its session's, "" for any.
-
-    The container's own working directory may be gone, and nobody needs it then.
-    """
-    return ROOT if state and state.folder else ""
+    in_root = has_folder(state)
+    return ExecConfig(driver_command(shell), attach_stdin=True, env=env, in_root=in_root)
 
 
 def standby_command(
@@ -173,18 +165,18 @@ def build_command(
         folder=state.folder if state and not options.workdir else "",
         exports=_exports(options),
     )
-    begin = ROOT if in_root else _first_folder(state)
+    in_root = not options.workdir and (in_root or has_folder(state))
     command = driver_command(shell)
     if takes_stdin:
-        config = _config(command, options, env, console_size, stdin=True, folder=begin)
+        config = _config(command, options, env, console_size, stdin=True, in_root=in_root)
         stdin = driver_stdin(script, marks, history) + body
         return Command(config, stdin, marks, keeps, tells_end, may_exec(script))
     command += driver_arguments(script)
     if not options.tty:
-        config = _config(command, options, env, console_size, stdin=False, folder=begin)
+        config = _config(command, options, env, console_size, stdin=False, in_root=in_root)
         return Command(config, None, marks, tells_end=tells_end, may_exec=may_exec(script))
     # A terminal would echo the cell, and cut its long lines: only what the cell reads goes there.
-    config = _config(command, options, env, console_size, stdin=True, folder=begin)
+    config = _config(command, options, env, console_size, stdin=True, in_root=in_root)
     return Command(config, body, marks, keeps, tells_end, may_exec(script))
 
 
@@ -265,14 +257,15 @@ def _config(
     console_size: ConsoleSize,
     *,
     stdin: bool,
-    folder: str = "",
+    in_root: bool = False,
 ) -> ExecConfig:
     return ExecConfig(
         command,
         attach_stdin=stdin,
         tty=options.tty,
         env=env,
-        working_dir=options.workdir or folder,
+        working_dir=options.workdir,
+        in_root=in_root,
         user=options.user,
         privileged=options.privileged,
         console_size=console_size if options.tty else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from dexec_kernel.backend.models import ROOT, ContainerInspect, ExecDefaults
+from dexec_kernel.backend.models import ContainerInspect, ExecDefaults
 from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.driver import HandedOver
 from dexec_kernel.cells.lost import LostExecs
@@ -14,7 +14,7 @@ from dexec_kernel.cells.standby.pool import Standbys
 from dexec_kernel.shell.ask import ask
 from dexec_kernel.shell.commands import SHELLS, Shell
 from dexec_kernel.shell.session import Session
-from dexec_kernel.shell.state import ShellState
+from dexec_kernel.shell.state import ShellState, has_folder
 
 #: How many containers' sessions are kept at most: those that were used last.
 _MOST = 100
@@ -97,12 +97,11 @@ class Workspace:
     ) -> str | None:
         """Run a script in the container and return its answer; see :func:`shell.ask.ask`."""
         config = self.defaults
-        # Such a script goes to the session's folder by itself.
-        has_folder = self.state is not None and bool(self.state.folder)
         shell, answer = await ask(
             *(self.backend, self.container.id, self.shells, script, arguments),
             user=user or config.user,
-            working_dir=ROOT if has_folder else config.working_dir,
+            working_dir=config.working_dir,
+            in_root=has_folder(self.state),
             privileged=privileged,
         )
         self.shell = shell or self.shell

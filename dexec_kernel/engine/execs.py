@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
-from dexec_kernel.backend.models import ConsoleSize, ExecConfig, ExecInspect, ExecState
+from dexec_kernel.backend.models import ROOT, ConsoleSize, ExecConfig, ExecInspect, ExecState
 from dexec_kernel.engine import answers, codec, reports
 from dexec_kernel.engine.calls import path_segment
 from dexec_kernel.engine.connection import HijackedConnection
@@ -46,7 +48,9 @@ class ExecCalls(ContainerCalls):
         path = f"/containers/{path_segment(container, 'container')}/exec"
         if config.env:
             await self._require(_ENV_SINCE, "an exec's environment variables")
-        if config.working_dir:
+        if config.in_root and await self._knows(_WORKING_DIR_SINCE):
+            config = replace(config, working_dir=ROOT)
+        elif config.working_dir:
             await self._require(_WORKING_DIR_SINCE, "an exec's working directory")
         body = codec.exec_config(config, console_size=await self._knows(_CONSOLE_SIZE_SINCE))
         try:
@@ -100,18 +104,13 @@ class ExecCalls(ContainerCalls):
         """Create an exec and attach to it: see :meth:`Backend.exec`; no call of Go's."""
         exec_id = await self.container_exec_create(container, config)
         created(exec_id)
-        try:
+        with _refusal_named(config):
             attached = await self.container_exec_attach(
                 exec_id,
                 tty=config.tty,
                 console_size=config.console_size,
                 container=container,
             )
-        except EngineApiError as error:
-            refused = reports.refused_start(config.cmd, error)
-            if refused is None:
-                raise
-            raise refused from error
         attached.command = config.cmd
         return attached
 
@@ -125,13 +124,8 @@ class ExecCalls(ContainerCalls):
         """Create an exec and start it detached: see :meth:`Backend.exec_detached`; none of Go's."""
         exec_id = await self.container_exec_create(container, config.detached())
         created(exec_id)
-        try:
+        with _refusal_named(config):
             await self.container_exec_start(exec_id)
-        except EngineApiError as error:
-            refused = reports.refused_start(config.cmd, error)
-            if refused is None:
-                raise
-            raise refused from error
         try:
             return await self.container_exec_inspect(exec_id)
         except EngineError:
@@ -231,3 +225,15 @@ class AttachedExec(HijackedConnection):
     def _known(self, inspect: ExecInspect) -> ExecInspect:
         self.pid = self.pid or inspect.pid
         return inspect
+
+
+@contextmanager
+def _refusal_named(config: ExecConfig) -> Iterator[None]:
+    """Raise :class:`CommandNotStarted` where the engine's answer is a report of a refused start."""
+    try:
+        yield
+    except EngineApiError as error:
+        refused = reports.refused_start(config.cmd, error)
+        if refused is None:
+            raise
+        raise refused from error

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from dexec_kernel.backend.models import (
+    ROOT,
     ConsoleSize,
     ContainerInspect,
     ContainerSummary,
@@ -132,7 +133,7 @@ class LocalBackend:
             raise ContainerNotRunning.of(container)
         exec_id = secrets.token_hex(32)
         created(exec_id)
-        folder = config.working_dir or found.working_dir
+        folder = ROOT if config.in_root else config.working_dir or found.working_dir
         environ = self._environ | ({"TERM": "xterm"} if config.tty else {}) | dict(config.env)
         try:
             process = start(config, environ, folder)

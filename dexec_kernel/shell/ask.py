@@ -33,6 +33,7 @@ async def ask(
     *,
     user: str = "",
     working_dir: str = "",
+    in_root: bool = False,
     privileged: bool = False,
 ) -> tuple[Shell | None, str | None]:
     """Run a script that prints its answer between two marks.
@@ -48,7 +49,9 @@ async def ask(
         mark = new_mark()
         name = f"dexec-{script.removesuffix('.sh')}"
         command = [shell.value, "-c", script_text(script), name, mark, *arguments]
-        config = ExecConfig(command, user=user, working_dir=working_dir, privileged=privileged)
+        config = ExecConfig(
+            command, user=user, working_dir=working_dir, in_root=in_root, privileged=privileged
+        )
         marked = mark.encode()
         try:
             output = await collect(

@@ -110,6 +110,11 @@ class ShellState:
         return {**found, **self.shield}, len(early), len(early) + len(late)
 
 
+def has_folder(state: ShellState | None) -> bool:
+    """Return whether a cell with this state goes to a folder of its own."""
+    return state is not None and bool(state.folder)
+
+
 def _cut(text: str) -> list[str]:
     return [text[start : start + _PART_SIZE] for start in range(0, len(text), _PART_SIZE)]
 

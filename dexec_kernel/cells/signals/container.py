@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from dexec_kernel.backend.collect import collect
-from dexec_kernel.backend.models import ROOT, ExecConfig
+from dexec_kernel.backend.models import ExecConfig
 from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.signals import NO_SIGNAL
 from dexec_kernel.errors import SignalError
@@ -51,7 +51,7 @@ class ContainerSignaller:
 
     async def _send(self, name: str, user: str) -> set[int]:
         command = signal_command(self._shell, name, self._leader, self._known)
-        config = ExecConfig(command, user=user, working_dir=ROOT)
+        config = ExecConfig(command, user=user, in_root=True)
         try:
             output = await collect(
                 self._backend,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from dexec_kernel.backend.models import ROOT, ExecConfig
+from dexec_kernel.backend.models import ExecConfig
 from dexec_kernel.backend.protocol import Backend, Exec
 from dexec_kernel.cells.signals.leftovers import Leftover, Leftovers
 from dexec_kernel.errors import DexecError
@@ -123,7 +123,7 @@ class _Guardian:
                     guardian_command(self._place.shell),
                     attach_stdin=True,
                     user=self._place.user,
-                    working_dir=ROOT,
+                    in_root=True,
                 )
                 self._exec = await backend.exec(self._place.container_id, config)
                 self._pid = await self._hear_pid()

@@ -147,7 +147,7 @@ async def test_where_the_containers_folder_is_gone_a_cell_that_goes_elsewhere_ru
     backend = FakeBackend(gone, Script())
     cell = Cell(backend, "# There.\ncd /tmp", known(Shell.BASH))
     assert await cell.outcome() == Exited(0, "")
-    assert [config.working_dir for config in backend.configs] == ["", "/"]
+    assert [config.in_root for config in backend.configs] == [False, True]
 
 
 @pytest.mark.parametrize("source", ["", "# nothing\n", "a\nb", "echo 'x"])

@@ -140,6 +140,16 @@ async def test_what_the_engine_just_knows_is_sent(engine, client, version, confi
     assert await client.container_exec_create("c", config) == "e1"
 
 
+@pytest.mark.parametrize(("version", "sent"), [("1.25", None), ("1.34", None), ("1.35", "/")])
+async def test_a_command_begins_in_root_where_the_engine_can_have_it_so(
+    engine, client, version, sent
+):
+    """One that goes to its folder by itself needs no newer engine for that."""
+    engine.on("GET /_ping", pong(Api_Version=version))
+    await client.container_exec_create("c", ExecConfig(["x"], in_root=True))
+    assert engine.requests[-1].json.get("WorkingDir") == sent
+
+
 @pytest.mark.parametrize(("version", "sent"), [("1.41", None), ("1.42", [24, 80])])
 async def test_console_size_goes_to_engines_that_know_it(engine, client, version, sent):
     engine.on("GET /_ping", pong(Api_Version=version))
