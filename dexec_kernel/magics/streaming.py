@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from bisect import bisect_right
 from contextlib import suppress
 from enum import Enum
 
@@ -16,6 +15,7 @@ from dexec_kernel.backend.models import Frame
 from dexec_kernel.backend.protocol import FrameChannel, FrameReader
 from dexec_kernel.cells.input.prompt import Prompt, asks_for_secret
 from dexec_kernel.cells.input.stdin import END_OF_FILE, Ask, Question
+from dexec_kernel.cells.output.limit import most
 from dexec_kernel.cells.output.text import Coalescer
 from dexec_kernel.errors import EngineUnavailable
 from dexec_kernel.magics.context import MagicContext
@@ -63,7 +63,7 @@ async def print_stream(
             ending = _ending(frames, loop.time(), silent_at, late_at)
             pieces = text.take(loop.time()) if ending is None else text.finish()
             for piece in pieces:
-                fitting = _most(piece.text, room)
+                fitting = _beginning(piece.text, room)
                 context.write(fitting, piece.stream)
                 if fitting != piece.text:
                     return Ending.FULL
@@ -92,12 +92,11 @@ def _size(text: str) -> int:
     return len(json.dumps(text, ensure_ascii=False).encode())
 
 
-def _most(text: str, room: int) -> str:
+def _beginning(text: str, room: int) -> str:
     """Return the longest beginning of the text that is not larger than the room."""
     if _size(text) <= room:
         return text
-    counts = range(1, len(text))
-    return text[: bisect_right(counts, room, key=lambda count: _size(text[:count]))]
+    return text[: most(len(text), lambda count: _size(text[:count]) <= room)]
 
 
 async def print_and_ask(

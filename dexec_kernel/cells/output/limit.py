@@ -144,7 +144,7 @@ class Limiter:
             self._last = stream
             return len(data)
         self.head_is_full = True
-        end = _most(len(data), lambda count: json_size(data[:count]) <= room)
+        end = most(len(data), lambda count: json_size(data[:count]) <= room)
         newline = data.rfind(b"\n", max(0, end - _LINE_REACH), end)
         if newline >= 0:
             end = newline + 1
@@ -174,7 +174,7 @@ class Limiter:
     def _tail_begin(self, data: bytes, room: int) -> int:
         """Return from where on ``data`` fits into ``room``, at the beginning of a line if near."""
         size = len(data)
-        begin = size - _most(size, lambda count: json_size(data[size - count :]) <= room)
+        begin = size - most(size, lambda count: json_size(data[size - count :]) <= room)
         newline = data.find(b"\n", begin, begin + _LINE_REACH)
         # The end of the last line begins none.
         return begin if newline in (-1, size - 1) else newline + 1
@@ -194,7 +194,7 @@ class Limiter:
         self.omitted.add(stream, bytes(data))
 
 
-def _most(size: int, fits: Callable[[int], bool]) -> int:
+def most(size: int, fits: Callable[[int], bool]) -> int:
     """Return the largest count up to ``size`` that fits, or 0. A larger count never fits better."""
     least, most = 0, size
     while least < most:

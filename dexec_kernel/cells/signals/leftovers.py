@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from dexec_kernel.backend.models import ContainerInspect
 from dexec_kernel.backend.protocol import Backend
+from dexec_kernel.cells.signals import Signaller
 from dexec_kernel.cells.signals.ladder import Ladder
 from dexec_kernel.cells.signals.ways import find_signaller, host_signaller
 from dexec_kernel.errors import ContainerNotFound, DexecError
@@ -133,12 +134,7 @@ class Leftovers:
             ladder.kill()
         never = asyncio.create_task(asyncio.Event().wait())
         try:
-            signaller = find_signaller(
-                *(backend, leftover.container_id, leftover.shell),
-                inner_pid=leftover.inner_pid,
-                pid=leftover.pid,
-                user=leftover.user,
-            )
+            signaller = _signaller(backend, leftover)
             return not (await ladder.climb(signaller, never)).survivors
         except DexecError as error:
             _log.info("Processes that were to end go on: %s", error.message)
@@ -155,13 +151,7 @@ class Leftovers:
                 return
             backend, container = await self._look(leftover)
             if container.running and container.started_at == leftover.started_at:
-                signaller = find_signaller(
-                    *(backend, leftover.container_id, leftover.shell),
-                    inner_pid=leftover.inner_pid,
-                    pid=leftover.pid,
-                    user=leftover.user,
-                )
-                await signaller.send("KILL")
+                await _signaller(backend, leftover).send("KILL")
         except ContainerNotFound:
             return
         except DexecError as error:
@@ -171,3 +161,13 @@ class Leftovers:
         assert self._connect is not None  # noqa: S101 -- nothing is added without it
         backend = await self._connect()
         return backend, await backend.container_inspect(leftover.container_id)
+
+
+def _signaller(backend: Backend, leftover: Leftover) -> Signaller:
+    """Return the way to signal what is left. Raises :class:`SignalError` if there is no way."""
+    return find_signaller(
+        *(backend, leftover.container_id, leftover.shell),
+        inner_pid=leftover.inner_pid,
+        pid=leftover.pid,
+        user=leftover.user,
+    )

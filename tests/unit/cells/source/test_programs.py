@@ -23,11 +23,15 @@ SCRIPTS = {
     "Rscript": "cat('one\\n'); readLines('wait')",
 }
 
+#: The packages of Debian that have another name than the program.
+PACKAGES = {"node": "nodejs", "lua": "lua5.4", "php": "php-cli", "Rscript": "r-base-core"}
+
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_the_first_word_comes_while_the_program_runs(name, tmp_path):
     if shutil.which(name) is None:
-        pytest.skip(f"this machine has no {name}")
+        package = PACKAGES.get(name, name)
+        pytest.skip(f"this machine has no {name}: apt-get install {package}")
     os.mkfifo(tmp_path / "wait")
     with subprocess.Popen(
         INTERPRETERS[name].command(name, ()),
