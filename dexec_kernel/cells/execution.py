@@ -327,8 +327,9 @@ class Execution:
     def _keep(self, frame: Frame) -> None:
         """Feed what is the cell's; the stream withholds it while that is not known."""
         self._feed(self.stream.take(frame))
-        if not self._driver and self.stream.is_full:
-            self._enter(StreamEvent.STARTED)  # No report is as long.
+        if self.stream.is_full:
+            # No report is as long. Where there is a driver, its word for the cell may be late.
+            self._enter(StreamEvent.FULL if self._driver else StreamEvent.STARTED)
 
     def _hear(self, event: Event) -> None:
         """Take in what the driver says: first that it runs, and where; at the end its state."""

@@ -7,24 +7,29 @@ a state:
 =============  ============================================  ======================================
 state          meaning                                       output
 =============  ============================================  ======================================
-``WITHHELD``   it is not known whether the command runs      kept, at most ``MAX_WITHHELD`` bytes
-``STANDBY``    the shell runs and waits for its cell         kept, at most ``MAX_WITHHELD`` bytes
+``WITHHELD``   it is not known whether the command runs      kept, some ``MAX_WITHHELD`` bytes
+``STANDBY``    the shell runs and waits for its cell         kept, some ``MAX_WITHHELD`` bytes
+``FLOODED``    the same, and more has come than is kept      passed on: it is no report
 ``ECHO``       the shell runs and waits for its terminal     dropped: the echo of our own words
 ``RUNNING``    the cell's own commands run                   passed on
 ``BACKGROUND`` they have ended, background processes go on   passed on
 ``ENDED``      nothing more comes                            nothing comes
 =============  ============================================  ======================================
 
-=============  =============  =============  =============  =============  ============  ==========
-in the state   ``STARTED``    ``WAITS``      ``ECHOES``     ``HAS_CELL``   ``LEFT``      ``END``
-=============  =============  =============  =============  =============  ============  ==========
-``WITHHELD``   RUNNING        STANDBY        ECHO           -              -             ENDED
-``STANDBY``    -              -              -              RUNNING        -             ENDED
-``ECHO``       -              -              -              RUNNING        -             ENDED
-``RUNNING``    -              -              -              -              BACKGROUND    ENDED
-``BACKGROUND`` -              -              -              -              BACKGROUND    ENDED
-``ENDED``      -              -              -              -              -             -
-=============  =============  =============  =============  =============  ============  ==========
+==============  ===========  ===========  ===========  ============  ============  ========  =======
+in the state    ``STARTED``  ``WAITS``    ``ECHOES``   ``HAS_CELL``  ``LEFT``      ``FULL``  ``END``
+==============  ===========  ===========  ===========  ============  ============  ========  =======
+``WITHHELD``    RUNNING      STANDBY      ECHO         -             -             FLOODED   ENDED
+``STANDBY``     -            -            -            RUNNING       -             FLOODED   ENDED
+``FLOODED``     RUNNING      FLOODED      ECHO         RUNNING       -             -         ENDED
+``ECHO``        -            -            -            RUNNING       -             -         ENDED
+``RUNNING``     -            -            -            -             BACKGROUND    -         ENDED
+``BACKGROUND``  -            -            -            -             BACKGROUND    -         ENDED
+``ENDED``       -            -            -            -             -             -         -
+==============  ===========  ===========  ===========  ============  ============  ========  =======
+
+The driver's words come on stderr, and stdout may be read before stderr: so a flood may be the
+cell's own before the word that announces it, and no byte of it may be lost.
 
 A container may say anything: the owner asks :meth:`CellStream.may` before it believes an event
 that came in band. Any other transition raises :class:`~dexec_kernel.cells.states.WrongTransition`.
@@ -35,10 +40,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum, auto
 
-from dexec_kernel.backend.models import Frame, Stream
+from dexec_kernel.backend.models import Frame
 from dexec_kernel.cells.states import Machine
 
-#: In bytes: an engine's report of a failed start is never as long as this.
+#: In bytes: an engine's report of a failed start is never as long as this. More is not kept.
 MAX_WITHHELD = 64 * 1024
 
 
@@ -47,6 +52,7 @@ class StreamState(Enum):
 
     WITHHELD = auto()
     STANDBY = auto()
+    FLOODED = auto()
     ECHO = auto()
     RUNNING = auto()
     BACKGROUND = auto()
@@ -66,6 +72,8 @@ class StreamEvent(Enum):
     HAS_CELL = auto()
     #: The cell's own commands have ended, and left processes in the background.
     LEFT = auto()
+    #: More has come than is kept.
+    FULL = auto()
     #: The stream has ended.
     END = auto()
 
@@ -76,29 +84,37 @@ TABLE: Mapping[StreamState, Mapping[StreamEvent, StreamState]] = {
         _E.STARTED: _S.RUNNING,
         _E.WAITS: _S.STANDBY,
         _E.ECHOES: _S.ECHO,
+        _E.FULL: _S.FLOODED,
         _E.END: _S.ENDED,
     },
-    _S.STANDBY: {_E.HAS_CELL: _S.RUNNING, _E.END: _S.ENDED},
+    _S.STANDBY: {_E.HAS_CELL: _S.RUNNING, _E.FULL: _S.FLOODED, _E.END: _S.ENDED},
+    _S.FLOODED: {
+        _E.STARTED: _S.RUNNING,
+        _E.WAITS: _S.FLOODED,
+        _E.ECHOES: _S.ECHO,
+        _E.HAS_CELL: _S.RUNNING,
+        _E.END: _S.ENDED,
+    },
     _S.ECHO: {_E.HAS_CELL: _S.RUNNING, _E.END: _S.ENDED},
     _S.RUNNING: {_E.LEFT: _S.BACKGROUND, _E.END: _S.ENDED},
     _S.BACKGROUND: {_E.LEFT: _S.BACKGROUND, _E.END: _S.ENDED},
     _S.ENDED: {},
 }
 _KEEPING = frozenset({_S.WITHHELD, _S.STANDBY})
-_PASSING = frozenset({_S.RUNNING, _S.BACKGROUND})
+_PASSING = frozenset({_S.FLOODED, _S.RUNNING, _S.BACKGROUND})
 
 
 class CellStream:
     """Decides what of an exec's output is passed on, and when.
 
-    Output that is kept is released when the cell runs. Beyond ``MAX_WITHHELD`` bytes it is counted
-    and left out, and the release says so.
+    Output that is kept is released when the cell runs. The owner enters ``FULL`` where
+    :attr:`is_full` says so.
     """
 
     def __init__(self) -> None:
         self._machine = Machine(TABLE, StreamState.WITHHELD)
         self._kept: list[Frame] = []
-        self._size = self._omitted = 0
+        self._size = 0
         self._keeps = True
 
     @property
@@ -108,8 +124,8 @@ class CellStream:
 
     @property
     def is_full(self) -> bool:
-        """Whether a part of the withheld output was dropped."""
-        return self._omitted > 0
+        """Whether more is kept than there should be."""
+        return self._size > MAX_WITHHELD
 
     @property
     def kept(self) -> bytes:
@@ -129,31 +145,23 @@ class CellStream:
 
     def take(self, frame: Frame) -> list[Frame]:
         """Take output that came in band with no word of ours; return what is due now."""
+        if not self._keeps:
+            return []
         if self.state in _PASSING:
             return [frame]
-        if self.state in _KEEPING and self._keeps:
-            self._keep(frame)
+        if self.state in _KEEPING:
+            self._kept.append(frame)
+            self._size += len(frame.data)
         return []
 
     def release(self) -> list[Frame]:
         """Return what was kept, and keep it no longer."""
         frames, self._kept = self._kept, []
-        if self._omitted:
-            notice = f"[{self._omitted:,} bytes that came before the cell left out]\n"
-            frames.append(Frame(Stream.STDERR, notice.encode()))
-        self._size = self._omitted = 0
+        self._size = 0
         return frames
 
     def forget(self) -> None:
-        """Drop what was kept, and keep nothing more: it is not the cell's."""
+        """Drop what was kept, and what still comes: it is not the cell's."""
         self._keeps = False
         self._kept = []
-        self._size = self._omitted = 0
-
-    def _keep(self, frame: Frame) -> None:
-        room = MAX_WITHHELD - self._size
-        data = frame.data[:room]
-        self._omitted += len(frame.data) - len(data)
-        self._size += len(data)
-        if data:
-            self._kept.append(Frame(frame.stream, data))
+        self._size = 0

@@ -36,6 +36,7 @@ from tests.unit.support.fake_backend import (
     known,
     missing,
     out,
+    waits,
 )
 
 GONE = ExecNotFound("unknown", status=404)
@@ -59,6 +60,15 @@ async def test_stream_that_breaks_loses_nothing_of_what_came(fault, driver):
     assert (cell.stdout, cell.stderr) == ("some", "thing")
     snapshot = cell.run.snapshot()
     assert (snapshot.state, snapshot.exit_code) == (State.LOST, None)
+
+
+async def test_no_byte_is_lost_where_stdout_overtakes_the_word_that_announces_the_cell():
+    pieces = [f"{number}\n" * 4096 for number in range(100)]
+    steps = [waits, *map(out, pieces), lambda mark: err(f"{mark}cell /work{mark}"), out("end")]
+    cell = Cell(FakeBackend(Script(steps)))
+    await cell.outcome()
+    assert cell.stdout == "".join(pieces) + "end"
+    assert cell.stderr == ""
 
 
 async def test_beginning_of_a_mark_is_printed_when_nothing_follows():

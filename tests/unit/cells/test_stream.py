@@ -15,6 +15,7 @@ S, E = StreamState, StreamEvent
 WAYS: dict[StreamState, tuple[StreamEvent, ...]] = {
     S.WITHHELD: (),
     S.STANDBY: (E.WAITS,),
+    S.FLOODED: (E.FULL,),
     S.ECHO: (E.ECHOES,),
     S.RUNNING: (E.STARTED,),
     S.BACKGROUND: (E.STARTED, E.LEFT),
@@ -37,7 +38,7 @@ def in_state(state: StreamState) -> CellStream:
 def documented() -> dict[tuple[StreamState, StreamEvent], StreamState]:
     """Read the table of the docstring."""
     rows = re.findall(
-        r"^``([A-Z]+)`` +((?:[A-Z-]+ +){5}[A-Z-]+)$", stream_module.__doc__, re.MULTILINE
+        r"^``([A-Z]+)`` +((?:[A-Z-]+ +){6}[A-Z-]+)$", stream_module.__doc__, re.MULTILINE
     )
     assert len(rows) == len(StreamState)
     return {
@@ -71,7 +72,7 @@ def test_every_cell_of_the_table(state, event):
 def test_what_becomes_of_output_in_each_state(state):
     stream = in_state(state)
     passed = stream.take(out("x"))
-    assert bool(passed) is (state in {S.RUNNING, S.BACKGROUND})
+    assert bool(passed) is (state in {S.FLOODED, S.RUNNING, S.BACKGROUND})
     assert stream.kept == (b"x" if state in {S.WITHHELD, S.STANDBY} else b"")
 
 
@@ -109,16 +110,23 @@ def test_a_stream_that_is_forgotten_keeps_nothing_more():
     assert stream.kept == b""
 
 
-def test_a_flood_before_the_first_word_takes_no_more_than_its_bound():
-    stream = CellStream()
-    for _ in range(100):
-        stream.take(out("x" * 32_768))
-    assert len(stream.kept) == MAX_WITHHELD
-    assert stream.is_full
-    *kept, notice = stream.enter(E.STARTED)
-    assert sum(len(frame.data) for frame in kept) == MAX_WITHHELD
-    omitted = 100 * 32_768 - MAX_WITHHELD
-    assert notice == Frame(
-        Stream.STDERR, f"[{omitted:,} bytes that came before the cell left out]\n".encode()
-    )
-    assert not stream.is_full
+@pytest.mark.parametrize("state", [S.WITHHELD, S.STANDBY])
+def test_no_byte_of_a_flood_is_lost_or_kept(state):
+    """It may be the cell's own: the word that announces the cell comes on the other stream."""
+    stream = in_state(state)
+    frames = [out(f"{number} " * 8_192) for number in range(100)]
+    passed = []
+    for frame in frames:
+        passed += stream.take(frame)
+        if stream.is_full:
+            passed += stream.enter(E.FULL)
+        assert len(stream.kept) <= MAX_WITHHELD
+    assert passed == frames
+    assert stream.enter(E.HAS_CELL) == []
+    assert stream.state is S.RUNNING
+
+
+def test_a_flood_that_is_forgotten_goes_on_to_nobody():
+    stream = in_state(S.FLOODED)
+    stream.forget()
+    assert stream.take(out("x")) == []
