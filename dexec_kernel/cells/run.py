@@ -35,7 +35,7 @@ from dexec_kernel.cells.signals.leftovers import Leftover
 from dexec_kernel.cells.source.cell import Cell
 from dexec_kernel.cells.standby.standby import Place
 from dexec_kernel.cells.start import Start, Starts
-from dexec_kernel.cells.why import cause_of, named, unexpected
+from dexec_kernel.cells.why import cause_of, named, survival, unexpected
 from dexec_kernel.cells.workspace import Workspace
 from dexec_kernel.errors import DexecError, EngineError, ExecLost, SignalError
 from dexec_kernel.shell.commands import Shell
@@ -335,8 +335,8 @@ class CellRun:
         self._workspace.leftovers.discard(self._left)
         note = ""
         if ended.survivors:
-            pids = ", ".join(map(str, sorted(ended.survivors)))
-            note = f"these processes could not be ended: {pids}"
+            self._leave(is_killed=True)
+            note = await survival(self._workspace.backend, self._container, ended.survivors)
         else:
             # The work is done early where background processes keep the stream open.
             ending = {work, self._rest or work}
@@ -357,14 +357,17 @@ class CellRun:
                 lost = Place.of(self._container).leftover(start.standby)
                 self._workspace.leftovers.add(lost)
 
-    def _leave(self, *, at_end: bool = False) -> None:
-        """Have the processes ended as soon as that is possible, or when the kernel ends."""
+    def _leave(self, *, at_end: bool = False, is_killed: bool = False) -> None:
+        """Have the processes ended as soon as that is possible, or when the kernel ends.
+
+        They get no other signal than SIGKILL then, or where they have had it (``is_killed``).
+        """
         execution, container = self._execution, self._container
         self._left = Leftover(
             *(container.id, container.started_at, self._shell, self._user),
             inner_pid=execution.inner_pid,
             pid=execution.pid,
-            grace=None if at_end else self._limits.interrupt_grace,
+            grace=None if at_end or is_killed else self._limits.interrupt_grace,
         )
         self._workspace.leftovers.add(self._left, at_end=at_end)
         self._workspace.lost.add(execution.exec_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Collection
 from copy import copy
 
 from dexec_kernel.backend.models import ContainerInspect
@@ -141,6 +142,23 @@ async def lost(
         )
     found.__cause__ = error
     return found
+
+
+async def survival(backend: Backend, container: ContainerInspect, pids: Collection[int]) -> str:
+    """Return a note on processes that have survived SIGKILL, with the reason where it is known."""
+    reason = ""
+    try:
+        async with asyncio.timeout(_LOOK_TIMEOUT):
+            found = await backend.container_inspect(container.id)
+        if found.paused:
+            reason = ContainerPaused.of(container.name).message
+    except TimeoutError:
+        reason = "The engine does not answer."
+    except EngineError as error:
+        reason = error.message
+    numbers = ", ".join(map(str, sorted(pids)))
+    note = f"the processes {numbers} go on until they can be ended"
+    return f"{note}: {reason}" if reason else note
 
 
 async def _fate(backend: Backend, container_id: str, started_at: str) -> str:

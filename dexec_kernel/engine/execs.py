@@ -181,7 +181,12 @@ class ExecCalls(ContainerCalls):
             pause = min(pause * 2, 0.25)
 
     async def _explain(self, error: EngineApiError, container: str) -> EngineError:
-        """Return what a refused exec create means: only the container's state tells for sure."""
+        """Return what a refused exec create means: only the container's state tells for sure.
+
+        Except for a paused one: Docker 20.10 may have deadlocked it, and then answers no inspect.
+        """
+        if isinstance(error, ContainerPaused):
+            return error
         if error.status not in {answers.CONFLICT, answers.SERVER_ERROR}:
             return error
         try:

@@ -13,8 +13,10 @@ import pytest
 from dexec_kernel.backend.models import USER_LABEL, WORKDIR_LABEL
 from dexec_kernel.cells import run as run_module
 from dexec_kernel.cells import start as start_module
-from dexec_kernel.cells.outcome import Exited, Failed, State
+from dexec_kernel.cells.outcome import Exited, Failed, Interrupted, State
 from dexec_kernel.cells.run import NO_SHELL_NOTE
+from dexec_kernel.cells.signals.ladder import Ended
+from dexec_kernel.cells.signals.leftovers import Leftovers
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.errors import (
@@ -315,6 +317,45 @@ async def test_a_defect_in_the_kernel(
     outcome = await cell.outcome()
     assert isinstance(outcome, Failed)
     assert isinstance(outcome.error, InternalError)
+
+
+@pytest.mark.parametrize(
+    ("container", "reason"),
+    [
+        (CONTAINER, ""),
+        (dataclasses.replace(CONTAINER, paused=True), ": The container 'web' is paused."),
+        (UNREACHABLE, ": nobody answers"),
+        (FOREVER, ": The engine does not answer."),
+    ],
+)
+async def test_processes_that_survive_an_interrupt_are_ended_later(monkeypatch, container, reason):
+
+    async def connect() -> FakeBackend:
+        raise UNREACHABLE
+
+    leftovers = Leftovers(connect)
+    backend = FakeBackend(Script([greeting, FOREVER]))
+    cell = Cell(backend, workspaces=Workspaces(leftovers=leftovers))
+    backend.container = container
+
+    async def hang(_: str) -> None:
+        await asyncio.Event().wait()
+
+    if container is FOREVER:
+        monkeypatch.setattr(backend, "container_inspect", hang)
+
+    async def climb(*_: object) -> Ended:
+        return Ended("KILL", frozenset({12, 3}))
+
+    monkeypatch.setattr(cell.run._ladder, "climb", climb)
+    running = asyncio.create_task(cell.outcome())
+    await asyncio.wait_for(cell.run._running.wait(), 60)
+    cell.run.interrupt()
+    note = f"the processes 3, 12 go on until they can be ended{reason}"
+    assert await running == Interrupted("SIGKILL", note)
+    (left,) = leftovers._since
+    assert left.grace is None
+    await leftovers.aclose()
 
 
 async def test_a_defect_while_a_cell_is_interrupted(monkeypatch):
