@@ -4,31 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
 
 #: In seconds: longer than anything takes on a slow and busy machine.
 GUARD = 120.0
-_PAUSE = 0.03
+#: In seconds: the first pause between two looks, and the longest. A look may read all of /proc, or
+#: ask an engine: many of them would take the processor from what they wait for.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.3
+
+
+def _pauses() -> Iterator[float]:
+    pause = _FIRST_PAUSE
+    while True:
+        yield pause
+        pause = min(1.4 * pause, _LONGEST_PAUSE)
 
 
 def until(look: Callable[[], T], *, guard: float = GUARD) -> T:
     """Look until the value is true, and return it."""
-    deadline = time.monotonic() + guard
+    deadline, pauses = time.monotonic() + guard, _pauses()
     while not (seen := look()):
         assert time.monotonic() < deadline, f"still {seen!r}"
-        time.sleep(_PAUSE)
+        time.sleep(next(pauses))
     return seen
 
 
 async def until_seen(look: Callable[[], Awaitable[T]], *, guard: float = GUARD) -> T:
     """Look until the value is true, and return it; the event loop goes on meanwhile."""
-    deadline = time.monotonic() + guard
+    deadline, pauses = time.monotonic() + guard, _pauses()
     while not (seen := await look()):
         assert time.monotonic() < deadline, f"still {seen!r}"
-        await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(next(pauses))
     return seen
 
 
