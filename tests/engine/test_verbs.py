@@ -172,16 +172,19 @@ async def test_without_stdin_there_is_its_end(place):
 
 
 async def test_tty_is_one_raw_stream_that_can_be_resized(place):
-    script = "stty -echo; echo ready; read -r _; stty size; echo err >&2; read -r _; exit 5"
+    script = "stty -echo; echo ready; while read -r _; do stty size; done; echo err >&2; exit 5"
     config = ExecConfig(["sh", "-c", script], attach_stdin=True, tty=True)
     exec_id = await place.client.container_exec_create(place.container, config)
     async with await place.client.container_exec_attach(exec_id, tty=True) as connection:
         assert b"ready\r\n" in await connection_until(connection, b"ready\r\n")
         await place.client.container_exec_resize(exec_id, ConsoleSize(rows=33, columns=77))
-        await connection.write(b"\n")
-        assert await connection_until(connection, b"err\r\n") == b"33 77\r\nerr\r\n"
+        size = b""
+        async with asyncio.timeout(GUARD):
+            while size != b"33 77\r\n":  # Podman answers before the terminal has its new size.
+                await connection.write(b"\n")
+                size = await connection_until(connection, b"\n")
         await connection.close_write()
-        assert await collect(connection) == (b"", b"")
+        assert await collect(connection) == (b"err\r\n", b"")
     assert (await place.client.container_exec_wait(exec_id)).exit_code == 5
     with pytest.raises(EngineApiError):
         await place.client.container_exec_resize(exec_id, ConsoleSize(1, 1))
@@ -191,7 +194,9 @@ async def connection_until(connection, end: bytes) -> bytes:
     data = b""
     async with asyncio.timeout(GUARD):
         while not data.endswith(end):
-            data += b"".join(frame.data for frame in await connection.read())
+            frames = await connection.read()
+            assert frames, "the stream has ended"
+            data += b"".join(frame.data for frame in frames)
     return data
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from devtools import images
 from tests.record import MIME_TYPE as RECORD
+from tests.waiting import until
 
 
 @pytest.fixture(params=[images.BUSYBOX, images.DEBIAN], ids=["busybox", "debian"])
@@ -90,7 +91,7 @@ def test_they_stay_when_asked_to(start_kernel, run_container, commands):
     kernel = start_kernel(DEXEC_CONTAINER=name, DEXEC_KEEP_BACKGROUND="1")
     kernel.run("sleep 100000 & echo")
     kernel.manager.shutdown_kernel()
-    assert "sleep 100000" in commands(name)
+    until(lambda: "sleep 100000" in commands(name))
 
 
 def test_an_interrupt_of_the_next_cell_leaves_them_alone(own, commands):
@@ -98,9 +99,8 @@ def test_an_interrupt_of_the_next_cell_leaves_them_alone(own, commands):
     kernel.run("sleep 100000 & echo")
     result = kernel.run("echo on; sleep 50000", at=kernel.interrupt_at("on"))
     assert result.reply["ename"] == "KeyboardInterrupt"
-    left = commands(name)
-    assert "sleep 100000" in left
-    assert "sleep 50000" not in left
+    until(lambda: "sleep 100000" in commands(name))
+    assert "sleep 50000" not in commands(name)
 
 
 def test_the_button_stops_them(start_kernel, run_container, gone):

@@ -51,7 +51,8 @@ def test_a_command_line_is_started_by_the_engine(start_kernel, own, host):
     result = kernel.run("%timeout 0.001\n%%exec -d -u 1000 -- sleep 60124")
     kernel.run("%timeout off")
     assert (result.record["user"], result.record["cwd"]) == ("1000", "/tmp")
-    [row] = rows_of(host, own, "60124")
+    # The engine may answer before the process has replaced `runc init` by the command.
+    [row] = until(lambda: rows_of(host, own, "60124"))
     assert int(row["PID"]) == result.record["pid"]
     reply = kernel.run("%%exec -d -- no-such-command").reply
     assert reply["ename"] == "CommandNotStarted"

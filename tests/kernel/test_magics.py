@@ -135,11 +135,16 @@ def test_ps_shows_the_processes_escaped(start_kernel, run_container):
     name = run_container(cmd=["sleep", "2147483647"])
     kernel = start_kernel(DEXEC_CONTAINER=name)
     kernel.run("sh -c 'sleep 60000; true' '<b>&' </dev/null >/dev/null 2>&1 &")
-    [content] = kernel.run("%ps").of("display_data")
-    text, html = content["data"]["text/plain"], content["data"]["text/html"]
+
+    def listed():
+        # A shell has begun its background process before that is the program.
+        [content] = kernel.run("%ps").of("display_data")
+        data = content["data"]
+        return (data["text/plain"], data["text/html"]) if "<b>&" in data["text/plain"] else None
+
+    text, html = until(listed)
     assert "PID" in text.splitlines()[0]
     assert "sleep 2147483647" in text
-    assert "<b>&" in text
     assert "&lt;b&gt;&amp;" in html
     assert "<b>" not in html
 

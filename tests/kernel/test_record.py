@@ -11,7 +11,7 @@ import pytest
 from devtools import containers
 from dexec_kernel.display.cell import LIVE_AFTER
 from tests import record as public
-from tests.waiting import GUARD
+from tests.waiting import GUARD, until
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -44,14 +44,17 @@ def test_the_pid_is_the_hosts_and_there_while_the_cell_runs(kernel, host, busybo
     held = gate(busybox)
     live, told, seen = [], [], []
 
+    def pids():
+        rows = containers.top(host, busybox)
+        return [int(row["PID"]) for row in rows if held.path in row["CMD"]]
+
     def look(message):
         data = message["content"].get("data", {})
         if WIDGET in data:
             live.append(data[public.MIME_TYPE])
         if not told and (found := re.search(r"PID (\d+)", str(message["content"]))):
             told.append(int(found[1]))
-            rows = containers.top(host, busybox)
-            seen.extend(int(row["PID"]) for row in rows if held.path in row["CMD"])
+            seen.extend(until(pids))
             held.open()
 
     result = kernel.run(f"exec sh -c '{held.wait}'", at=look)
