@@ -8,6 +8,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ NOT_RUN = frozenset(
     }
 )
 _numbers = itertools.count(1)
+#: How often no exec is seen to start before none does.
+_QUIET_LOOKS = 3
 
 
 class Scene:
@@ -42,6 +45,8 @@ class Scene:
         self.folder.mkdir(mode=0o777)
         self._options = options
         self.id = ""
+        #: Whether Docker has deadlocked the container; see :meth:`unpause`.
+        self.is_lost = False
         self.create()
 
     @property
@@ -93,11 +98,44 @@ class Scene:
     def settle(self) -> None:
         """Wait until a cell's guardian is there, and no exec is being started any more.
 
-        Docker 20.10 deadlocks a container that is paused while an exec starts; it starts one after
-        the other.
+        Docker 20.10 deadlocks a container that is paused while an exec starts. The cell is to be
+        sent with ``allow_stdin=False``: the kernel looks for readers of an open stdin by an exec.
         """
         until(lambda: self.has("dexec-guardian"))
         containers.run(self.host, self.id, ["true"])
+        quiet = itertools.count()
+        until(lambda: not self._is_starting() and next(quiet) >= _QUIET_LOOKS)
+
+    def _is_starting(self) -> bool:
+        """Whether a runc is at work for the container, as one is until an exec has started."""
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                if not (path / "comm").read_text().startswith("runc"):
+                    continue
+                if self.id in (path / "cmdline").read_text() + (path / "cgroup").read_text():
+                    return True
+            except OSError:
+                continue
+        return False
+
+    def pause(self) -> None:
+        containers.pause(self.host, self.id)
+
+    def unpause(self) -> None:
+        """Let the container go on. Where Docker has deadlocked it, it is lost: raise TimeoutError.
+
+        Its processes are ended then, so that the engine answers again.
+        """
+        try:
+            containers.unpause(self.host, self.id)
+        except TimeoutError:
+            self.is_lost = True
+            for state in Path("/sys/fs/cgroup/freezer/docker", self.id).glob("freezer.state"):
+                state.write_text("THAWED")
+                for pid in (state.parent / "cgroup.procs").read_text().split():
+                    with suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGKILL)
+            raise
 
     def occupy(self, script: str) -> None:
         """Run a script in the container, beside the kernel."""
@@ -180,7 +218,8 @@ def _during(scene: Scene, kernel: Kernel, fault: Fault, word: str) -> Result:
     go_on = scene.folder / f"go-{word}"
     request = kernel.send(
         f"echo begun; echo {word} >>{FOLDER}/ran;"
-        f" until [ -e {FOLDER}/{go_on.name} ]; do sleep 0.05; done; echo done; exit 7"
+        f" until [ -e {FOLDER}/{go_on.name} ]; do sleep 0.05; done; echo done; exit 7",
+        allow_stdin=not fault.holds,
     )
     until(lambda: scene.ran()[word])
     if fault.holds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -46,8 +47,8 @@ FAULTS = {
     ),
     "restarted": Fault(lambda s: containers.restart(s.host, s.id), nothing, _OK, _ENDED),
     "paused": Fault(
-        lambda s: containers.pause(s.host, s.id),
-        lambda s: containers.unpause(s.host, s.id),
+        Scene.pause,
+        Scene.unpause,
         frozenset({"ContainerPaused"}),
         frozenset({"CommandFailed"}),
         holds=True,
@@ -81,6 +82,7 @@ class Stages:
         self._starts: dict[str, tuple[str, Callable[..., Kernel]]] = {}
         self._engines: dict[str, PrivateEngine | PrivatePodman] = {}
         self._made: dict[tuple[str, ...], tuple[Scene, Kernel]] = {}
+        self._numbers = itertools.count(1)
 
     def engine(self, kind: str) -> PrivateEngine | PrivatePodman:
         if kind not in self._engines:
@@ -92,7 +94,9 @@ class Stages:
         if (kind, moment) not in self._made:
             engine = self.engine(kind)
             start = self._stack.enter_context(starter(engine.host))
-            scene = Scene(engine, self._folder / f"{kind}-{moment}", f"web-{moment}")
+            # A stage that was dropped has left its folder and its container.
+            name = f"web-{moment}-{next(self._numbers)}"
+            scene = Scene(engine, self._folder / name, name)
             standby = "0" if moment == "before" else "1"
             kernel = start(
                 DEXEC_CONTAINER=scene.name, DEXEC_STATUS_BAR="off", DEXEC_STANDBY=standby

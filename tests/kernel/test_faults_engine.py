@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -10,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from devtools import containers
 from devtools.engine import PrivateEngine
 from devtools.podman import PrivatePodman
 from devtools.private import PrivateService
@@ -44,12 +44,6 @@ def _away(scene: Scene) -> Path:
     return scene.engine.directory / "away.sock"
 
 
-FAULT_PAUSED = Fault(
-    lambda s: containers.pause(s.host, s.id),
-    lambda s: containers.unpause(s.host, s.id),
-    frozenset(),
-    frozenset(),
-)
 FAULTS = {
     "stopped": Fault(lambda s: s.engine.stop_daemon(), _start, _GONE, _LOST),
     "killed": Fault(_kill, _start, _GONE, frozenset({"ExecLost"})),
@@ -75,18 +69,24 @@ KINDS = ("docker", "docker --live-restore", "podman")
 
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Scene]]:
-    """One engine of each kind, with a container; started when it is needed."""
+    """One engine of each kind, with a container; started when it is needed.
+
+    A container that Docker has deadlocked is left alone, and there is another one.
+    """
     folder = tmp_path_factory.mktemp("scenes")
     with ExitStack() as stack:
+        engines: dict[str, PrivateService] = {}
         made: dict[str, Scene] = {}
+        numbers = itertools.count(1)
 
         def scene(kind: str) -> Scene:
-            if kind not in made:
-                engine: PrivateService = (
+            if kind not in engines:
+                engines[kind] = stack.enter_context(
                     PrivatePodman() if kind == "podman" else PrivateEngine(kind.split()[1:])
                 )
-                stack.enter_context(engine)
-                made[kind] = Scene(engine, folder / kind.replace(" ", ""), "web")
+            if kind not in made or made[kind].is_lost:
+                name = f"web-{next(numbers)}"
+                made[kind] = Scene(engines[kind], folder / name, name)
             return made[kind]
 
         yield scene
@@ -205,10 +205,10 @@ def test_sigterm_ends_a_kernel_whose_engine_is_frozen_and_its_cell(scenes, start
 def test_a_cell_interrupted_in_a_paused_container_ends_when_that_goes_on(scenes, start, kind):
     scene = scenes(kind)
     kernel = start(scene)
-    request = kernel.send(f"echo p-{kind} >>{FOLDER}/ran; sleep 100000")
+    request = kernel.send(f"echo p-{kind} >>{FOLDER}/ran; sleep 100000", allow_stdin=False)
     scene.settle()
     kernel.turn()
-    FAULT_PAUSED.strike(scene)
+    scene.pause()
     try:
         kernel.interrupt()
         reply = kernel.collect(request).reply
@@ -218,7 +218,7 @@ def test_a_cell_interrupted_in_a_paused_container_ends_when_that_goes_on(scenes,
         assert "is paused" in said
         assert scene.has("sleep 100000")
     finally:
-        FAULT_PAUSED.heal(scene)
+        scene.unpause()
     until(lambda: not scene.has("sleep 100000"))
     assert kernel.run("echo next").text() == "next\n"
 
@@ -227,15 +227,18 @@ def test_a_cell_interrupted_in_a_paused_container_ends_when_that_goes_on(scenes,
 def test_a_kernel_that_ends_while_its_container_is_paused(scenes, start, kind):
     scene = scenes(kind)
     kernel = start(scene)
-    kernel.send(f"echo e-{kind} >>{FOLDER}/ran; trap '' INT TERM; while :; do sleep 100000; done")
+    kernel.send(
+        f"echo e-{kind} >>{FOLDER}/ran; trap '' INT TERM; while :; do sleep 100000; done",
+        allow_stdin=False,
+    )
     scene.settle()
     kernel.turn()
-    FAULT_PAUSED.strike(scene)
+    scene.pause()
     try:
         kernel.manager.signal_kernel(signal.SIGTERM)
         until(lambda: not kernel.manager.is_alive())
     finally:
-        FAULT_PAUSED.heal(scene)
+        scene.unpause()
     until(lambda: not scene.processes())
 
 
