@@ -107,6 +107,24 @@ class Workspace:
         self.shell = shell or self.shell
         return answer
 
+    async def ask_of_cell(
+        self,
+        script: str,
+        arguments: Sequence[str] = (),
+        *,
+        user: str = "",
+        privileged: bool = False,
+    ) -> str | None:
+        """Do as :meth:`ask`, but have a running cell's guardian answer, which starts no exec.
+
+        ``arguments`` are the cell's PID. A guardian is not privileged.
+        """
+        if script == "waiting.sh" and not privileged:
+            answer = await self.guardians.look(self.container.id, int(arguments[0]))
+            if answer is not None:
+                return answer
+        return await self.ask(script, arguments, user=user, privileged=privileged)
+
 
 class Workspaces:
     """One workspace for each container that a kernel has used.

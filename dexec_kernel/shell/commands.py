@@ -188,6 +188,10 @@ def signal_command(
 
 
 def guardian_command(shell: Shell) -> list[str]:
-    """Return the command that ends the cells that it is told of when its stdin ends."""
-    script = f"{script_text('reach.sh')}\n{script_text('guardian.sh')}"
+    """Return the command that ends the cells that it is told of when its stdin ends.
+
+    Until then it looks for their readers when it is asked to.
+    """
+    scripts = ("reach.sh", "waiting.sh", "guardian.sh")
+    script = "\n".join(script_text(name) for name in scripts)
     return [shell.value, "-c", script, "dexec-guardian"]

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from devtools import images
+from devtools import containers, images
 from tests.waiting import until
 
 
@@ -49,6 +49,29 @@ def test_a_killed_kernel_ends_its_cell(own, commands, gone, image, code):
     wait_for_guardian(kernel, commands, name)
     kill(kernel)
     assert gone(name) == []
+
+
+@pytest.mark.parametrize("image", [images.BUSYBOX, images.DEBIAN])
+@pytest.mark.parametrize("options", ["", "%%exec -u student\n", "%%exec -t\n"])
+def test_it_sees_that_a_cell_waits_for_input(own, host, image, options):
+    """Otherwise each look would be an exec, as often as once a second while a cell is silent."""
+    kernel, name = own(image)
+    request = kernel.send(f"{options}while read a; do echo $a; done; echo end")
+    kernel.asked(request)
+
+    def is_asked_without_an_exec():
+        before = containers.exec_events(host, name)
+        kernel.client.input("word")
+        kernel.asked(request)
+        return containers.exec_events(host, name) == before
+
+    until(is_asked_without_an_exec)
+    kernel.client.input("\x04")
+    assert (
+        kernel.collect(request)
+        .text()
+        .endswith("word\nend\n" if not options.endswith("-t\n") else "end\r\n")
+    )
 
 
 def test_background_processes(own, commands, gone):

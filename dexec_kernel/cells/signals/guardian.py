@@ -1,4 +1,8 @@
-"""The guardian: an exec that ends a killed kernel's running cells."""
+"""The guardian: an exec that ends a killed kernel's running cells.
+
+While they run it also looks whether one of their processes waits for input. Otherwise each look
+would start an exec, as often as once a second while a cell is silent.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from dexec_kernel.backend.protocol import Backend, Exec
 from dexec_kernel.cells.signals.leftovers import Leftover, Leftovers
 from dexec_kernel.errors import DexecError
 from dexec_kernel.shell.commands import Shell, guardian_command
+from dexec_kernel.shell.marks import new_mark
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -21,6 +26,10 @@ _log = logging.getLogger(__name__)
 _DELAY = 1.0
 #: In seconds: how long a guardian may take to start, and to go when it is told to.
 _START_TIMEOUT, _END_TIMEOUT = 5.0, 0.3
+#: In seconds: for its answer, which takes milliseconds unless its container is paused.
+_LOOK_TIMEOUT = 5.0
+#: In bytes: no answer is as long as this.
+_MAX_ANSWER = 10_000
 #: In digits: no PID is as long as this.
 _MAX_PID = 10
 
@@ -80,6 +89,26 @@ class Guardians:
                 guard.cancel()
                 await asyncio.gather(guard, return_exceptions=True)
 
+    async def look(self, container_id: str, leader: int) -> str | None:
+        """Return the answer of waiting.sh about a guarded cell; None if no guardian can give it.
+
+        It is "" where none comes: the container may be paused, and then no exec is to start.
+        """
+        for place, guardian in list(self._guardians.items()):
+            if place.container_id != container_id:
+                continue
+            try:
+                async with asyncio.timeout(_LOOK_TIMEOUT):
+                    answer = await guardian.look(leader)
+            except TimeoutError:
+                return ""
+            except DexecError as error:
+                _log.info("The guardian of %s: %s", container_id, error)
+                return None
+            if answer is not None:
+                return answer
+        return None
+
     async def _guard(self, backend: Backend, place: GuardedPlace, execution: Guarded) -> None:
         leader = execution.inner_pid
         if place.shell is Shell.NONE or leader is None:
@@ -108,6 +137,9 @@ class _Guardian:
         self._exec: Exec | None = None
         self._pid: int | None = None
         self._leaders: set[int] = set()
+        #: Around the answer that is due, "" for none. It may come after nobody waits any more.
+        self._mark = ""
+        self._said = b""
         self._lock = asyncio.Lock()
 
     @property
@@ -131,6 +163,34 @@ class _Guardian:
             self._leaders.add(leader)
             await self._exec.write(f"add {leader}\n".encode())
 
+    async def look(self, leader: int) -> str | None:
+        """Return what waiting.sh says of a cell; None where it guards no such cell, or has ended.
+
+        Raises what the engine's verbs raise.
+        """
+        if leader not in self._leaders:
+            return None
+        async with self._lock:
+            if self._exec is None:
+                return None
+            if self._mark and await self._hear_answer(self._exec) is None:
+                return None
+            self._mark = new_mark()
+            await self._exec.write(f"waiting {leader} {self._mark}\n".encode())
+            return await self._hear_answer(self._exec)
+
+    async def _hear_answer(self, guardian: Exec) -> str | None:
+        """Return the answer that is due; None if the guardian ends before."""
+        mark = self._mark.encode()
+        while self._said.count(mark) <= 1:
+            frames = await guardian.read()
+            if not frames or len(self._said) > _MAX_ANSWER:
+                return None
+            self._said += b"".join(frame.data for frame in frames)
+        answer = self._said.split(mark)[1]
+        self._mark, self._said = "", b""
+        return answer.decode("utf-8", "replace")
+
     async def remove(self, leader: int) -> None:
         """Guard a cell no longer; the last one ends the guardian."""
         async with self._lock:
@@ -152,6 +212,7 @@ class _Guardian:
             if not self._leaders:
                 self._exec.close()
                 self._exec = None
+                self._mark, self._said = "", b""
 
     async def _hear_pid(self) -> int | None:
         """Return the PID that the guardian names first, None if it ends before."""

@@ -1,13 +1,15 @@
-# dexec-kernel: ends the long cells of a kernel that was killed. Follows reach.sh.
+# dexec-kernel: ends the long cells of a kernel that was killed, and looks for a cell's readers.
+# Follows reach.sh and waiting.sh.
 #
 # Run as: SHELL -c THIS dexec-guardian
-# Prints its PID. Is told on stdin, a line each: "add LEADER", "del LEADER", "end". End of file
+# Prints its PID. Is told on stdin, a line each: "add LEADER", "del LEADER", "end", and
+# "waiting LEADER MARK", which it answers as waiting.sh does, so that no exec need start. End of file
 # before "end" means that the kernel is gone: then the processes of those cells get SIGTERM, a
 # second later SIGKILL.
 exec 2>/dev/null
 printf '%s\n' "$$"
 leaders=' '
-while read -r verb number; do
+while read -r verb number mark; do
   case $verb in
     add) leaders="$leaders$number " ;;
     del)
@@ -15,6 +17,7 @@ while read -r verb number; do
         *" $number "*) leaders="${leaders%%" $number "*} ${leaders#*" $number "}" ;;
       esac
       ;;
+    waiting) tell_waiting "$mark" "$number" ;;
     end) exit 0 ;;
   esac
 done

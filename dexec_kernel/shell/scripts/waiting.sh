@@ -1,15 +1,13 @@
 # dexec-kernel: tells whether a process of one cell waits for the cell's input.
 #
 # Run as: SHELL -c THIS dexec-waiting MARK LEADER
+# guardian.sh follows this text, too: run as dexec-guardian, it answers there.
 # LEADER is the PID of the cell's process, which leads its session and has the cell's stdin. Prints
 # between two MARKs the PID of a process that waits, and "noecho" if the terminal does not show
 # typed text; nothing if no process waits, or none may be looked at.
 # All but `stty`, which is wanted for terminals alone, is a builtin.
 # shellcheck disable=SC3013 # -ef, which all have
 exec 2>/dev/null
-mark=$1
-leader=$2
-stdin=/proc/$leader/fd/0
 
 # The system call in which a thread waits. The numbers are those of x86-64 and arm64; each is taken
 # only with the place in the kernel where it would wait, which is 0 if the kernel does not tell.
@@ -74,11 +72,17 @@ look() {
   done
 }
 
-printf '%s' "$mark"
-# Opened for a terminal alone: a pipe's writing end would keep it from ending.
-if [ -c "$stdin" ]; then
-  look 3<"$stdin"
-else
-  look 3</dev/null
-fi
-printf '%s' "$mark"
+tell_waiting() { # MARK LEADER
+  leader=$2
+  stdin=/proc/$leader/fd/0
+  printf '%s' "$1"
+  # Opened for a terminal alone: a pipe's writing end would keep it from ending.
+  if [ -c "$stdin" ]; then
+    look 3<"$stdin"
+  else
+    look 3</dev/null
+  fi
+  printf '%s' "$1"
+}
+
+[ "$0" = dexec-guardian ] || tell_waiting "$@"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dexec_kernel.shell.commands import script_text
+from dexec_kernel.shell.commands import Shell, guardian_command, script_text
 from tests.unit.support.local_shells import each_shell, program, until
 
 MARK = "mark"
@@ -44,6 +44,23 @@ def look(shell: str, leader: int) -> str:
     assert done.stdout.startswith(MARK)
     assert done.stdout.endswith(MARK)
     return done.stdout.removeprefix(MARK).removesuffix(MARK)
+
+
+@each_shell
+def test_a_guardian_answers_for_each_leader_as_often_as_it_is_asked(shell, start):
+    reader, sleeper = start(*program("dash"), "-c", "read a"), start("sleep", "900")
+    waiter(shell, reader.pid)
+    name, *arguments = guardian_command(Shell(shell))
+    command = [*program(name), *arguments]
+    asked = "".join(
+        f"add {leader}\nwaiting {leader} {MARK}\n"
+        for leader in (reader.pid, sleeper.pid, reader.pid)
+    )
+    done = subprocess.run(
+        command, input=f"{asked}end\n", capture_output=True, check=False, text=True
+    )
+    answers = done.stdout.partition("\n")[2].split(MARK)[1::2]
+    assert (answers, done.stderr) == ([str(reader.pid), "", str(reader.pid)], "")
 
 
 def names_below(leader: int) -> set[str]:

@@ -1,0 +1,107 @@
+"""The guardian's answers about the cells that it guards."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from dexec_kernel.backend.models import Frame, Stream
+from dexec_kernel.cells.signals.guardian import GuardedPlace, Guardians
+from dexec_kernel.cells.signals.leftovers import Leftovers
+from dexec_kernel.errors import EngineUnavailable
+from dexec_kernel.shell.commands import Shell
+
+PLACE = GuardedPlace("c" * 64, "today", Shell.SH, "")
+
+
+class Guardian:
+    """An engine's only exec: it says its PID, and a number for each question, unless paused."""
+
+    def __init__(self):
+        self.pid, self.lines, self.answers = 99, [], 0
+        self.running = asyncio.Event()
+        self.running.set()
+        self.said = asyncio.Queue()
+        self.error = None
+
+    async def exec(self, container, config):
+        self.said.put_nowait(b"7\n")
+        return self
+
+    async def inspect(self):
+        return None
+
+    async def write(self, data):
+        if self.error:
+            raise self.error
+        self.lines.append(data.decode().split())
+        verb, *words = self.lines[-1]
+        if verb == "waiting":
+            self.answers += 1
+            answer = f"{words[1]}{self.answers}{words[1]}".encode()
+            # It may arrive in pieces.
+            for piece in (answer[:10], answer[10:]):
+                self.said.put_nowait(piece)
+        elif verb == "end":
+            self.said.put_nowait(b"")
+
+    async def read(self):
+        await self.running.wait()
+        data = await self.said.get()
+        return [Frame(Stream.STDOUT, data)] if data else []
+
+    def close(self):
+        self.said.put_nowait(b"")
+
+
+class Execution:
+    """A cell whose PID in its container is 12."""
+
+    def __init__(self):
+        self.inner_pid, self.backgrounded = 12, asyncio.Event()
+
+
+@pytest.fixture
+async def guarded():
+    """Guardians, and the guardian of a cell that runs."""
+    guardian, guardians = Guardian(), Guardians(lambda: False, Leftovers())
+    work = guardians.beside(asyncio.Event().wait(), guardian, PLACE, Execution())
+    task = asyncio.create_task(work)
+    while ["add", "12"] not in guardian.lines:  # noqa: ASYNC110 -- the fake has no event
+        await asyncio.sleep(0.1)
+    yield guardians, guardian
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_it_answers_for_its_cells_alone(guarded):
+    guardians, guardian = guarded
+    assert await guardians.look(PLACE.container_id, 12) == "1"
+    assert await guardians.look(PLACE.container_id, 12) == "2"
+    assert await guardians.look(PLACE.container_id, 13) is None
+    assert await guardians.look("d" * 64, 12) is None
+    assert guardian.answers == 2
+
+
+async def test_a_late_answer_is_not_taken_for_the_next(guarded):
+    """A paused container answers nothing; it is asked once, whatever time that takes."""
+    guardians, guardian = guarded
+    guardian.running.clear()
+    assert [await guardians.look(PLACE.container_id, 12) for _ in range(3)] == ["", "", ""]
+    assert guardian.answers == 1
+    guardian.running.set()
+    assert await guardians.look(PLACE.container_id, 12) == "2"
+
+
+@pytest.mark.parametrize("fault", ["ended", "lost", "endless"])
+async def test_where_it_cannot_answer_somebody_else_is_asked(guarded, fault):
+    guardians, guardian = guarded
+    if fault == "ended":
+        guardian.close()
+    elif fault == "lost":
+        guardian.error = EngineUnavailable("gone")
+    else:
+        for _ in range(3):
+            guardian.said.put_nowait(b"x" * 9_000)
+    assert await guardians.look(PLACE.container_id, 12) is None
