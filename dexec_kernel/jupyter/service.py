@@ -34,6 +34,7 @@ from dexec_kernel.jupyter.history import Entry, History, HistoryRequest
 from dexec_kernel.jupyter.input import Input
 from dexec_kernel.jupyter.language import Language
 from dexec_kernel.jupyter.messages import Messages
+from dexec_kernel.jupyter.receipt import has_widgets, wait_for_receipt
 from dexec_kernel.jupyter.runner import CellRunner, log_parent
 from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.jupyter.status import KernelStatus
@@ -47,6 +48,8 @@ from dexec_kernel.shell.complete import CompletionContext
 #: than processes; what an engine may take to say that it is there, and what is left if it does not;
 #: what is reserved for the processes that this machine can end itself.
 _BUDGET, _REST, _ANSWER, _HOPELESS, _LAST = 4.0, 0.7, 1.0, 0.8, 0.3
+#: In seconds, within the budget: what a front end may take to handle the last messages.
+_RECEIPT = 2.0
 
 
 class Service:
@@ -113,17 +116,19 @@ class Service:
         self._stop_magics_and_finding()
         self._cells.interrupt()
 
-    async def aclose(self) -> None:
+    async def aclose(self, *, awaits_front_end: bool = True) -> None:
         """End what runs in the container, and everything else, within ``_BUDGET`` seconds.
 
-        An engine that does not answer gets less: nothing can be ended through it.
+        An engine that does not answer gets less: nothing can be ended through it. With
+        ``awaits_front_end`` the front end that shows widgets has time to handle their end.
         """
-        deadline = Deadline(_BUDGET)
+        whole = deadline = Deadline(_BUDGET)
+        awaits_front_end = awaits_front_end and has_widgets()
         self._stop_magics_and_finding()
         self._chooser.withdraw()
         self._input.close()
         if not self._is_executing:
-            # A front end may let go of the kernel before all of this is done.
+            # First: a front end may let go of the kernel before all else is done.
             await deadline.wait(self._status.aclose())
         ending = asyncio.ensure_future(self._cells.end())
         asking = asyncio.ensure_future(self._target.answers())
@@ -140,6 +145,9 @@ class Service:
         if not await deadline.wait(self._leftovers.aclose()):
             self._log.warning("Processes in the container go on: the engine does not answer.")
         await self._target.forget()
+        if awaits_front_end:
+            patience = Deadline(min(_RECEIPT, whole.left))
+            await patience.wait(wait_for_receipt(Messages(self._kernel, silent=False)))
 
     async def execute(self, code: str, *, silent: bool, interactive: bool) -> CellFault | None:
         """Run a cell, the only one at a time. Return what went wrong, None for nothing.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from typing import Any
 
 import pytest
 
 from devtools import containers
 from tests.kernel.widgets import WIDGET, Widgets
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -178,13 +180,43 @@ def test_restart_asks_first(start_kernel, run_container, host):
     assert kernel.run("echo again", at=widgets.take).text() == "again\n"
 
 
-def test_the_bar_goes_with_the_kernel(kernel, widgets):
+def test_the_bar_goes_with_the_kernel(start_kernel, busybox):
+    """The kernel ends after the front end has handled the bar's last state."""
+    kernel = start_kernel(DEXEC_CONTAINER=busybox)
+    widgets = Widgets(kernel)
     kernel.run("%status", at=widgets.take)
     assert widgets.states
     kernel.client.shutdown()
-    widgets.until(lambda: not widgets.states)
+    widgets.until(lambda: asked_for_receipt(widgets))
+    [request] = asked_for_receipt(widgets)
+    assert set(widgets.states) == {request["comm_id"]}
     updates = [m for m in widgets.messages if m["msg_type"] == "update_display_data"]
     assert "kernel ended" in updates[-1]["content"]["data"]["text/html"]
+    content = {"comm_id": request["comm_id"], "data": {}}
+    kernel.client.shell_channel.send(kernel.client.session.msg("comm_close", content))
+    until(lambda: not kernel.manager.is_alive())
+
+
+def test_a_kernel_ends_whose_front_end_is_gone(start_kernel, busybox):
+    kernel = start_kernel(DEXEC_CONTAINER=busybox)
+    kernel.run("%status")
+    kernel.client.shutdown()
+    until(lambda: not kernel.manager.is_alive())
+
+
+def test_a_restart_waits_for_no_front_end(start_kernel, busybox):
+    kernel = start_kernel(DEXEC_CONTAINER=busybox)
+    widgets = Widgets(kernel)
+    kernel.run("%status", at=widgets.take)
+    kernel.client.shutdown(restart=True)
+    widgets.until(lambda: not widgets.states)
+    until(lambda: not kernel.manager.is_alive())
+    assert asked_for_receipt(widgets) == []
+
+
+def asked_for_receipt(widgets: Widgets) -> list[dict[str, Any]]:
+    opened = [m["content"] for m in widgets.messages if m["msg_type"] == "comm_open"]
+    return [content for content in opened if content["target_name"] == "dexec.receipt"]
 
 
 @pytest.mark.parametrize("how", ["program", "setting"])

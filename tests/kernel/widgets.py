@@ -33,7 +33,7 @@ class Widgets:
         content = message["content"]
         match message["msg_type"]:
             case "comm_open":
-                self.states[content["comm_id"]] = dict(content["data"]["state"])
+                self.states[content["comm_id"]] = dict(content["data"].get("state", {}))
             case "comm_msg" if content["data"].get("method") == "update":
                 # A kernel that tests share may still show the panel of an earlier one.
                 if content["comm_id"] in self.states:
@@ -53,7 +53,9 @@ class Widgets:
 
     def of(self, model: str) -> dict[str, dict[str, Any]]:
         """The models of a kind, such as ``ButtonModel``."""
-        return {key: state for key, state in self.states.items() if state["_model_name"] == model}
+        return {
+            key: state for key, state in self.states.items() if state.get("_model_name") == model
+        }
 
     def only(self, model: str) -> dict[str, Any]:
         """The state of the one model of a kind."""
