@@ -35,10 +35,9 @@ class CellHistory:
             self._cells.append(text)
         while sum(map(len, self._cells)) > _MAX_SIZE:
             self._cells.popleft()
-        lines = [f"history -s -- {shlex.quote(cell)}" for cell in self._cells]
+        if not _asks.search(source):
+            return b""
+        told = "\n".join(f"history -s -- {shlex.quote(cell)}" for cell in self._cells)
         if _clears.search(source):
             self._cells.clear()
-        if not lines or not _asks.search(source):
-            return b""
-        told = "\n".join(lines)
         return f'\nif [ -n "${{BASH_VERSION-}}" ]; then\n{told}\nfi'.encode()

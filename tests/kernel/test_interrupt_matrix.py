@@ -88,19 +88,23 @@ def own(start_kernel, run_container):
 PATIENT, HASTY = "100000", "0.3"
 
 
-@pytest.mark.parametrize("user", ["", "student"], ids=["root", "student"])
 @pytest.mark.parametrize(
-    ("image", "head", "sources"),
+    ("image", "user", "head", "sources"),
     [
-        (images.DEBIAN, "", SOURCES | PYTHON),
-        (images.DEBIAN, "%%exec -- dash\n", SOURCES | PYTHON),
-        (images.DEBIAN, "%%exec -u student\n", SOURCES | PYTHON),
-        (images.BUSYBOX, "", SOURCES),
-        (images.BUSYBOX, "%%exec -u student\n", SOURCES),
+        (images.DEBIAN, "", "", SOURCES | PYTHON),
+        (images.DEBIAN, "student", "", SOURCES | PYTHON),
+        (images.DEBIAN, "", "%%exec -- dash\n", SOURCES | PYTHON),
+        (images.DEBIAN, "", "%%exec -u student\n", SOURCES | PYTHON),
+        (images.BUSYBOX, "", "", SOURCES),
+        (images.BUSYBOX, "student", "", SOURCES),
+        (images.BUSYBOX, "", "%%exec -u student\n", SOURCES),
     ],
-    ids=["bash", "dash", "bash -u", "busybox", "busybox -u"],
+    ids=[
+        *("bash", "bash of a student", "dash", "bash -u"),
+        *("busybox", "busybox of a student", "busybox -u"),
+    ],
 )
-def test_nothing_is_left_and_the_next_cell_works(own, gone, user, image, head, sources):  # noqa: PLR0917 -- fixtures and the matrix
+def test_nothing_is_left_and_the_next_cell_works(own, gone, image, user, head, sources):  # noqa: PLR0917 -- fixtures and the matrix
     kernels, name = own(image, PATIENT, HASTY, user=user)
     for kernel in kernels:
         kernel.run("cd /tmp; kept=yes; export kept")

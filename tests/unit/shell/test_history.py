@@ -48,7 +48,7 @@ def test_it_has_bounds():
     assert len(lines) == 500
     assert lines[0] == "    1  echo 502"
     assert len(lines[-2]) < 4_100
-    for _ in range(100):
+    for _ in range(20):
         history.add("é" * 1_000_000)
     assert len(history.add("history")) < 200_000
 
