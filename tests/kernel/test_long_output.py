@@ -80,8 +80,8 @@ def test_head_and_tail_with_the_count_between_them(bash):
 @pytest.mark.parametrize(
     ("code", "size"),
     [
-        ("yes | head -c 400000000", 400_000_000),
-        ("head -c 150000000 /dev/zero | tr '\\0' x", 150_000_000),
+        ("yes | head -c 200000000", 200_000_000),
+        ("head -c 100000000 /dev/zero | tr '\\0' x", 100_000_000),
     ],
     ids=["many lines", "one line"],
 )

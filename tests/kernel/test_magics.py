@@ -219,7 +219,7 @@ def test_a_silent_log_that_is_followed_ends_at_an_interrupt_and_at_a_shutdown(
 
 
 def test_a_long_log_is_bounded(start_kernel, speaker, host):
-    name = speaker("yes 'a \"line\" of the log' | head -n 150000; echo end")
+    name = speaker("yes 'a \"line\" of the log'$(printf %0200d 0) | head -n 14000; echo end")
     until(lambda: "end" in logs_of(host, name, tail="1"))
     kernel = start_kernel(DEXEC_CONTAINER=name)
     assert kernel.run("%logs").text().count("\n") == 1000
