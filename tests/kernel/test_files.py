@@ -94,7 +94,9 @@ def test_a_bar_shows_how_far_it_is(here, host, box, tmp_path):
             seen.append(message["content"]["data"]["text/plain"])
 
     result = here.run("%cp :/tmp/large .", at=look)
-    assert shown(result) == [{**shown(result)[0], "text/plain": ":/tmp/large → .: 1 file, 300.0 MiB"}]
+    assert shown(result) == [
+        {**shown(result)[0], "text/plain": ":/tmp/large → .: 1 file, 300.0 MiB"}
+    ]
     assert len(seen) >= 2
     assert "% of 300.0 MiB" in seen[0]
     assert (tmp_path / "large").stat().st_size == 300 << 20

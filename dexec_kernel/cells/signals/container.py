@@ -11,8 +11,9 @@ from dexec_kernel.cells.signals import NO_SIGNAL
 from dexec_kernel.errors import SignalError
 from dexec_kernel.shell.commands import Shell, signal_command
 
-#: In seconds: a signal takes about 50 ms, so that an engine that takes this long is stuck.
-SIGNAL_TIMEOUT = 5.0
+#: In seconds: a signal takes about 50 ms, so that an engine that takes this long is stuck. Where
+#: there is no other way to signal, it has longer.
+SIGNAL_TIMEOUT, LONG_SIGNAL_TIMEOUT = 5.0, 10.0
 #: The last line of signal.sh.
 _END = b".\n"
 #: A line of signal.sh: a PID, and when it started, which tells it from a later one of that number.
@@ -24,16 +25,25 @@ class ContainerSignaller:
     """Signals from inside the container, through its shell, as the cell's user.
 
     Root signals the processes that this user may not, such as those started with ``sudo``.
+    ``timeout`` is in seconds, for each signal.
     """
 
     def __init__(
-        self, backend: Backend, container_id: str, shell: Shell, leader: int, *, user: str = ""
+        self,
+        backend: Backend,
+        container_id: str,
+        shell: Shell,
+        leader: int,
+        *,
+        user: str = "",
+        timeout: float = LONG_SIGNAL_TIMEOUT,
     ) -> None:
         self._backend = backend
         self._container_id = container_id
         self._shell = shell
         self._leader = leader
         self._user = user
+        self._timeout = timeout
         self._known: dict[int, int] = {}
 
     @property
@@ -58,11 +68,11 @@ class ContainerSignaller:
                 self._container_id,
                 config,
                 is_complete=lambda printed: printed.endswith(_END),
-                timeout=SIGNAL_TIMEOUT,
+                timeout=self._timeout,
             )
         except TimeoutError as error:
             raise SignalError(
-                f"The engine did not deliver SIG{name} within {SIGNAL_TIMEOUT:g} s."
+                f"The engine did not deliver SIG{name} within {self._timeout:g} s."
             ) from error
         if not output.endswith(_END):
             report = output.decode("utf-8", "replace").strip()

@@ -6,7 +6,11 @@ import logging
 
 from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.signals import Signaller
-from dexec_kernel.cells.signals.container import ContainerSignaller
+from dexec_kernel.cells.signals.container import (
+    LONG_SIGNAL_TIMEOUT,
+    SIGNAL_TIMEOUT,
+    ContainerSignaller,
+)
 from dexec_kernel.cells.signals.host import HostSignaller
 from dexec_kernel.errors import ContainerPaused, EngineError, SignalError
 from dexec_kernel.shell.commands import Shell
@@ -67,7 +71,10 @@ def find_signaller(
     """
     host = host_signaller(pid, container_id)
     if shell is not Shell.NONE and inner_pid is not None:
-        inside = ContainerSignaller(backend, container_id, shell, inner_pid, user=user)
+        timeout = LONG_SIGNAL_TIMEOUT if host is None else SIGNAL_TIMEOUT
+        inside = ContainerSignaller(
+            backend, container_id, shell, inner_pid, user=user, timeout=timeout
+        )
         return inside if host is None else FirstThatWorks(inside, host)
     if host is not None:
         return host

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from dexec_kernel.cells.signals import container as container_module
 from dexec_kernel.cells.signals.container import ContainerSignaller
 from dexec_kernel.errors import SignalError
 from dexec_kernel.shell.commands import Shell
@@ -30,9 +29,11 @@ async def test_list_that_does_not_come_is_an_error(steps):
         await signaller.send("INT")
 
 
-async def test_signal_that_is_not_delivered_in_time_is_an_error(monkeypatch):
-    monkeypatch.setattr(container_module, "SIGNAL_TIMEOUT", 0.02)
+async def test_signal_that_is_not_delivered_in_time_is_an_error():
     backend = FakeBackend(Script([FOREVER]))
-    with pytest.raises(SignalError, match="SIGTERM"):
-        await ContainerSignaller(backend, "c", Shell.SH, LEADER).send("TERM")
+    signaller = ContainerSignaller(backend, "c", Shell.SH, LEADER, timeout=7)
+    begin = asyncio.get_running_loop().time()
+    with pytest.raises(SignalError, match="SIGTERM within 7 s"):
+        await signaller.send("TERM")
+    assert asyncio.get_running_loop().time() - begin == pytest.approx(7)
     assert backend.attached[0].closed
