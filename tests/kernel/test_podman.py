@@ -78,7 +78,9 @@ def test_a_session(start, podman):
     reply = kernel.run("%%exec -d -- no-such-command").reply
     assert reply["ename"] == "CommandNotStarted"
 
-    terminal = kernel.run("%%exec -t\nstty size; tty; exit 4")
+    # Podman answers a resize before the terminal has the size.
+    sized = "until stty size | grep -x '24 80'; do sleep 0.05; done"
+    terminal = kernel.run(f"%%exec -t\n{sized}; tty; exit 4")
     assert terminal.text() == "24 80\r\n/dev/pts/0\r\n"
     assert terminal.reply["evalue"] == "exit code 4"
 
