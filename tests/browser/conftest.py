@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from devtools import browser
 from devtools.lab_page import Lab, LabServer
@@ -46,13 +46,23 @@ def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(wanted) if wanted else tmp_path_factory.mktemp("screenshots")
 
 
+@pytest.fixture(scope="module")
+def browser_session(chromium: Browser) -> Iterator[BrowserContext]:
+    """One session for the tests of a module: each of them would load all of JupyterLab again."""
+    context = chromium.new_context(viewport={"width": 1200, "height": 800})
+    yield context
+    context.close()
+
+
 @pytest.fixture
 def lab(
-    chromium: Browser, server: LabServer, screenshots: Path, request: pytest.FixtureRequest
+    browser_session: BrowserContext,
+    server: LabServer,
+    screenshots: Path,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Lab]:
-    """JupyterLab in a browser session of its own. Its last state is a screenshot."""
-    context = chromium.new_context(viewport={"width": 1200, "height": 800})
-    lab = Lab(context.new_page(), server, screenshots)
+    """JupyterLab in a page of its own. Its last state is a screenshot."""
+    lab = Lab(browser_session.new_page(), server, screenshots)
     yield lab
     lab.screenshot(request.node.name)
-    context.close()
+    lab.page.close()
