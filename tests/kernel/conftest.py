@@ -301,10 +301,11 @@ def start_module_kernel(host: str) -> Iterator[Callable[..., Kernel]]:
         yield start
 
 
-@pytest.fixture(scope="module")
-def pool(start_module_kernel: Callable[..., Kernel]) -> Pool:
-    """Kernels that the tests of a module use one after the other."""
-    return Pool(start_module_kernel)
+@pytest.fixture(scope="session")
+def pool(host: str) -> Iterator[Pool]:
+    """Kernels that one test uses after the other."""
+    with starter(host) as start:
+        yield Pool(start)
 
 
 @pytest.fixture

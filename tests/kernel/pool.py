@@ -1,4 +1,4 @@
-"""Kernels that one test of a module uses after the other, as people use one for many cells."""
+"""Kernels that one test uses after the other, as people use one for many cells."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tests.kernel.conftest import Kernel
 
+#: How many idle kernels stay; the one that was idle longest ends.
+_MOST = 4
 #: Whoever chooses a container or a setting of the kernel leaves another kernel than there was.
 _CHANGES = ("%container", "%user", "%timeout", "%env", "%status", "%attach")
 
@@ -30,5 +32,7 @@ class Pool:
         changes = any(word in code for code in kernel.sent[begin:] for word in _CHANGES)
         if not (changes or kernel.is_exposed) and kernel.renew():
             self._idle[key] = kernel
+            if len(self._idle) > _MOST:
+                self._idle.pop(next(iter(self._idle))).end()
         else:
             kernel.end()
