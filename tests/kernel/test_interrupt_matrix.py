@@ -47,6 +47,12 @@ print("started", flush=True)
 time.sleep(100000)
 '"""
 PYTHON = {STUBBORN: "SIGTERM", CHILDREN: "SIGINT"}
+#: Where another user makes the difference: who may signal whom.
+OF_A_USER = {
+    source: signal
+    for source, signal in SOURCES.items()
+    if source.startswith(("echo started; while :; do sleep", "(trap", "setsid", "trap '' INT; ("))
+}
 
 
 #: In their order, as a reply names them.
@@ -92,12 +98,12 @@ PATIENT, HASTY = "100000", "0.3"
     ("image", "user", "head", "sources"),
     [
         (images.DEBIAN, "", "", SOURCES | PYTHON),
-        (images.DEBIAN, "student", "", SOURCES | PYTHON),
+        (images.DEBIAN, "student", "", OF_A_USER | PYTHON),
         (images.DEBIAN, "", "%%exec -- dash\n", SOURCES | PYTHON),
-        (images.DEBIAN, "", "%%exec -u student\n", SOURCES | PYTHON),
+        (images.DEBIAN, "", "%%exec -u student\n", OF_A_USER | PYTHON),
         (images.BUSYBOX, "", "", SOURCES),
-        (images.BUSYBOX, "student", "", SOURCES),
-        (images.BUSYBOX, "", "%%exec -u student\n", SOURCES),
+        (images.BUSYBOX, "student", "", OF_A_USER),
+        (images.BUSYBOX, "", "%%exec -u student\n", OF_A_USER),
     ],
     ids=[
         *("bash", "bash of a student", "dash", "bash -u"),

@@ -147,7 +147,7 @@ HOSTILE = [
 @pytest.mark.parametrize("code", HOSTILE)
 def test_nothing_typed_is_evaluated(any_kernel, code):
     any_kernel.run("rm -f /tmp/pwned")
-    for cursor in {*range(len(code), 0, -5)}:
+    for cursor in {len(code), len(code) // 2}:
         ask(any_kernel, code, cursor)
     for cursor in (1, len(code)):
         look(any_kernel, code, cursor)
