@@ -56,3 +56,9 @@ def test_the_environment_of_the_driver_is_small_and_tells_no_mark():
     for text in found.values():
         assert marks.secret not in text
         assert len(text) < 8000
+
+
+def test_what_dash_and_busybox_evaluate_of_a_hand_over_fits_into_a_pipe_at_once():
+    """One shell writes it and then reads it: more than a pipe takes would wait for ever."""
+    handover = driver_environment(Marks.new())["DEXEC_HANDOVER"]
+    assert len(handover.encode()) < 4096
