@@ -13,15 +13,14 @@ from playwright.sync_api import Browser, Locator, expect
 
 from devtools.lab_page import KERNEL, Lab
 from tests.gate import Gate
-from tests.waiting import GUARD
+from tests.waiting import GUARD, until
 
 _COMMS = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel._comms.size"
 
 
 def box(locator: Locator) -> dict[str, float]:
-    found = locator.bounding_box()
-    assert found is not None
-    return dict(found)
+    """Return an element's place; a live bar is drawn anew each second, and then has none."""
+    return dict(until(locator.bounding_box))
 
 
 def choose(within: Locator, container: str) -> None:
