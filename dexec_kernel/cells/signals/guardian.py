@@ -150,6 +150,7 @@ class _Guardian:
     async def add(self, backend: Backend, leader: int) -> None:
         """Guard a cell. Raises what the engine's verbs raise, and TimeoutError."""
         async with self._lock, asyncio.timeout(_START_TIMEOUT):
+            is_new = self._exec is None
             if self._exec is None:
                 config = ExecConfig(
                     guardian_command(self._place.shell),
@@ -158,10 +159,12 @@ class _Guardian:
                     in_root=True,
                 )
                 self._exec = await backend.exec(self._place.container_id, config)
-                self._pid = await self._hear_pid()
-                await self._exec.inspect()  # For its PID on the engine's host.
+            # At once: the kernel may be killed at any moment.
             self._leaders.add(leader)
             await self._exec.write(f"add {leader}\n".encode())
+            if is_new:
+                self._pid = await self._hear_pid()
+                await self._exec.inspect()  # For its PID on the engine's host.
 
     async def look(self, leader: int) -> str | None:
         """Return what waiting.sh says of a cell; None where it guards no such cell, or has ended.
