@@ -64,10 +64,10 @@ find_output() {
   mount_of "/proc/$$/fdinfo/1"
   ours=$mount
   [ -p "/proc/$$/fd/1" ] && [ -n "$ours" ] || return
-  for number in 1 2 3 4; do
-    [ -p "/proc/$leader/fd/$number" ] || continue
-    mount_of "/proc/$leader/fdinfo/$number"
-    [ "$mount" = "$ours" ] && output="$output /proc/$leader/fd/$number"
+  for descriptor in 1 2 3 4; do
+    [ -p "/proc/$leader/fd/$descriptor" ] || continue
+    mount_of "/proc/$leader/fdinfo/$descriptor"
+    [ "$mount" = "$ours" ] && output="$output /proc/$leader/fd/$descriptor"
   done
 }
 

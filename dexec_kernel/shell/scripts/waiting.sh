@@ -85,4 +85,5 @@ tell_waiting() { # MARK LEADER
   printf '%s' "$1"
 }
 
-[ "$0" = dexec-guardian ] || tell_waiting "$@"
+# The guardian's name in this text would make a look pass for a guardian in the process list.
+[ "$0" != dexec-waiting ] || tell_waiting "$@"
