@@ -128,12 +128,14 @@ def test_run_all_stops_at_a_failing_cell(lab: Lab):
         expect(lab.cell(index).root.locator(".jp-OutputArea-output")).to_have_count(0)
 
 
-def test_bars_are_stored(lab: Lab):
+def test_bars_are_stored(lab: Lab, host: str, busybox: str):
     """Bars stay: kernel shut down, page loaded again, someone else's JupyterLab without kernel."""
-    lab.server.write("stored.ipynb", ["sleep 0.5; echo slow", "exit 3"])
+    gate = Gate(host, busybox)
+    lab.server.write("stored.ipynb", [f"{gate.wait}; echo slow", "exit 3"])
     lab.open("stored.ipynb")
     lab.cell(0).start()
     lab.cell(0).live_bar.wait_for()
+    gate.open()
     lab.cell(0).wait()
     lab.cell(1).run()
 
