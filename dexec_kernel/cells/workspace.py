@@ -107,23 +107,18 @@ class Workspace:
         self.shell = shell or self.shell
         return answer
 
-    async def ask_of_cell(
-        self,
-        script: str,
-        arguments: Sequence[str] = (),
-        *,
-        user: str = "",
-        privileged: bool = False,
+    async def find_reader(
+        self, leader: int, *, user: str = "", privileged: bool = False
     ) -> str | None:
-        """Do as :meth:`ask`, but have a running cell's guardian answer, which starts no exec.
+        """Return what waiting.sh says of the cell with this PID, None for no answer.
 
-        ``arguments`` are the cell's PID. A guardian is not privileged.
+        Its guardian answers where it has one, which starts no exec. A guardian is not privileged.
         """
-        if script == "waiting.sh" and not privileged:
-            answer = await self.guardians.look(self.container.id, int(arguments[0]))
+        if not privileged:
+            answer = await self.guardians.look(self.container.id, leader)
             if answer is not None:
                 return answer
-        return await self.ask(script, arguments, user=user, privileged=privileged)
+        return await self.ask("waiting.sh", [str(leader)], user=user, privileged=privileged)
 
 
 class Workspaces:

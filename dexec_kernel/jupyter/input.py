@@ -14,9 +14,8 @@ from typing import Any
 from ipykernel.kernelbase import Kernel
 from zmq.eventloop.zmqstream import ZMQStream
 
-from dexec_kernel.cells.input.stdin import Ask, Question, Stdin
+from dexec_kernel.cells.input.stdin import Ask, FindReader, Question, Stdin
 from dexec_kernel.cells.source.options import CellOptions
-from dexec_kernel.shell.ask import Ask as AskContainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +41,13 @@ class Input:
     def of_cell(
         self,
         source: str,
-        ask_container: AskContainer,
+        find_reader: FindReader,
         *,
         options: CellOptions,
         changed: Callable[[], None],
     ) -> Stdin:
         """Return the stdin of the cell that is being handled: whoever has sent it is asked."""
-        return Stdin(self.asker(), source, ask_container, options=options, changed=changed)
+        return Stdin(self.asker(), source, find_reader, options=options, changed=changed)
 
     def asker(self) -> Ask:
         """Return a function that asks the sender of the current cell."""

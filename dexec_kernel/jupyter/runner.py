@@ -168,8 +168,12 @@ class CellRunner:
         expected = self._durations.expected(container.name, cell.options, cell.body)
         stdin = None
         if interactive and not messages.silent:
-            ask = partial(workspace.ask_of_cell, user=options.user, privileged=options.privileged)
-            stdin = self._input.of_cell(cell.body, ask, options=options, changed=listener.changed)
+            stdin = self._input.of_cell(
+                cell.body,
+                partial(workspace.find_reader, user=options.user, privileged=options.privileged),
+                options=options,
+                changed=listener.changed,
+            )
         limits = CellLimits(
             self._output_limits(),
             settings.interrupt_grace,

@@ -350,8 +350,8 @@ def gone(commands: Callable[[str], list[str]]) -> Callable[[str], list[str]]:
 
         try:
             until(is_empty)
-        except AssertionError:
-            return left
+        except AssertionError as error:
+            raise AssertionError(f"there are still {left}") from error
         return left
 
     return wait

@@ -11,7 +11,6 @@ from dexec_kernel.backend.protocol import Exec
 from dexec_kernel.cells.input.prompt import Prompt, asks_for_secret
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.errors import EngineError
-from dexec_kernel.shell.ask import Ask as AskContainer
 from dexec_kernel.shell.language.reads import which_read
 
 _log = logging.getLogger(__name__)
@@ -38,6 +37,8 @@ class Question:
 
 #: Asks the user, and returns the line without its end. A question that is cancelled is withdrawn.
 Ask = Callable[[Question], Awaitable[str]]
+#: Returns what waiting.sh says of the cell with this PID, as the cell's user; None for no answer.
+FindReader = Callable[[int], Awaitable[str | None]]
 
 
 class Stdin:
@@ -47,14 +48,13 @@ class Stdin:
     until the end of the input. ``changed`` is called when :attr:`question` has changed. An answer
     reaches the process and nothing else, no log either. It may come from elsewhere, by
     :meth:`send`: then the question is withdrawn, and the user is not asked again.
-    ``ask_container`` runs its scripts as the cell's user.
     """
 
     def __init__(
         self,
         ask_user: Ask,
         source: str,
-        ask_container: AskContainer,
+        find_reader: FindReader,
         *,
         options: CellOptions,
         changed: Callable[[], None],
@@ -63,7 +63,7 @@ class Stdin:
         #: The text that a shell runs, in which its prompts stand.
         self._source = "" if options.command or options.tty else source
         self._shell_answers = 0
-        self._ask_container = ask_container
+        self._find_reader = find_reader
         self._options = options
         self._changed = changed
         self._prompt = Prompt()
@@ -220,7 +220,7 @@ class Stdin:
         if leader is None:
             return []
         try:
-            answer = await self._ask_container("waiting.sh", [str(leader)])
+            answer = await self._find_reader(leader)
         except EngineError:
             return []  # The cell's own stream tells more.
         return answer.split() if answer else []
