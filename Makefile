@@ -17,7 +17,7 @@ INSTALLED := pyproject.toml $(wildcard kernelspec/* jupyter-config/*/*)
 SHELL_SCRIPTS := .ci/run $(wildcard devtools/*.sh)
 # `make test` counts the tests from the report of each stage.
 PYTEST = "$(BIN)/python" -m pytest $(if $(RESULTS),--junit-xml="$(RESULTS)/$@.xml")
-# Tests of engines, kernels and browsers wait half of their time. Each worker has an engine of its own.
+# More workers than processors: each waits now and then for its engine, which is its own.
 BESIDE := -n 4 --dist worksteal
 # Not --quiet: then mkdocs counts no warnings, and nothing is strict.
 SITE = NO_MKDOCS_2_WARNING=1 "$(BIN)/python" -m mkdocs build --strict

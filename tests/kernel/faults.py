@@ -99,7 +99,8 @@ class Scene:
         """Wait until a cell's guardian is there, and no exec is being started any more.
 
         Docker 20.10 deadlocks a container that is paused while an exec starts. The cell is to be
-        sent with ``allow_stdin=False``: the kernel looks for readers of an open stdin by an exec.
+        sent with ``allow_stdin=False``: up to its guardian's start, the kernel looks for readers of
+        an open stdin by an exec.
         """
         until(lambda: self.has("dexec-guardian"))
         containers.run(self.host, self.id, ["true"])
