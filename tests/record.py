@@ -24,6 +24,7 @@ STATES = {
     "timed out",
     "background",
     "detached",
+    "stopped",
     "not started",
     "lost",
 }

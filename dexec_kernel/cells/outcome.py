@@ -33,6 +33,7 @@ class State(Enum):
     INTERRUPTED = "interrupted"
     TIMED_OUT = "timed out"
     BACKGROUND = "background"
+    STOPPED = "stopped"
     DETACHED = "detached"
     NOT_STARTED = "not started"
     LOST = "lost"
@@ -112,6 +113,17 @@ class Backgrounded:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopped:
+    """The user, or the kernel's end, has ended the background processes of a cell.
+
+    ``exit_code`` is that of the cell's own commands, as the shell has reported it. The engine's
+    tells of the signal that ended the last process.
+    """
+
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
 class Detached:
     """The command was started, and nobody waits for its end.
 
@@ -121,7 +133,7 @@ class Detached:
     exit_code: int | None = None
 
 
-Outcome = Exited | Backgrounded | Detached | Interrupted | TimedOut | Failed
+Outcome = Exited | Backgrounded | Stopped | Detached | Interrupted | TimedOut | Failed
 
 
 def exit_reason(exit_code: int, *, cause: str = "") -> str:
@@ -160,6 +172,8 @@ def state_of(outcome: Outcome | None, *, is_begun: bool) -> State:
             return State.TIMED_OUT
         case Backgrounded():
             return State.BACKGROUND
+        case Stopped():
+            return State.STOPPED
         case Detached():
             return State.DETACHED
         case Failed(
@@ -196,7 +210,7 @@ def snapshot_of(
         said.append("its output is discarded")
         if outcome.exit_code is not None:
             said.append(f"it has ended already, exit code {outcome.exit_code}")
-    exit_code = execution.exit_code
+    exit_code = outcome.exit_code if isinstance(outcome, Stopped) else execution.exit_code
     reason = outcome.reason if isinstance(outcome, Exited) else ""
     if exit_code is not None and not reason:
         reason = exit_reason(exit_code)

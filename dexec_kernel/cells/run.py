@@ -23,6 +23,7 @@ from dexec_kernel.cells.outcome import (
     Interrupted,
     Outcome,
     Snapshot,
+    Stopped,
     TimedOut,
     exit_reason,
     snapshot_of,
@@ -85,6 +86,7 @@ class CellRun:
         self._outcome: Outcome | None = None
         self._rest: asyncio.Task[ExecInspect] | None = None
         self._left: Leftover | None = None
+        self._is_stopping = False
 
     async def run(self) -> Outcome:
         """Run the cell to its end. Engine errors are part of the outcome.
@@ -124,7 +126,10 @@ class CellRun:
             self._set_outcome(Failed(unexpected(error)))
         else:
             self._notes += [self._execution.note] if self._execution.note else []
-            self._set_outcome(Exited(inspect.exit_code or 0, exit_reason(inspect.exit_code or 0)))
+            code = inspect.exit_code or 0
+            exited = Exited(code, exit_reason(code))
+            own = self._execution.background_exit_code
+            self._set_outcome(Stopped(own) if self._is_stopping else exited)
         finally:
             self._rest.cancel()
         return self._outcome or Exited(0, "")
@@ -132,6 +137,7 @@ class CellRun:
     async def stop_background(self) -> None:
         """End the background processes, as an interrupt would. Raises what signals raise."""
         if self._rest is not None and not self._rest.done():
+            self._is_stopping = True
             await self._ladder.climb(self._signaller(), self._rest)
             self._workspace.leftovers.discard(self._left)
 

@@ -87,6 +87,8 @@ def look_of(snapshot: Snapshot) -> Look:
             return Look("✗", RED, ending or "exit code unknown")
         case State.INTERRUPTED:
             return Look("■", AMBER, f"interrupted, {ending or 'exit code unknown'}")
+        case State.STOPPED:
+            return Look("■", AMBER, f"stopped, {ending or 'exit code unknown'}")
         case State.TIMED_OUT:
             return Look("■", AMBER, f"timed out, {ending or 'exit code unknown'}")
         case State.NOT_STARTED:

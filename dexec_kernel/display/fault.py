@@ -12,6 +12,7 @@ from dexec_kernel.cells.outcome import (
     Failed,
     Interrupted,
     Outcome,
+    Stopped,
     TimedOut,
     describe_exit,
     exit_reason,
@@ -79,11 +80,11 @@ def fault_of(outcome: Outcome) -> CellFault | None:
     match outcome:
         case Exited(exit_code=0):
             return None
-        case Backgrounded(exit_code=0) | Detached():
+        case Backgrounded(exit_code=0) | Stopped(exit_code=0) | Detached():
             return None
         case Exited(exit_code=exit_code, reason=reason):
             return command_failed(describe_exit(exit_code, reason))
-        case Backgrounded(exit_code=exit_code):
+        case Backgrounded(exit_code=exit_code) | Stopped(exit_code=exit_code):
             return command_failed(describe_exit(exit_code, exit_reason(exit_code)))
         case Interrupted(signal=name, note=note):
             return interrupted(name, note)

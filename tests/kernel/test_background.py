@@ -115,9 +115,11 @@ def test_the_button_stops_them(start_kernel, run_container, gone):
     data = {"method": "custom", "content": {"event": "click"}}
     click = kernel.client.session.msg("comm_msg", {"comm_id": button, "data": data})
     kernel.client.shell_channel.send(click)
-    later(
+    rest = later(
         kernel, result, until=lambda found: any(r["exit_code"] is not None for r in records(found))
     )
+    record = records(rest)[-1]
+    assert (record["state"], record["exit_code"]) == ("stopped", 0)
     assert gone(name) == []
     assert kernel.run("echo next").text() == "next\n"
 

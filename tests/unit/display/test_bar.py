@@ -60,6 +60,7 @@ STATES = {
         {"state": State.INTERRUPTED, "exit_code": None},
         "interrupted, exit code unknown · 84 ms",
     ),
+    "stopped": ({"state": State.STOPPED, "exit_code": 0}, "stopped, exit code 0 · 84 ms"),
     "not started": (
         {"state": State.NOT_STARTED, "pid": None, "exit_code": 127},
         "not started, exit code 127 · 84 ms · PID none ·",

@@ -10,7 +10,15 @@ from dataclasses import replace
 import pytest
 
 from dexec_kernel.cells.limits import CellLimits
-from dexec_kernel.cells.outcome import Backgrounded, Exited, Failed, Interrupted, Outcome
+from dexec_kernel.cells.outcome import (
+    Backgrounded,
+    Exited,
+    Failed,
+    Interrupted,
+    Outcome,
+    State,
+    Stopped,
+)
 from dexec_kernel.cells.output.text import Piece
 from dexec_kernel.cells.run import CellRun
 from dexec_kernel.cells.source.cell import Cell
@@ -127,6 +135,16 @@ async def test_a_background_process_leaves_the_cell_and_prints_on(cells):
     async with asyncio.timeout(GUARD):
         assert await cell.run.wait_for_background() == Exited(0, "")
     assert cell.text() == "begun\nlater\n"
+
+
+async def test_stop_of_background_processes_leaves_the_exit_code(cells):
+    cell = cells.begin("sleep 600 & exit 3")
+    assert await cell.outcome() == Backgrounded(3)
+    await cell.run.stop_background()
+    async with asyncio.timeout(GUARD):
+        assert await cell.run.wait_for_background() == Stopped(3)
+    snapshot = cell.run.snapshot()
+    assert (snapshot.state, snapshot.exit_code) == (State.STOPPED, 3)
 
 
 async def test_a_command_that_is_not_there_says_so(cells):
