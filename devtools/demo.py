@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 import nbformat
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -42,7 +43,7 @@ def main() -> int:
 
 def run(notebook: Path, host: str, container: str, *, kernel: str) -> int:
     """Execute a notebook, print each code cell and its result, and return the exit code."""
-    content = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
+    content = _read(notebook)
     client = NotebookClient(
         content,
         kernel_name=kernel,
@@ -62,11 +63,22 @@ def run(notebook: Path, host: str, container: str, *, kernel: str) -> int:
     except CellExecutionError as error:
         print(f"\nthe demo failed: {error.ename}: {error.evalue}")
         return 1
+    except NoSuchKernel:
+        print(f"there is no kernel {kernel!r}: `jupyter kernelspec list` shows all")
+        return 1
     except (CellTimeoutError, DeadKernelError) as error:
         print(f"\nthe demo failed: {type(error).__name__}: {error}")
         return 1
     print(f"\n{client.code_cells_executed} cells ran as they should")
     return 0
+
+
+def _read(notebook: Path) -> Any:
+    """Read a notebook. Raises session.NotReadyError where there is none."""
+    try:
+        return nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError, nbformat.ValidationError) as error:
+        raise session.NotReadyError(f"{notebook} is not a notebook: {error}") from error
 
 
 def _report(*, cell: Any, cell_index: int, execute_reply: Any) -> None:
@@ -109,7 +121,4 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(session.ended(main))

@@ -2,28 +2,59 @@
 
 import itertools
 import os
+import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 from devtools import LABEL, api, containers, images, processes
-from devtools.engine import PrivateEngine, find_running, reap
+from devtools.engine import EngineStartError, PrivateEngine, find_running, reap
+from devtools.packages import PackagesError
+from dexec_kernel.engine.endpoint import find_endpoint
+from dexec_kernel.errors import DexecError
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout."""
 
 _OWNER = f"{LABEL}.owner"
+_INTERRUPTED = 128 + signal.SIGINT
+
+
+class NotReadyError(Exception):
+    """Demo and lab cannot start; the message says how they could. It is "" if that was printed."""
+
+
+def ended(main: Callable[[], int]) -> int:
+    """Run a program's main function; return the exit code, also for the errors of a session.
+
+    An error that the user can cause ends in its message, never in a traceback.
+    """
+    try:
+        return main()
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except NotReadyError as error:
+        message = str(error)
+    except api.ApiError as error:
+        message = f"the engine refuses: {error.message} (status {error.status})"
+    except (EngineStartError, PackagesError, OSError, HTTPException) as error:
+        message = f"{type(error).__name__}: {error}"
+    if message:
+        print(message, file=sys.stderr)
+    return 1
 
 
 @contextmanager
 def engine() -> Iterator[str]:
     """Yield the URL of an engine: a running one, or a private one, which is stopped here.
 
-    Raises CalledProcessError when the engine's packages cannot be installed, and
-    EngineStartError when it does not start.
+    Raises NotReadyError when there is none and none can be started, and EngineStartError when a
+    private one does not start.
     """
     reap()
     running = find_running()
@@ -34,9 +65,13 @@ def engine() -> Iterator[str]:
         print(f"engine: {running} (running already)")
         yield running
         return
-    subprocess.run(
-        [ROOT / "devtools/system.sh", "need", "engine"], check=True, stdin=subprocess.DEVNULL
+    if os.geteuid() != 0:
+        raise NotReadyError(f"{_hint()}\nA private engine is started for root alone.")
+    needed = subprocess.run(
+        [ROOT / "devtools/system.sh", "need", "engine"], check=False, stdin=subprocess.DEVNULL
     )
+    if needed.returncode:
+        raise NotReadyError  # The script has said why.
     with PrivateEngine() as private:
         print(f"engine: {private.host} (private, PID {private.pid})")
         yield private.host
@@ -58,6 +93,15 @@ def container(host: str, image: str, name: str) -> Iterator[str]:
                 print(f"container: {candidate} ({image})")
                 yield candidate
                 return
+
+
+def _hint() -> str:
+    """Return why no engine can be used, and what to do about it."""
+    try:
+        endpoint = find_endpoint()
+    except DexecError as error:
+        return str(error)
+    return f"No engine answers at {endpoint.url}.\n{endpoint.advice}"
 
 
 def _take(host: str, image: str, name: str) -> bool:

@@ -36,23 +36,26 @@ __all__ = [
     "UnknownMagic",
 ]
 
-_LOOK_AT_CONNECTION = (
-    "Run the cell again. If it fails again, `dexec-kernel doctor` looks at the connection to the"
-    " engine."
-)
+_DOCTOR = "`dexec-kernel doctor` looks at the connection to the engine."
+_LOOK_AT_CONNECTION = f"Run the cell again. If it fails again, {_DOCTOR}"
 #: The HTTP status codes that Docker answers with; Podman has others for the same.
 _NOT_FOUND, _CONFLICT = 404, 409
 
 
 class DexecError(Exception):
-    """The root of all errors of this package. An error without an advice has its class's."""
+    """The root of all errors of this package. An error without an advice has its class's.
+
+    The advice is for a notebook, and :attr:`command_advice` for a command line.
+    """
 
     usual_advice = ""
+    usual_command_advice = ""
 
-    def __init__(self, message: str, *, advice: str = "") -> None:
+    def __init__(self, message: str, *, advice: str = "", command_advice: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.advice = advice or self.usual_advice
+        self.command_advice = command_advice or advice or self.usual_command_advice
 
     @property
     def name(self) -> str:
@@ -109,6 +112,7 @@ class EngineUnavailable(EngineError):
     """No engine answers: no engine was found, or its connection was refused or lost."""
 
     usual_advice = _LOOK_AT_CONNECTION
+    usual_command_advice = _DOCTOR
 
 
 class ApiVersionError(EngineError):
@@ -119,6 +123,7 @@ class ProtocolError(EngineError):
     """The engine sent something that its API does not describe."""
 
     usual_advice = _LOOK_AT_CONNECTION
+    usual_command_advice = _DOCTOR
 
 
 class StreamCutOff(ProtocolError):
@@ -132,8 +137,10 @@ class StreamFault(EngineError):
 class EngineApiError(EngineError):
     """The engine answered with an error status. ``status`` is the HTTP status code."""
 
-    def __init__(self, message: str, *, status: int, advice: str = "") -> None:
-        super().__init__(message, advice=advice)
+    def __init__(
+        self, message: str, *, status: int, advice: str = "", command_advice: str = ""
+    ) -> None:
+        super().__init__(message, advice=advice, command_advice=command_advice)
         self.status = status
 
 
@@ -146,7 +153,8 @@ class ContainerNotFound(EngineApiError):
         return cls(
             f"There is no container named {container!r}.",
             status=_NOT_FOUND,
-            advice="`dexec-kernel list` shows the containers; `%container NAME` chooses one.",
+            advice="`%containers` shows the containers; `%container NAME` chooses one.",
+            command_advice="`dexec-kernel list --all` shows the containers.",
         )
 
 

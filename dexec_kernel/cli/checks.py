@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Awaitable, Callable, Mapping
 
 from dexec_kernel.backend.models import ContainerInspect, Ping
-from dexec_kernel.backend.targets import COMPOSE_PREFIX, find_container
+from dexec_kernel.backend.targets import find_container
 from dexec_kernel.cells.limits import CellLimits
 from dexec_kernel.cells.outcome import Exited, Failed, Outcome, Snapshot, describe_exit
 from dexec_kernel.cells.output.text import Piece
@@ -88,7 +88,7 @@ class Patient:
         try:
             self._endpoint = await asyncio.to_thread(find_endpoint, self._environ)
         except EngineUnavailable as error:
-            return Finding("endpoint", Verdict.FAILED, error.message, error.advice)
+            return Finding("endpoint", Verdict.FAILED, error.message, error.command_advice)
         message = f"{self._endpoint.url}, from {self._endpoint.source}"
         return Finding("endpoint", Verdict.OK, message)
 
@@ -143,8 +143,8 @@ class Patient:
                 last=True,
             )
         except ContainerNotFound as error:
-            fix = error.advice if name.startswith(COMPOSE_PREFIX) else "dexec-kernel list --all"
-            return Finding("container", Verdict.FAILED, f"{error.message[:-1]} ({source})", fix)
+            message = f"{error.message[:-1]} ({source})"
+            return Finding("container", Verdict.FAILED, message, error.command_advice)
         found = self._container
         also = f" ({name})" if name not in {"", found.name} else ""
         why = f"from {source}" if name else "the only running one"
@@ -181,7 +181,7 @@ class Patient:
                 "Use an image with a shell (sh is enough) where you want more.",
             )
         if isinstance(outcome, Failed):
-            fix = outcome.error.advice
+            fix = outcome.error.command_advice
             if isinstance(outcome.error, CommandNotStarted) and outcome.error.engine_text:
                 fix = f"{fix}\nThe engine's words: {outcome.error.engine_text}".strip()
             return Finding("cell", Verdict.FAILED, outcome.error.message, fix)

@@ -7,13 +7,16 @@ answer at once.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from typing import NoReturn
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NoReturn, TextIO
 
 from dexec_kernel import __version__
+from dexec_kernel.cli.parser import CommandParser
 from dexec_kernel.cli.terminal import complain
 from dexec_kernel.errors import DexecError
 
@@ -77,8 +80,8 @@ not change it."""
 
 def main() -> NoReturn:
     """Run the command of this process and end it."""
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # no ✓ in ASCII
-    sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # nor in the advice
+    # No ✓ in ASCII, and none where the stream was closed.
+    sys.stdout, sys.stderr = _writable(sys.stdout), _writable(sys.stderr)
     status = run(sys.argv[1:])
     if threading.active_count() > 1:
         # Python would wait for a thread in which the engine still owes us an answer.
@@ -94,18 +97,40 @@ def run(arguments: Sequence[str]) -> int:
         status = _dispatch(options, parser)
         sys.stdout.flush()
     except DexecError as error:
-        complain(f"dexec-kernel: {error}")
+        complain(f"dexec-kernel: {error.message}")
+        if error.command_advice:
+            complain(error.command_advice)
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader has closed the pipe (`| head`). Discard the rest of the buffer.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()  # The reader has closed the pipe (`| head`).
+        return FAILED
+    except OSError as error:
+        # A full disk, a folder that is gone: whatever it is, it is the machine's.
+        _discard_output()
+        is_folder_gone = isinstance(error, FileNotFoundError) and error.filename is None
+        complain(f"dexec-kernel: {'the current folder is gone' if is_folder_gone else error}")
         return FAILED
     return status
 
 
-def _dispatch(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+def _writable(stream: TextIO | None) -> TextIO:
+    """Return a standard stream that takes any text, and nowhere to write if it was closed."""
+    if stream is None:
+        return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 -- until the end
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+    return stream
+
+
+def _discard_output() -> None:
+    """Discard what stdout still holds: Python would write it at its end, and fail again."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _dispatch(options: argparse.Namespace, parser: CommandParser) -> int:
     match options.command:
         case "install":
             # Each command imports what it needs: see the docstring.
@@ -129,15 +154,14 @@ def _dispatch(options: argparse.Namespace, parser: argparse.ArgumentParser) -> i
             return OK
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _described(argparse.ArgumentParser, _DESCRIPTION, _EXAMPLES, prog="dexec-kernel")
+def _parser() -> CommandParser:
+    parser = CommandParser(prog="dexec-kernel", description=_DESCRIPTION, epilog=_EXAMPLES)
     parser.add_argument("--version", action="version", version=f"dexec-kernel {__version__}")
-    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
+    commands = parser.add_commands()
     _add_install(commands)
-    listing = _described(
-        commands.add_parser,
-        "List the containers that cells can run in.",
-        name="list",
+    listing = commands.add_parser(
+        "list",
+        description="List the containers that cells can run in.",
         help="list the containers that cells can run in",
     )
     listing.add_argument(
@@ -145,8 +169,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_json(listing)
     _add_sync(commands)
-    doctor = _described(
-        commands.add_parser, _DOCTOR, name="doctor", help="check everything that a cell needs"
+    doctor = commands.add_parser(
+        "doctor", description=_DOCTOR, help="check everything that a cell needs"
     )
     doctor.add_argument(
         "--container",
@@ -157,12 +181,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_install(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _described(
-        commands.add_parser,
-        _INSTALL,
-        _INSTALL_EXAMPLES,
-        name="install",
+def _add_install(commands: argparse._SubParsersAction[CommandParser]) -> None:
+    parser = commands.add_parser(
+        "install",
+        description=_INSTALL,
+        epilog=_INSTALL_EXAMPLES,
         help="put a container into JupyterLab's launcher",
     )
     parser.add_argument(
@@ -190,12 +213,11 @@ def _add_install(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_json(parser)
 
 
-def _add_sync(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _described(
-        commands.add_parser,
-        _SYNC,
-        _SYNC_EXAMPLES,
-        name="sync",
+def _add_sync(commands: argparse._SubParsersAction[CommandParser]) -> None:
+    parser = commands.add_parser(
+        "sync",
+        description=_SYNC,
+        epilog=_SYNC_EXAMPLES,
         help="write a kernelspec for each container that runs",
     )
     _add_where(parser)
@@ -229,7 +251,7 @@ def _add_sync(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     _add_json(parser)
 
 
-def _add_where(parser: argparse.ArgumentParser) -> None:
+def _add_where(parser: CommandParser) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--user", action="store_true", help="write it for yourself, in your folder")
     where.add_argument(
@@ -243,18 +265,5 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--prefix", metavar="DIR", help="write it below DIR/share/jupyter/kernels")
 
 
-def _add_json(parser: argparse.ArgumentParser) -> None:
+def _add_json(parser: CommandParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
-
-
-def _described(
-    make: Callable[..., argparse.ArgumentParser], description: str, epilog: str = "", **options: str
-) -> argparse.ArgumentParser:
-    """Make a parser that prints its texts unchanged and accepts no abbreviated options."""
-    return make(
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-        **options,
-    )

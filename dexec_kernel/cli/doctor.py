@@ -62,7 +62,7 @@ async def _bounded(name: str, examination: Awaitable[Finding]) -> Finding:
         async with asyncio.timeout(PATIENCE):
             return await examination
     except DexecError as error:
-        return Finding(name, Verdict.FAILED, error.message, error.advice)
+        return Finding(name, Verdict.FAILED, error.message, error.command_advice)
     except TimeoutError:
         return Finding(
             name,

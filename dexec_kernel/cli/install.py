@@ -79,7 +79,7 @@ async def _check(container: str) -> list[str]:
     except ContainerNotFound as error:
         hint = "--no-check writes the kernelspec anyway."
         raise ContainerNotFound(
-            error.message, status=error.status, advice=f"{error.advice}\n{hint}".strip()
+            error.message, status=error.status, advice=f"{error.command_advice}\n{hint}".strip()
         ) from error
     except EngineUnavailable as error:
         return [f"it is not known whether the container exists. {error}"]

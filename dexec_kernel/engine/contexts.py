@@ -40,7 +40,7 @@ def read_context(config_dir: Path, name: str, *, source: str) -> Context:
 
     Raises :class:`ConfigurationError` when it does not exist or has no docker endpoint.
     """
-    digest = hashlib.sha256(name.encode()).hexdigest()
+    digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()
     path = config_dir / "contexts" / "meta" / digest / "meta.json"
     if not path.is_file():
         known = ", ".join(sorted(context_names(config_dir))) or "none"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import socket
 import stat
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,21 @@ HOW_TO_START = (
     "Start one (`sudo systemctl start docker`, Docker Desktop, or"
     " `systemctl --user start podman.socket`), or name one in DOCKER_HOST."
 )
+HOW_TO_INSTALL = (
+    "Neither Docker nor Podman is installed here. Install Docker"
+    " (https://docs.docker.com/engine/install/) or Podman"
+    " (https://podman.io/docs/installation); on Debian and Ubuntu `sudo apt install podman`, then"
+    " `systemctl --user start podman.socket`. Or name an engine on another machine in DOCKER_HOST."
+)
+HOW_TO_MOUNT = (
+    "This is a container itself. Start it with the engine's socket:"
+    " docker run -v /var/run/docker.sock:/var/run/docker.sock …, or name an engine in DOCKER_HOST."
+)
+#: Docker and Podman put these into their containers.
+_CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
+_ENGINES = ("docker", "dockerd", "podman")
+#: Where daemons are, which the PATH of others than root may lack.
+_SYSTEM_PATH = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +116,8 @@ def parse_host(url: str, *, source: str, tls: TlsConfig | None = None) -> Endpoi
         # The docker command takes HOST:PORT as well.
         parts = urlsplit(url if "://" in url else f"tcp://{url}")
         host, port = parts.hostname, parts.port
+        # A name that cannot be looked up at all: a part of more than 63 characters, say.
+        (host or "").encode("idna")
     except ValueError as error:
         raise ConfigurationError(f"{source} is {url!r}: {error}.") from error
     if parts.scheme == "ssh":
@@ -148,8 +166,18 @@ def find_endpoint(environ: Mapping[str, str] | None = None) -> Endpoint:
             denied = denied or endpoint.path
     raise EngineUnavailable(
         "No container engine was found. Tried:\n" + "\n".join(f"  - {line}" for line in tried),
-        advice=permission_fix(denied) if denied else HOW_TO_START,
+        advice=permission_fix(denied) if denied else how_to_get_one(env),
     )
+
+
+def how_to_get_one(env: Mapping[str, str]) -> str:
+    """Return how to have an engine where no address is named and nothing listens."""
+    path = os.pathsep.join((env.get("PATH", os.defpath), *_SYSTEM_PATH))
+    if any(shutil.which(name, path=path) for name in _ENGINES):
+        return HOW_TO_START
+    if any(Path(mark).exists() for mark in _CONTAINER_MARKS):
+        return HOW_TO_MOUNT
+    return HOW_TO_INSTALL
 
 
 def _named_endpoint(env: Mapping[str, str]) -> Endpoint | None:

@@ -91,14 +91,13 @@ class Registry:
         return Call(magic, arguments)
 
     def _unknown(self, sign: str) -> UnknownMagic:
-        cell_magics = [f"%%{name}" for name in CELL_MAGICS]
-        known = [*self._magics, *cell_magics]
-        near = nearest(sign, known)
-        usage = self._magics[near].usage if near in self._magics else near
-        hint = f" Did you mean {near}?" if near else ""
-        advice = f"%magics lists them: {', '.join(known)}."
+        near = nearest(sign, [*self._magics, *(f"%%{name}" for name in CELL_MAGICS)])
+        if not near:
+            return UnknownMagic(f"There is no magic {sign}.", advice="%magics lists the magics.")
+        usage = f"  {self._magics[near].usage}" if near in self._magics else ""
         return UnknownMagic(
-            f"There is no magic {sign}.{hint}", advice=f"  {usage}\n{advice}" if usage else advice
+            f"There is no magic {sign}. Did you mean {near}?",
+            advice=usage or f"{near} --help explains it.",
         )
 
 

@@ -23,7 +23,7 @@ def fails(result, name: str, *words: str) -> None:
 def test_no_such_container(start_kernel):
     kernel = start_kernel(DEXEC_CONTAINER="nowhere")
     result = kernel.run("echo hi")
-    fails(result, "ContainerNotFound", "nowhere", "dexec-kernel list", "%container")
+    fails(result, "ContainerNotFound", "nowhere", "%containers", "%container NAME")
     shown = [content["data"] for content in result.of("display_data")]
     assert not any("application/vnd.dexec.exec+json" in data for data in shown)
     assert "display_data" not in kernel.run("echo hi", allow_stdin=False).types

@@ -17,6 +17,10 @@ from dexec_kernel.errors import CellSyntaxError
 _WIDTH = 96
 _HELP = frozenset({"-h", "--help"})
 _OFF = "off"
+#: What magics and options begin with.
+_SIGNS = "%-"
+#: From 0 to 1: how like each other a mistyped word and the one that is meant are at least.
+_LIKE = 0.75
 #: All up to a # that begins a word, quotes left alone. To shlex any # begins a comment.
 _before_comment = re.compile(r"""(?:\\.|'[^']*'|"(?:\\.|[^"\\])*"|(?!\s\#).)*""", re.DOTALL)
 
@@ -113,9 +117,19 @@ def split_words(magic: str, text: str) -> tuple[str, ...]:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the known word that is most like a mistyped one, "" where nothing is like it."""
-    found = difflib.get_close_matches(word, sorted(known), n=1)
-    return found[0] if found else ""
+    """Return the known word that is most like a mistyped one, "" where nothing is like it.
+
+    The signs before a word do not make it like another, and the first letter is seldom mistyped:
+    ``%ls`` is not like ``%ps``, and ``%who`` is not like ``%show``.
+    """
+    bare = word.lstrip(_SIGNS)
+    candidates = {
+        other: difflib.SequenceMatcher(None, bare, other.lstrip(_SIGNS)).ratio()
+        for other in sorted(known)
+        if bare[:1] == other.lstrip(_SIGNS)[:1]
+    }
+    best = max(candidates, key=lambda other: candidates[other], default="")
+    return best if best and candidates[best] >= _LIKE else ""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

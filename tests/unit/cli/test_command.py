@@ -161,6 +161,34 @@ def test_a_reader_that_goes_away_is_no_traceback():
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("command", "status", "words"),
+    [
+        ('"$@" doctor --json >/dev/full', FAILED, "No space left on device"),
+        ('"$@" doctor >&-', FAILED, ""),
+        ('"$@" list >&- 2>&-', FAILED, ""),
+        (
+            'mkdir g && cd g && rmdir ../g && "$@" install --container x --no-check --prefix y',
+            FAILED,
+            "the current folder is gone",
+        ),
+    ],
+)
+def test_what_the_machine_refuses_is_no_traceback(command, status, words, tmp_path):
+    done = subprocess.run(
+        ["/bin/sh", "-c", command, "sh", *COMMAND],
+        cwd=tmp_path,
+        env=os.environ | {"DOCKER_HOST": "unix:///nonexistent.sock"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=GUARD,
+    )
+    assert done.returncode == status
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_stdout_that_knows_no_ticks():
     env = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     done = subprocess.run([*COMMAND, "doctor"], capture_output=True, env=env, check=False)

@@ -102,6 +102,12 @@ def test_addresses_that_cannot_be_used(text, said):
     assert caught.value.message.startswith("DOCKER_HOST")
 
 
+@pytest.mark.parametrize("name", ["a" * 64, "a..b", "\udcff"])
+def test_a_name_that_cannot_be_looked_up(name):
+    with pytest.raises(ConfigurationError, match="DOCKER_HOST is"):
+        parse_host(f"tcp://{name}:1", source="DOCKER_HOST")
+
+
 def test_ssh_says_how_to_forward_the_socket():
     with pytest.raises(ConfigurationError) as caught:
         parse_host("ssh://me@far:22", source="DOCKER_HOST")
@@ -191,7 +197,18 @@ def test_error_names_every_place_and_what_is_wrong_with_it(short_path):
         "run/podman/podman.sock": "no such file",
     }.items():
         assert any(str(short_path / place) in line and fault in line for line in lines), place
-    assert "systemctl" in caught.value.advice
+    assert caught.value.advice == endpoint_module.how_to_get_one(env)
+
+
+def test_where_nothing_listens_the_advice_depends_on_what_is_installed(tmp_path, monkeypatch):
+    monkeypatch.setattr(endpoint_module, "_SYSTEM_PATH", ())
+    monkeypatch.setattr(endpoint_module, "_CONTAINER_MARKS", (f"{tmp_path}/mark",))
+    env = {"PATH": str(tmp_path)}
+    assert "apt install podman" in endpoint_module.how_to_get_one(env)
+    (tmp_path / "mark").touch()
+    assert "docker run -v" in endpoint_module.how_to_get_one(env)
+    (tmp_path / "podman").touch(0o755)
+    assert "systemctl start docker" in endpoint_module.how_to_get_one(env)
 
 
 def test_denied_socket_says_whom_to_ask(env, monkeypatch):
