@@ -14,6 +14,7 @@ from dexec_kernel.cells.output.text import Piece
 from dexec_kernel.cells.run import CellRun
 from dexec_kernel.cells.source.cell import Cell
 from dexec_kernel.cells.workspace import Workspace, Workspaces
+from dexec_kernel.cli.checks_server import check_picker
 from dexec_kernel.cli.findings import Finding, Verdict
 from dexec_kernel.engine.client import NEWEST_API, EngineClient
 from dexec_kernel.engine.endpoint import Endpoint, find_endpoint, probe
@@ -57,6 +58,7 @@ class Patient:
             ("endpoint", self._find_endpoint),
             ("connection", self._connect),
             ("api", self._agree_on_version),
+            ("picker", self._look_at_picker),
             ("container", self._choose_container),
             ("state", self._look_at_state),
             ("cell", self._run_cells),
@@ -121,6 +123,9 @@ class Patient:
             f" {NEWEST_API})"
         )
         return Finding("api", Verdict.OK, message)
+
+    async def _look_at_picker(self) -> Finding:
+        return check_picker(self._environ, await self._engine.container_list())
 
     # --- the container --------------------------------------------------------------------------
 

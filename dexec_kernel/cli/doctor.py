@@ -10,6 +10,7 @@ from contextlib import aclosing
 
 from dexec_kernel.cli.checks import Patient
 from dexec_kernel.cli.checks_installation import check_kernelspec, check_packages, check_python
+from dexec_kernel.cli.checks_server import check_server
 from dexec_kernel.cli.engine import PATIENCE
 from dexec_kernel.cli.findings import Finding, Verdict, show, summary
 from dexec_kernel.cli.terminal import say, say_json
@@ -42,6 +43,7 @@ async def _examine(container: str | None, *, quiet: bool) -> list[Finding]:
 async def _findings(container: str | None) -> AsyncGenerator[Finding, None]:
     for check in _INSTALLATION:
         yield check()
+    yield check_server(os.environ)
     patient = Patient(container, os.environ)
     ended = False
     try:

@@ -17,8 +17,8 @@ from dexec_kernel.cli.command import FAILED, OK, run
 from tests.waiting import until
 
 CHECKS = [
-    *("python", "packages", "kernelspec", "endpoint", "connection", "api"),
-    *("container", "state", "cell", "stdin", "user"),
+    *("python", "packages", "kernelspec", "server", "endpoint", "connection", "api"),
+    *("picker", "container", "state", "cell", "stdin", "user"),
 ]
 
 

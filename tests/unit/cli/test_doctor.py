@@ -13,15 +13,23 @@ import pytest
 
 from dexec_kernel.cli import checks as patient
 from dexec_kernel.cli import checks_installation as installation
-from dexec_kernel.cli import findings
+from dexec_kernel.cli import checks_server, findings
 from dexec_kernel.cli.command import FAILED, run
 from dexec_kernel.cli.findings import Finding, Verdict
 from dexec_kernel.picker.kernelspecs import FoundSpec
+from dexec_kernel.picker.server import Server
 
 CHECKS = [
-    *("python", "packages", "kernelspec", "endpoint", "connection", "api"),
-    *("container", "state", "cell", "stdin", "user"),
+    *("python", "packages", "kernelspec", "server", "endpoint", "connection", "api"),
+    *("picker", "container", "state", "cell", "stdin", "user"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def server(monkeypatch):
+    """A server, whether or not this environment has one."""
+    found = Server(("JupyterLab 4.6",), is_loaded=True)
+    monkeypatch.setattr(checks_server, "find_server", lambda _environ: found)
 
 
 def examined(capsys) -> dict[str, dict[str, str]]:
@@ -36,9 +44,9 @@ def examined(capsys) -> dict[str, dict[str, str]]:
 def test_what_rests_on_a_broken_thing_is_not_checked(capsys):
     found = examined(capsys)
     assert [found[name]["status"] for name in CHECKS] == [
-        *["ok"] * 4,
+        *["ok"] * 5,
         "failed",
-        *["not checked"] * 6,
+        *["not checked"] * 7,
     ]
     assert "no such file" in found["connection"]["message"]
     assert "systemctl" in found["connection"]["fix"]
