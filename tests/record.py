@@ -10,6 +10,7 @@ KEYS = [
     "exit_code",
     "state",
     "started",
+    "ended",
     "duration_s",
     "user",
     "cwd",

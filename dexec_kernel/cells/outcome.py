@@ -69,6 +69,12 @@ class Snapshot:
     inner_pid: int | None = None
     expected: float | None = None
 
+    @property
+    def ended(self) -> float | None:
+        """When it ended, in seconds since the epoch; None while it goes on, as far as is known."""
+        goes_on = self.state in {State.RUNNING, State.BACKGROUND, State.DETACHED}
+        return None if goes_on else self.started + self.duration
+
 
 @dataclass(frozen=True, slots=True)
 class Exited:

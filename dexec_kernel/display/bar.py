@@ -5,6 +5,7 @@ from __future__ import annotations
 from dexec_kernel.cells.outcome import Snapshot, State, describe_exit
 from dexec_kernel.display.line import AMBER, BLUE, GREEN, RED, Look, Part, line_html, line_text
 from dexec_kernel.display.text import one_line
+from dexec_kernel.display.times import span
 from dexec_kernel.units import format_duration, format_size
 
 _KIB = 1024
@@ -25,6 +26,11 @@ def bar_html(snapshot: Snapshot) -> str:
 def bar_text(snapshot: Snapshot) -> str:
     """Return the bar as one line of text: the words that the HTML shows."""
     return line_text(look_of(snapshot), _parts(snapshot))
+
+
+def bar_data(snapshot: Snapshot) -> dict[str, str]:
+    """Return the mime bundle of the bar, without the record."""
+    return {"text/plain": bar_text(snapshot), "text/html": bar_html(snapshot)}
 
 
 def _parts(snapshot: Snapshot) -> list[Part]:
@@ -53,7 +59,7 @@ def _parts(snapshot: Snapshot) -> list[Part]:
     is_detached = snapshot.state is State.DETACHED
     detached = [Part(f"exec {exec_id[:_SHORT_ID]}", f"exec {exec_id}")] if is_detached else []
     parts = [
-        Part(seconds, "elapsed time"),
+        Part(seconds, f"elapsed time, {span(snapshot.started, snapshot.ended)}"),
         Part(f"PID {pid}", pid_title),
         *detached,
         Part(container, f"container {container}, {short_id}", shrink=30),

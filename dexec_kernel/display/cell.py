@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dexec_kernel.cells.input.stdin import Stdin
 from dexec_kernel.cells.outcome import Snapshot
 from dexec_kernel.cells.output.text import Piece
-from dexec_kernel.display.bar import bar_html, bar_text
+from dexec_kernel.display.bar import bar_data, bar_html, bar_text
 from dexec_kernel.display.mode import Mode
 from dexec_kernel.display.record import MIME_TYPE, record_of
 
@@ -155,11 +155,7 @@ class CellDisplay:
 
     def _static_data(self) -> dict[str, Any]:
         snapshot = self._snapshot()
-        return {
-            "text/plain": bar_text(snapshot),
-            "text/html": bar_html(snapshot),
-            MIME_TYPE: record_of(snapshot),
-        }
+        return {**bar_data(snapshot), MIME_TYPE: record_of(snapshot)}
 
     def _send(self, data: dict[str, Any]) -> None:
         kind = "update_display_data" if self._shown else "display_data"

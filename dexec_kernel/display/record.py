@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from dexec_kernel.cells.outcome import Snapshot, State
+from dexec_kernel.display.times import utc
 
 MIME_TYPE = "application/vnd.dexec.exec+json"
 
 
 def record_of(snapshot: Snapshot) -> dict[str, Any]:
-    """Return the record. Unknown values are None; ``started`` is UTC in ISO 8601."""
-    started = datetime.fromtimestamp(snapshot.started, UTC)
+    """Return the record. Unknown values are None; times are UTC in ISO 8601."""
     return {
         "container": snapshot.container,
         "container_id": snapshot.container_id,
@@ -21,7 +20,8 @@ def record_of(snapshot: Snapshot) -> dict[str, Any]:
         "pid": snapshot.pid,
         "exit_code": snapshot.exit_code,
         "state": snapshot.state.value,
-        "started": started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "started": utc(snapshot.started),
+        "ended": None if snapshot.ended is None else utc(snapshot.ended),
         "duration_s": round(snapshot.duration, 3),
         "user": snapshot.user,
         "cwd": snapshot.cwd,

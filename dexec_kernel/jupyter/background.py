@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from dexec_kernel.cells.run import CellRun
 from dexec_kernel.display.cell import CellDisplay
@@ -21,8 +22,11 @@ class BackgroundCells:
     def __contains__(self, run: CellRun) -> bool:
         return run in self._followers
 
-    def follow(self, run: CellRun, display: CellDisplay) -> None:
-        """Show under the cell what its background processes print, until they end."""
+    def follow(self, run: CellRun, display: CellDisplay, *, ended: Callable[[], None]) -> None:
+        """Show under the cell what its background processes print, until they end.
+
+        Then ``ended`` is called.
+        """
 
         async def follow() -> None:
             try:
@@ -30,6 +34,7 @@ class BackgroundCells:
             finally:
                 del self._followers[run]
                 display.finish()
+                ended()
 
         display.keep_alive()
         self._followers[run] = asyncio.create_task(follow())

@@ -20,6 +20,7 @@ from dexec_kernel.cells.outcome import Backgrounded, Exited, Failed, Outcome, Sn
 from dexec_kernel.cells.output.limits import OutputLimits
 from dexec_kernel.cells.output.log_folder import LogFolder
 from dexec_kernel.cells.output.text import Piece
+from dexec_kernel.cells.past import PastCell, PastCells
 from dexec_kernel.cells.run import CellRun
 from dexec_kernel.cells.source.cell import Cell
 from dexec_kernel.cells.source.options import CellOptions
@@ -42,7 +43,8 @@ _REPEAT_AFTER = 0.5
 class CellRunner:
     """Runs the cells of a kernel. Everything happens on the main event loop.
 
-    ``last`` is the snapshot of the last finished cell, None before the first. Each of the
+    ``last`` is the snapshot of the last finished cell, None before the first; ``past`` has more of
+    the last cells. Each of the
     ``listeners`` is called when a cell begins, when its snapshot changes, and when it ends.
     """
 
@@ -67,6 +69,7 @@ class CellRunner:
         self._logs: LogFolder | None = None
         self._repeat: asyncio.TimerHandle | None = None
         self.last: Snapshot | None = None
+        self.past = PastCells()
 
     async def run(
         self,
@@ -76,9 +79,20 @@ class CellRunner:
         messages: Messages,
         *,
         interactive: bool,
+        past: PastCell | None,
     ) -> Outcome:
-        """Run a cell in a container that runs; ``interactive`` where a person looks at it."""
-        run, display = self._prepare(backend, container, cell, messages, interactive=interactive)
+        """Run a cell in a container that runs; ``interactive`` where a person looks at it.
+
+        ``past`` is told of its output and its end.
+        """
+        run, display = self._prepare(
+            backend, container, cell, messages, interactive=interactive, past=past
+        )
+
+        def note_end() -> None:
+            if past is not None:
+                past.snapshot = run.snapshot()
+
         self._cell = run
         self._by_front_end = False
         self._cell_done.clear()
@@ -92,7 +106,7 @@ class CellRunner:
             if isinstance(outcome, Failed) and isinstance(outcome.error, ContainerNotFound):
                 self._workspaces.drop(container.id)
             if isinstance(outcome, Backgrounded):
-                self._background.follow(run, display)
+                self._background.follow(run, display, ended=note_end)
             else:
                 display.finish()
         finally:
@@ -102,6 +116,7 @@ class CellRunner:
                 loop = asyncio.get_running_loop()
                 self._repeat = loop.call_later(_REPEAT_AFTER, display.repeat)
             self.last = run.snapshot()
+            note_end()
             self._cell = None
             self._cell_done.set()
             self._changed()
@@ -151,8 +166,9 @@ class CellRunner:
         messages: Messages,
         *,
         interactive: bool,
+        past: PastCell | None,
     ) -> tuple[CellRun, CellDisplay]:
-        listener = _Listener(self._changed)
+        listener = _Listener(self._changed, past)
 
         def snapshot() -> Snapshot:
             known = replace(run.snapshot(), expected=expected)
@@ -210,12 +226,15 @@ class CellRunner:
 class _Listener:
     """Tells the display of a cell, and all who follow the kernel, of a cell's news."""
 
-    def __init__(self, changed: Callable[[], None]) -> None:
+    def __init__(self, changed: Callable[[], None], past: PastCell | None) -> None:
         self._changed = changed
+        self._past = past
         self.display: CellDisplay | None = None
         self.stdin: Stdin | None = None
 
     def printed(self, pieces: list[Piece]) -> None:
+        if self._past is not None:
+            self._past.output.add(pieces)
         if self.display is not None:
             self.display.print(pieces)
 

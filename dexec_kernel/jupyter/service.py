@@ -203,13 +203,15 @@ class Service:
             return None, False
         if self._is_interrupted:
             return interrupted("", ""), False
-        outcome = await self._run(cell, messages, interactive=interactive)
+        outcome = await self._run(cell, code, messages, interactive=interactive)
         if cell.options.no_error and isinstance(outcome, Exited):
             return None, False
         return fault_of(outcome), wants_choice(outcome, cell.options)
 
-    async def _run(self, cell: Cell, messages: Messages, *, interactive: bool) -> Outcome:
-        """Run a cell in its container."""
+    async def _run(
+        self, cell: Cell, code: str, messages: Messages, *, interactive: bool
+    ) -> Outcome:
+        """Run a cell, whose whole text is ``code``, in its container."""
 
         async def find() -> tuple[Backend, ContainerInspect]:
             return await self._target.client(), await self._target.running(cell.options.container)
@@ -230,7 +232,12 @@ class Service:
             self._finding = None
         if self._is_interrupted:
             return Interrupted("", "")
-        return await self._cells.run(backend, container, cell, messages, interactive=interactive)
+        past = None
+        if not messages.silent:
+            past = self._cells.past.begin(self._kernel.execution_count, code)
+        return await self._cells.run(
+            backend, container, cell, messages, interactive=interactive, past=past
+        )
 
     def _stop_magics_and_finding(self) -> None:
         if self._magics is not None:
@@ -249,6 +256,7 @@ class Service:
             target=self._target,
             publish=messages.publish,
             last=self._cells.last,
+            past=self._cells.past,
             ask=self._input.asker() if interactive and not messages.silent else None,
             workspaces=self._workspaces,
         )

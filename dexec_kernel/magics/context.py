@@ -12,6 +12,7 @@ from dexec_kernel.backend.models import ContainerInspect, ContainerTop, Ping
 from dexec_kernel.backend.protocol import Engine, Files, Logs, MainStreams
 from dexec_kernel.cells.input.stdin import Ask
 from dexec_kernel.cells.outcome import Snapshot
+from dexec_kernel.cells.past import PastCells
 from dexec_kernel.cells.workspace import Workspace, Workspaces
 from dexec_kernel.display.cell import Publish
 from dexec_kernel.display.style import PRE
@@ -66,8 +67,8 @@ class MagicContext:
     """One cell's magics share it. ``interrupted`` is set when the user interrupts the cell.
 
     A handler is cancelled on an interrupt, so that it needs the event only to end in its own way.
-    ``last`` is the last cell that ran, ``workspaces`` are the containers as the kernel knows them.
-    ``show_status`` shows the kernel's live bar, and the mime
+    ``last`` is the last cell that ran, ``past`` has more of the last cells, ``workspaces`` are the
+    containers as the kernel knows them. ``show_status`` shows the kernel's live bar, and the mime
     bundle that it is given to those who see no widgets; it is None where nobody could use the bar.
     """
 
@@ -75,6 +76,7 @@ class MagicContext:
     target: MagicTarget
     publish: Publish
     last: Snapshot | None = None
+    past: PastCells = field(default_factory=PastCells)
     workspaces: Workspaces = field(default_factory=Workspaces)
     interrupted: asyncio.Event = field(default_factory=asyncio.Event)
     #: Asks the user for a line; None where nobody can be asked.

@@ -17,6 +17,12 @@ _asks = re.compile(r"\b(?:history|fc)\b")
 _clears = re.compile(r"(?:^|[;&|({\n])[ \t]*history[ \t]+-c\b")
 
 
+def shortened(source: str, limit: int) -> str:
+    """Return a cell's text as it is remembered: up to ``limit`` characters, and dots."""
+    text = source.replace("\r\n", "\n").strip("\n")
+    return text if len(text) <= limit else text[:limit] + " …"
+
+
 class CellHistory:
     """The last cells of a session, as a terminal's shell remembers its lines."""
 
@@ -28,9 +34,7 @@ class CellHistory:
 
         That is nothing, unless the cell's text has the words ``history`` or ``fc``.
         """
-        text = source.replace("\r\n", "\n").strip("\n")
-        if len(text) > _MAX_CELL:
-            text = text[:_MAX_CELL] + " …"
+        text = shortened(source, _MAX_CELL)
         if text.strip():
             self._cells.append(text)
         while sum(map(len, self._cells)) > _MAX_SIZE:

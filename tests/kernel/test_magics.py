@@ -112,6 +112,24 @@ def test_a_cell_may_name_its_container_and_may_fail(kernel, busybox, debian):
 # --- the magics -----------------------------------------------------------------------------------
 
 
+def test_the_last_cell_comes_again_with_its_output(bash, gate, debian):
+    held = gate(debian)
+    bash.run(f"%%exec -e TOKEN=s3cret\n({held.wait}; echo $TOKEN | tr s S) & echo on; exit 3")
+    held.open()
+
+    def last():
+        result = bash.run("%last")
+        texts = [content["data"]["text/plain"] for content in result.of("display_data")]
+        return (texts[1], result) if texts[0].startswith("exit code 3") else None
+
+    source, result = until(last)
+    assert source.startswith("In [")
+    assert "-e TOKEN=…" in source
+    assert "s3cret" not in source
+    assert result.text() == "on\nS3cret\n"
+    assert "exited" in shown(bash.run("%history -n 1"))
+
+
 def test_containers(kernel, busybox, run_container, host):
     stopped = run_container()
     containers.stop(host, stopped)

@@ -29,6 +29,7 @@ def test_a_whole_record(snapshot):
         "exit_code": 3,
         "state": "exited",
         "started": "2023-11-14T22:13:20.250Z",
+        "ended": "2023-11-14T22:13:20.334Z",
         "duration_s": 0.084,
         "user": "root",
         "cwd": "/",
@@ -43,6 +44,11 @@ def test_keys_and_json(snapshot, state):
     record = record_of(snapshot(state=state))
     assert list(record) == public.KEYS
     assert json.loads(json.dumps(record, allow_nan=False)) == record
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.BACKGROUND, State.DETACHED])
+def test_what_goes_on_has_no_end(snapshot, state):
+    assert record_of(snapshot(state=state))["ended"] is None
 
 
 def test_unknown_is_null(snapshot):
