@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from dexec_kernel.cells.input.stdin import Stdin
@@ -49,6 +50,8 @@ class CellDisplay:
         self._on_interrupt = on_interrupt
         self._on_kill = on_kill
         self._stdin: Stdin | None = None
+        self._in_box = False
+        self._seen = asyncio.Event()
         self._display_id = uuid.uuid4().hex
         self._shown = False
         self._widget: LiveBar | None = None
@@ -75,13 +78,34 @@ class CellDisplay:
         if self._mode is not Mode.OFF and not self._shown:
             self._send(self._static_data())
 
-    def update(self, stdin: Stdin | None = None) -> None:
-        """Bring a live bar up to date; while ``stdin`` takes lines, with a field for one."""
+    async def is_seen(self, patience: float) -> bool:
+        """Return whether a front end has drawn the live bar, within so many seconds."""
+        if self._mode is not Mode.LIVE:
+            return False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._seen.wait()
+        return self._seen.is_set()
+
+    def update(self, stdin: Stdin | None = None, *, in_box: bool | None = None) -> None:
+        """Bring a live bar up to date; while ``stdin`` takes lines, with a field for one.
+
+        There is no field while a question is open in the front end's own box, ``in_box``.
+        """
         self._stdin = stdin or self._stdin
+        self._in_box = self._in_box if in_box is None else in_box
         if self._widget is not None:
             self._widget.update(bar_html(self._snapshot()))
             takes_lines = self._stdin is not None and self._stdin.takes_lines
-            self._widget.offer_input(self._stdin if takes_lines else None)
+            has_field = self._seen.is_set() and not self._in_box
+            self._widget.offer_input(self._stdin if takes_lines else None, has_field=has_field)
+
+    def refresh(self) -> None:
+        """Show what has changed, also of a cell that has ended."""
+        if self._widget is not None:
+            self.update()
+        else:
+            self.repeat()
 
     def keep_alive(self) -> None:
         """Show that the cell has ended and its background processes have not."""
@@ -128,12 +152,16 @@ class CellDisplay:
                 LiveBar,
             )
 
-            actions = Actions(self._on_interrupt, self._on_kill)
+            actions = Actions(self._on_interrupt, self._on_kill, self._is_drawn)
             self._widget = LiveBar(bar_html(self._snapshot()), actions)
             self._send_live(self._widget)
             self._tick_later()
         else:
             self.show()
+
+    def _is_drawn(self) -> None:
+        self._seen.set()
+        self.update()
 
     def _offer_stop(self) -> None:
         if self._widget is not None:

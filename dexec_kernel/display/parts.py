@@ -69,6 +69,17 @@ def row(children: tuple[ipywidgets.Widget, ...]) -> ipywidgets.HBox:
     return made
 
 
+def when_drawn(widget: ipywidgets.DOMWidget, call: Callable[[], None]) -> None:
+    """Call ``call`` when a front end has drawn the widget, each time that it says so."""
+
+    def changed(change: dict[str, Any]) -> None:
+        if change["new"]:
+            call()
+
+    widget._view_count = 0  # noqa: SLF001 -- documented: it makes front ends count their views
+    widget.observe(changed, "_view_count")
+
+
 def field(widget: ipywidgets.DOMWidget) -> None:
     """Make a field as high as a bar."""
     widget.add_class(_FIELD_CLASS)

@@ -16,10 +16,11 @@ from dexec_kernel.display import parts
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """The actions of a bar's buttons on its cell."""
+    """The actions of a bar's buttons on its cell; ``drawn`` is called when somebody sees it."""
 
     interrupt: Callable[[], None]
     kill: Callable[[], None]
+    drawn: Callable[[], None]
 
 
 class LiveBar:
@@ -41,6 +42,7 @@ class LiveBar:
         self._eof = None
         self._stdin: Stdin | None = None
         self._box = parts.row((self._html, self._button, self._kill))
+        parts.when_drawn(self._box, actions.drawn)
 
     def mimebundle(self) -> dict[str, Any]:
         """Return what shows the widget."""
@@ -55,18 +57,23 @@ class LiveBar:
         self._button.description = "Stop"
         self._button.tooltip = "End the background processes that this cell has started"
 
-    def offer_input(self, stdin: Stdin | None) -> None:
-        """Show a field for a line of stdin, and a button that ends it; with None hide them."""
-        if stdin is None:
+    def offer_input(self, stdin: Stdin | None, *, has_field: bool) -> None:
+        """Show a button that ends stdin, and a field for a line of it; with None hide them.
+
+        A field that appears for a question has the cursor, as the front end's own box would.
+        """
+        self._stdin = stdin
+        if stdin is None or not has_field:
             self._show_line(None)
             return
-        self._stdin = stdin
         question = stdin.question
         if self._line is not None and (question is None or self._line.secret == question.secret):
             if question is not None:
                 self._line.ask(question.prompt)
             return
-        self._show_line(self._new_line(stdin))
+        self._show_line(line := self._new_line(stdin))
+        if question is not None:
+            line.focus()
 
     def _new_line(self, stdin: Stdin) -> parts.LineField:
         question = stdin.question
@@ -81,16 +88,17 @@ class LiveBar:
         parts.close(self._button, self._kill, self._eof, self._html, self._box)
 
     def _show_line(self, line: parts.LineField | None) -> None:
-        if line is self._line:
-            return
-        if self._eof is None:
+        if self._eof is None and self._stdin is not None:
             self._eof = parts.button(
                 "EOF", "sign-out", "End the input of this cell, as Ctrl-D does", self._end_input
             )
         old, self._line = self._line, line
-        asking = () if line is None else (line.widget, self._eof)
-        self._box.children = (self._html, *asking, self._button, self._kill)
-        if old is not None:
+        field = () if line is None else (line.widget,)
+        asking = () if self._stdin is None else (*field, self._eof)
+        children = (self._html, *asking, self._button, self._kill)
+        if self._box.children != children:
+            self._box.children = children
+        if old is not None and old is not line:
             old.close()
 
     def _send(self, line: str) -> None:

@@ -16,7 +16,7 @@ from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.durations import Durations
 from dexec_kernel.cells.input.stdin import Stdin
 from dexec_kernel.cells.limits import CellLimits
-from dexec_kernel.cells.outcome import Backgrounded, Exited, Failed, Outcome, Snapshot, State
+from dexec_kernel.cells.outcome import Backgrounded, Exited, Failed, Outcome, Snapshot
 from dexec_kernel.cells.output.limits import OutputLimits
 from dexec_kernel.cells.output.log_folder import LogFolder
 from dexec_kernel.cells.output.text import Piece
@@ -31,11 +31,13 @@ from dexec_kernel.errors import ContainerNotFound
 from dexec_kernel.jupyter.background import BackgroundCells
 from dexec_kernel.jupyter.input import Input
 from dexec_kernel.jupyter.messages import Messages
+from dexec_kernel.jupyter.questions import CellQuestions
 from dexec_kernel.jupyter.settings import Settings
+from dexec_kernel.jupyter.widgets import shows_widgets
 
 #: A question is withdrawn by no message, and JupyterLab runs no other cell while its box is open,
 #: unless it has interrupted the kernel itself.
-_BOX_NOTE = "press Enter in the other input box, too"
+_BOX_NOTE = "press Enter in the input box, or no other cell runs"
 #: In seconds: what jupyter_server drops, it drops until a cell's idle has reached it.
 _REPEAT_AFTER = 0.5
 
@@ -65,7 +67,6 @@ class CellRunner:
         self._background = BackgroundCells(log)
         self._cell_done = asyncio.Event()
         self._cell_done.set()
-        self._by_front_end = False
         self._logs: LogFolder | None = None
         self._repeat: asyncio.TimerHandle | None = None
         self.last: Snapshot | None = None
@@ -94,7 +95,6 @@ class CellRunner:
                 past.snapshot = run.snapshot()
 
         self._cell = run
-        self._by_front_end = False
         self._cell_done.clear()
         display.start()
         self._changed()
@@ -131,9 +131,13 @@ class CellRunner:
         for listener in self.listeners:
             listener()
 
-    def interrupt(self) -> None:
-        """Interrupt the cell that runs, if one does, as the front end has asked."""
-        self._by_front_end = True
+    def interrupt(self, *, by_front_end: bool = True) -> None:
+        """Interrupt the cell that runs, if one does.
+
+        ``by_front_end`` if the front end has asked for it, which then closes its input boxes.
+        """
+        if by_front_end:
+            self._input.boxes_are_gone()
         if self._cell is not None:
             self._cell.interrupt()
 
@@ -172,30 +176,14 @@ class CellRunner:
 
         def snapshot() -> Snapshot:
             known = replace(run.snapshot(), expected=expected)
-            is_box_open = stdin is not None and stdin.was_withdrawn and not self._by_front_end
-            if known.state is State.RUNNING and is_box_open:
-                note = "; ".join(part for part in (known.note, _BOX_NOTE) if part)
-                return replace(known, note=note)
+            if questions is not None and questions.is_box_left:
+                return replace(known, note="; ".join(filter(None, (_BOX_NOTE, known.note))))
             return known
 
         workspace = self._workspaces.of(backend, container)
         options = self._with_defaults(cell.options)
         settings = self._settings
         expected = self._durations.expected(container.name, cell.options, cell.body)
-        stdin = None
-        if interactive and not messages.silent:
-            stdin = self._input.of_cell(
-                cell.body,
-                partial(workspace.find_reader, user=options.user, privileged=options.privileged),
-                options=options,
-                changed=listener.changed,
-            )
-        limits = CellLimits(
-            self._output_limits(),
-            settings.interrupt_grace,
-            ConsoleSize(rows=settings.rows, columns=settings.columns),
-        )
-        run = CellRun(workspace, replace(cell, options=options), limits, listener, stdin)
         mode = Mode(settings.status_bar)
         if mode is Mode.LIVE and not interactive:
             mode = Mode.STATIC
@@ -206,7 +194,30 @@ class CellRunner:
             on_interrupt=lambda: self._background.stop_or_interrupt(run),
             on_kill=lambda: self._background.kill(run),
         )
-        listener.stdin = stdin
+        stdin = questions = None
+        if interactive and not messages.silent:
+            box = self._input.asker()
+            questions = CellQuestions(
+                box,
+                display.is_seen,
+                shows_widgets=shows_widgets(box.session),
+                changed=listener.changed,
+            )
+            stdin = Stdin(
+                questions.ask,
+                cell.body,
+                partial(workspace.find_reader, user=options.user, privileged=options.privileged),
+                options=options,
+                changed=listener.changed,
+            )
+            box.changed = display.refresh
+        limits = CellLimits(
+            self._output_limits(),
+            settings.interrupt_grace,
+            ConsoleSize(rows=settings.rows, columns=settings.columns),
+        )
+        run = CellRun(workspace, replace(cell, options=options), limits, listener, stdin)
+        listener.stdin, listener.questions = stdin, questions
         return run, display
 
     def _output_limits(self) -> OutputLimits:
@@ -231,6 +242,7 @@ class _Listener:
         self._past = past
         self.display: CellDisplay | None = None
         self.stdin: Stdin | None = None
+        self.questions: CellQuestions | None = None
 
     def printed(self, pieces: list[Piece]) -> None:
         if self._past is not None:
@@ -240,7 +252,8 @@ class _Listener:
 
     def changed(self) -> None:
         if self.display is not None:
-            self.display.update(self.stdin)
+            in_box = self.questions is not None and self.questions.in_box
+            self.display.update(self.stdin, in_box=in_box)
         self._changed()
 
 

@@ -85,7 +85,7 @@ class Service:
             *(settings, self._watch, self._target),
             workspaces=self._workspaces,
             cells=self._cells,
-            interrupt=self.interrupt,
+            interrupt=partial(self.interrupt, by_front_end=False),
             standby_count=lambda: self._workspaces.standbys.count,
         )
         self._preparation = Preparation(
@@ -110,11 +110,11 @@ class Service:
         self._preparation.at_start()
         self._settings.observe(lambda _change: self._preparation.after_cell(), "container")
 
-    def interrupt(self) -> None:
-        """Interrupt the cell that runs, if one does."""
+    def interrupt(self, *, by_front_end: bool = True) -> None:
+        """Interrupt the cell that runs, if one does; ``by_front_end``, or by a button of ours."""
         self._is_interrupted = True
         self._stop_magics_and_finding()
-        self._cells.interrupt()
+        self._cells.interrupt(by_front_end=by_front_end)
 
     async def aclose(self, *, awaits_front_end: bool = True) -> None:
         """End what runs in the container, and everything else, within ``_BUDGET`` seconds.

@@ -33,27 +33,50 @@ def chosen(within: Locator) -> Locator:
     return within.locator("option:checked")
 
 
-def test_line_for_stdin(lab: Lab):
+def test_one_place_to_type(lab: Lab):
+    """The bar's field asks, JupyterLab's box does not: nothing is left to be answered."""
     ask = "read -p 'Deploy to production? ' a; echo \"you said: $a\""
+    secret = "printf 'Password: '; read p; echo ${#p} characters; cat; echo over"
     count = 'while read line; do echo "${#line} characters"; done; echo over'
-    lab.server.write("line.ipynb", [ask, f"%%exec -i\n{count}"])
+    lab.server.write("line.ipynb", [ask, secret, f"%%exec -i\n{count}", "echo next"])
     lab.open("line.ipynb")
     cell = lab.cell(0)
     cell.start()
     expect(cell.line).to_have_attribute("placeholder", "Deploy to production?")
+    expect(cell.line).to_be_focused()
     # In one line with the bar, and as high.
     assert box(cell.line)["height"] == box(cell.live_bar)["height"] == 22
     assert abs(box(cell.line)["y"] - box(cell.live_bar)["y"]) <= 1
-    cell.line.fill("yes")
+    lab.page.keyboard.type("yes")
     lab.screenshot("line-for-stdin")
-    cell.line.press("Enter")
+    lab.page.keyboard.press("Enter")
     cell.wait()
     expect(cell.stdout).to_have_text("you said: yes\n")
-    # JupyterLab's own question is still open, and until it is answered it runs no other cell.
-    cell.answer("")
     expect(cell.input).to_have_count(0)
 
+    # EOF leaves nothing behind, and neither does Interrupt: the next cell runs.
     cell = lab.cell(1)
+    cell.start()
+    expect(cell.line).to_have_attribute("type", "password")
+    expect(cell.line).to_be_focused()
+    lab.page.keyboard.type("secret")
+    lab.screenshot("line-for-secret")
+    lab.page.keyboard.press("Enter")
+    expect(cell.stdout).to_contain_text("6 characters")
+    expect(cell.input).to_have_count(0)
+    cell.eof_button.click()
+    cell.wait()
+    expect(cell.stdout).to_contain_text("over")
+    cell.start()
+    expect(cell.line).to_be_focused()
+    cell.interrupt_button.click()
+    cell.wait()
+    expect(cell.input).to_have_count(0)
+    lab.screenshot("interrupted-question")
+    lab.cell(3).run()
+    expect(lab.cell(3).stdout).to_have_text("next\n")
+
+    cell = lab.cell(2)
     cell.start()
     cell.line.click()
     for line in ("one", "three"):

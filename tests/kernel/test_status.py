@@ -10,7 +10,7 @@ import pytest
 
 from devtools import containers
 from tests.kernel.widgets import WIDGET, Widgets
-from tests.waiting import until
+from tests.waiting import GUARD, until
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_background_process_can_be_killed(kernel, widgets, gone, busybox):
 @pytest.mark.parametrize("prompt", ["Name", "Password"])
 def test_a_line_that_is_typed_into_the_bar(kernel, widgets, prompt):
     cell = kernel.send(f"printf '{prompt}: '; read a; echo \"got [$a]\"; sleep 0.3; exit 3")
-    kernel.asked(cell)
+    widgets.draw()
     field = "PasswordModel" if prompt == "Password" else "TextModel"
     widgets.until(lambda: widgets.of(field))
     widgets.until(lambda: widgets.only(field)["placeholder"] == f"{prompt}:")
@@ -52,15 +52,44 @@ def test_a_line_that_is_typed_into_the_bar(kernel, widgets, prompt):
     kernel.collect(cell, at=widgets.take)
     assert output(widgets) == f"{prompt}: got [Ada L]\n"
     assert widgets.comms() == set()
-    # The front end's own question is still open there: its answer belongs to nobody now.
-    kernel.client.input("late")
-    assert kernel.run("echo fine", at=widgets.take).text() == "fine\n"
+    # The front end was not asked as well.
+    cell = kernel.send("read a")
+    assert kernel.client.get_stdin_msg(timeout=GUARD)["parent_header"]["msg_id"] == cell
+    kernel.client.input("")
+    kernel.collect(cell, at=widgets.take)
+
+
+def test_a_box_that_is_left_open_is_told_until_it_is_answered(kernel, widgets):
+    """JupyterLab runs no other cell before, and no message of the protocol closes its box."""
+    note = "press Enter in the input box"
+    cell = kernel.send("read a; echo never")
+    kernel.asked(cell)
+    assert widgets.of("TextModel") == {}
+    widgets.click("Interrupt")
+    kernel.collect(cell, at=widgets.take)
+    assert note in last_bar(widgets)
+    kernel.client.input("")
+    widgets.until(lambda: note not in last_bar(widgets))
+    assert "interrupted" in last_bar(widgets)
+    # Whoever interrupts in the front end has closed its box.
+    cell = kernel.send("read a; echo never")
+    kernel.asked(cell)
+    kernel.interrupt()
+    kernel.collect(cell, at=widgets.take)
+    assert note not in last_bar(widgets)
+
+
+def last_bar(widgets: Widgets) -> str:
+    kinds = ("display_data", "update_display_data")
+    shown = [m["content"]["data"] for m in widgets.messages if m["msg_type"] in kinds]
+    return str(shown[-1].get("text/html", ""))
 
 
 def test_lines_before_any_question_where_the_cell_is_interactive(start_kernel, noshell):
     kernel = start_kernel(DEXEC_CONTAINER=noshell)
     widgets = Widgets(kernel)
     cell = kernel.send("%%exec -i\ncat")
+    widgets.draw()
     widgets.until(lambda: widgets.of("TextModel"))
     for line, shown in (("one", "one\n"), ("two", "two\n"), ("", "two\n\n")):
         widgets.type_line(line)

@@ -81,6 +81,15 @@ class Widgets:
         """All text that is shown."""
         return "\n".join(state.get("value", "") for state in self.of("HTMLModel").values())
 
+    def draw(self) -> None:
+        """Tell that the bar of the running cell is seen, as a front end does that shows widgets."""
+        self.until(self._bars)
+        [key] = self._bars()
+        self.update(key, {"_view_count": 1})
+
+    def _bars(self) -> list[str]:
+        return [key for key, state in self.of("HBoxModel").items() if state["_view_count"] == 0]
+
     def click(self, begin: str) -> None:
         """Press a button, as soon as it is there."""
         self.until(lambda: self.buttons(begin))

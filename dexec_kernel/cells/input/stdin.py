@@ -47,7 +47,7 @@ class Stdin:
     The owner tells what is printed, and which process is the leader; :meth:`serve` does the rest
     until the end of the input. ``changed`` is called when :attr:`question` has changed. An answer
     reaches the process and nothing else, no log either. It may come from elsewhere, by
-    :meth:`send`: then the question is withdrawn, and the user is not asked again.
+    :meth:`send`: then the question is withdrawn.
     """
 
     def __init__(
@@ -74,9 +74,6 @@ class Stdin:
         self._is_answered = False
         self._lines: asyncio.Queue[str] = asyncio.Queue(MAX_LINES)
         self._has_asked = False
-        self._is_answered_elsewhere = False
-        #: Whether a question was withdrawn, which a front end may go on showing.
-        self.was_withdrawn = False
         #: The open question, or None.
         self.question: Question | None = None
 
@@ -96,7 +93,6 @@ class Stdin:
 
         A cell that reads none gets at most ``MAX_LINES``, and the rest is dropped.
         """
-        self._is_answered_elsewhere = True
         try:
             self._lines.put_nowait(line[:MAX_LINE])
         except asyncio.QueueFull:
@@ -171,14 +167,7 @@ class Stdin:
         question = Question(prompt, secret or asks_for_secret(prompt))
         self._set_question(question)
         try:
-            if self._is_answered_elsewhere:
-                elsewhere: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-                return await elsewhere
-            try:
-                return await self._ask_user(question)
-            except asyncio.CancelledError:
-                self.was_withdrawn = True
-                raise
+            return await self._ask_user(question)
         finally:
             self._set_question(None)
 

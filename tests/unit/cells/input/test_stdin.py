@@ -174,12 +174,6 @@ async def test_a_line_from_elsewhere_answers_an_open_question(monkeypatch):
     await until(lambda: cell.connection.sent)
     assert cell.connection.sent == b"Ada\n"
     assert cell.withdrawn == 1
-    # Whoever has answered there is not asked in the other place again.
-    cell.stdin.printed(b"Again: ")
-    await until(lambda: cell.stdin.question is not None)
-    cell.stdin.send("Eve")
-    await until(lambda: cell.connection.sent == b"Ada\nEve\n")
-    assert len(cell.questions) == 1
     cell.stdin.end()
     await asyncio.wait_for(serving, 5)
     assert not cell.stdin.takes_lines
