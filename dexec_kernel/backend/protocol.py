@@ -18,10 +18,12 @@ from dexec_kernel.backend.models import (
     ConsoleSize,
     ContainerInspect,
     ContainerSummary,
+    ContainerTop,
     ExecConfig,
     ExecInspect,
     Frame,
     PathStat,
+    Ping,
 )
 from dexec_kernel.errors import CommandNotStarted
 
@@ -285,4 +287,37 @@ class Files(Protocol):
         With ``copy_uid_gid`` everything belongs to the user that the container is configured
         with. Raises :class:`PathNotFound` and :class:`FileSystemReadOnly`.
         """
+        ...
+
+
+class WholeEngine(Engine, Files, Logs, MainStreams, Protocol):
+    """All verbs that the kernel uses, and the life of the client behind them."""
+
+    @property
+    def url(self) -> str:
+        """Where the engine is."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the client. May be called twice."""
+        ...
+
+    async def answers(self) -> bool:
+        """Return whether the engine answers."""
+        ...
+
+    async def ping(self) -> Ping:
+        """Ask who is there."""
+        ...
+
+    async def api_version(self) -> str:
+        """Return the API version that is spoken."""
+        ...
+
+    async def container_top(self, container: str) -> ContainerTop:
+        """List a container's processes."""
+        ...
+
+    async def container_restart(self, container: str, *, stop_timeout: int | None = None) -> None:
+        """Stop a container and start it again. ``stop_timeout`` is in seconds."""
         ...

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from dexec_kernel.backend.models import ContainerInspect, ContainerSummary
 from dexec_kernel.backend.protocol import Containers
@@ -29,6 +30,20 @@ _MAX_DIGITS = 9
 HOW_TO_CHOOSE = (
     "Choose one with `%container NAME`, or with DEXEC_CONTAINER before the kernel starts."
 )
+
+
+class Named(Protocol):
+    """A container, in a list of them or looked at."""
+
+    @property
+    def name(self) -> str:
+        """The engine's name for it."""
+        ...
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Its labels."""
+        ...
 
 
 async def find_container(engine: Containers, name: str) -> ContainerInspect:
@@ -110,6 +125,17 @@ def service_order(container: ContainerSummary) -> tuple[bool, bool, int]:
     )
 
 
-def is_oneoff(container: ContainerSummary) -> bool:
+def bound_name(container: Named) -> str:
+    """Return the name that a kernel is bound to, which survives recreating the container.
+
+    A Compose service keeps its name even if its new container has another one.
+    """
+    project, service = (container.labels.get(key, "") for key in (PROJECT_LABEL, SERVICE_LABEL))
+    if project and service and "/" not in project and not is_oneoff(container):
+        return f"{COMPOSE_PREFIX}{project}/{service}"
+    return container.name
+
+
+def is_oneoff(container: Named) -> bool:
     """Return whether the container was made by ``docker compose run``."""
     return container.labels.get(ONEOFF_LABEL, "").lower() == "true"

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Awaitable, Callable, Mapping
 
 from dexec_kernel.backend.models import ContainerInspect, Ping
+from dexec_kernel.backend.protocol import WholeEngine
 from dexec_kernel.backend.targets import find_container
 from dexec_kernel.cells.limits import CellLimits
 from dexec_kernel.cells.outcome import Exited, Failed, Outcome, Snapshot, describe_exit
@@ -25,6 +26,8 @@ from dexec_kernel.errors import (
     EngineUnavailable,
     NotChosenError,
 )
+from dexec_kernel.policy.engine import policed
+from dexec_kernel.policy.file import find_policy
 from dexec_kernel.shell.commands import Shell
 
 _VARIABLE = "DEXEC_CONTAINER"
@@ -48,7 +51,7 @@ class Patient:
     def __init__(self, container: str | None, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self._asked = container
-        self._client: EngineClient | None = None
+        self._client: WholeEngine | None = None
         self._workspaces = Workspaces()
         self._printed = ""
 
@@ -72,7 +75,7 @@ class Patient:
             await self._client.aclose()
 
     @property
-    def _engine(self) -> EngineClient:
+    def _engine(self) -> WholeEngine:
         assert self._client is not None  # noqa: S101 -- the check of the connection has made it
         return self._client
 
@@ -91,6 +94,7 @@ class Patient:
             self._endpoint = await asyncio.to_thread(find_endpoint, self._environ)
         except EngineUnavailable as error:
             return Finding("endpoint", Verdict.FAILED, error.message, error.command_advice)
+        find_policy().check_engine(self._endpoint.url)
         message = f"{self._endpoint.url}, from {self._endpoint.source}"
         return Finding("endpoint", Verdict.OK, message)
 
@@ -101,7 +105,8 @@ class Patient:
             fix = permission_fix(endpoint.path) if "permission" in fault else endpoint.advice
             return Finding("connection", Verdict.FAILED, f"{endpoint.path}: {fault}", fix)
         version = self._environ.get("DOCKER_API_VERSION", "")
-        self._client = EngineClient(endpoint, api_version=version)
+        client = EngineClient(endpoint, api_version=version)
+        self._client = policed(client, find_policy())
         self._ping = await self._client.ping()
         server = self._ping.server.replace("Libpod/", "Podman/") or "an engine without a name"
         if self._ping.os_type != "linux":

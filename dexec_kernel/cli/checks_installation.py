@@ -11,7 +11,9 @@ from importlib import metadata
 
 from dexec_kernel import __version__
 from dexec_kernel.cli.findings import Finding, Verdict
+from dexec_kernel.errors import PolicyUnusable
 from dexec_kernel.picker.kernelspecs import KERNEL_NAME, bound_specs, find_spec
+from dexec_kernel.policy import file as policy_file
 
 _DISTRIBUTION = "dexec-kernel"
 #: How the requirements of ours are written: ``ipykernel>=7.4``.
@@ -52,6 +54,18 @@ def version_key(version: str) -> tuple[int, ...]:
     """Return the numbers that a version begins with."""
     start = re.match(r"[0-9]+(\.[0-9]+)*", version)
     return tuple(int(part) for part in start[0].split(".")) if start else ()
+
+
+def check_policy() -> Finding:
+    """Show the policy of this machine. One that cannot be used is a fault: no cell runs."""
+    try:
+        policy = policy_file.find_policy()
+    except PolicyUnusable as error:
+        return Finding("policy", Verdict.FAILED, error.message, error.advice)
+    if not policy.file:
+        return Finding("policy", Verdict.OK, f"none ({policy_file.PATH} does not exist)")
+    limits = policy.described() or ["it limits nothing"]
+    return Finding("policy", Verdict.OK, "\n".join([policy.file, *limits]))
 
 
 def check_kernelspec() -> Finding:

@@ -9,14 +9,21 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 from dexec_kernel.cli.checks import Patient
-from dexec_kernel.cli.checks_installation import check_kernelspec, check_packages, check_python
+from dexec_kernel.cli.checks_installation import (
+    check_kernelspec,
+    check_packages,
+    check_policy,
+    check_python,
+)
 from dexec_kernel.cli.checks_server import check_server
 from dexec_kernel.cli.engine import PATIENCE
 from dexec_kernel.cli.findings import Finding, Verdict, show, summary
 from dexec_kernel.cli.terminal import say, say_json
 from dexec_kernel.errors import DexecError
 
-_INSTALLATION: tuple[Callable[[], Finding], ...] = (check_python, check_packages, check_kernelspec)
+_INSTALLATION: tuple[Callable[[], Finding], ...] = (
+    *(check_python, check_packages, check_kernelspec, check_policy),
+)
 
 
 def examine(options: argparse.Namespace) -> int:

@@ -6,27 +6,32 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from dexec_kernel.backend.protocol import WholeEngine
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.http.answer import no_answer
+from dexec_kernel.policy.engine import policed
+from dexec_kernel.policy.file import find_policy
 
 #: In seconds: somebody sits and waits.
 PATIENCE = 15.0
 
 
 @asynccontextmanager
-async def engine_client(what: str) -> AsyncIterator[EngineClient]:
-    """Find the engine and talk to it; ``what`` says for what, should it not answer.
+async def engine_client(what: str) -> AsyncIterator[WholeEngine]:
+    """Find the engine and talk to it within the policy; ``what`` says for what it is asked.
 
-    Raises what ``find_endpoint`` raises, and :class:`EngineUnavailable` when the time is up.
+    Raises what ``find_endpoint`` raises, :class:`PolicyRefused` and :class:`PolicyUnusable`, and
+    :class:`EngineUnavailable` when the time is up.
     """
-    client = await EngineClient.from_environment()
+    policy = find_policy()
+    client = await EngineClient.from_environment(check=policy.check_engine)
     try:
         async with client, asyncio.timeout(PATIENCE):
-            yield client
+            yield policed(client, policy)
     except TimeoutError as error:
         raise no_answer(client.endpoint, PATIENCE, what) from error
 
 
-async def tool_of(client: EngineClient) -> str:
+async def tool_of(client: WholeEngine) -> str:
     """Return the command that goes with the engine: ``docker`` or ``podman``."""
     return "podman" if (await client.ping()).is_podman else "docker"

@@ -9,10 +9,9 @@ import sys
 from collections.abc import Sequence
 
 from dexec_kernel.backend.models import ContainerSummary
-from dexec_kernel.backend.targets import COMPOSE_PREFIX
+from dexec_kernel.backend.targets import COMPOSE_PREFIX, bound_name
 from dexec_kernel.cli.engine import engine_client, tool_of
 from dexec_kernel.cli.terminal import aligned, complain, printable, say, say_json
-from dexec_kernel.picker.names import bound_name
 
 _RUNNING, _PAUSED = "running", "paused"
 

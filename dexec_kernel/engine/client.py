@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -30,10 +30,19 @@ class EngineClient(ExecCalls, FileCalls):
     """
 
     @classmethod
-    async def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """Find the engine as the docker command does (``endpoint.find_endpoint``)."""
+    async def from_environment(
+        cls,
+        environ: Mapping[str, str] | None = None,
+        *,
+        check: Callable[[str], None] = lambda _url: None,
+    ) -> Self:
+        """Find the engine as the docker command does (``endpoint.find_endpoint``).
+
+        ``check`` is called with its address, and may raise.
+        """
         env = os.environ if environ is None else environ
         endpoint = await asyncio.to_thread(find_endpoint, env)
+        check(endpoint.url)
         return cls(endpoint, api_version=env.get("DOCKER_API_VERSION", ""))
 
     async def __aenter__(self) -> Self:

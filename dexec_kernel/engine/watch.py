@@ -44,7 +44,8 @@ class EngineWatch:
     """Follows the engine that ``environ`` leads to, and calls ``on_containers`` with each list.
 
     ``on_lost`` is called with the reason whenever the engine cannot be followed; it is tried again
-    after a pause. Nothing is known of the containers then.
+    after a pause. Nothing is known of the containers then. ``check`` is called with the engine's
+    address before it is asked anything, and may raise.
     """
 
     def __init__(
@@ -53,8 +54,10 @@ class EngineWatch:
         *,
         on_containers: OnContainers,
         on_lost: Callable[[DexecError], None] = lambda _error: None,
+        check: Callable[[str], None] = lambda _url: None,
     ) -> None:
         self._environ = environ
+        self._check = check
         self._on_containers = on_containers
         self._on_lost = on_lost
         self._pause = _FIRST_PAUSE
@@ -74,6 +77,7 @@ class EngineWatch:
 
     async def _follow(self) -> None:
         endpoint = await asyncio.to_thread(find_endpoint, self._environ)
+        self._check(endpoint.url)
         times = {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": _ANSWER_TIMEOUT}
         with closing(KeptCalls(endpoint, **times)) as calls:
             version = self._environ.get("DOCKER_API_VERSION", "").lstrip("v")

@@ -10,7 +10,7 @@ from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.backend.targets import usable
 from dexec_kernel.display.containers import Candidate, Choice
 from dexec_kernel.engine.watch import EngineWatch
-from dexec_kernel.errors import ContainerNotFound, DexecError
+from dexec_kernel.errors import ContainerNotFound, DexecError, PolicyRefused, PolicyUnusable
 from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.jupyter.target import Target
 
@@ -65,7 +65,10 @@ class ContainerWatch:
             take(running)
 
         watch = EngineWatch(
-            os.environ, on_containers=on_containers, on_lost=lambda _error: take(None)
+            os.environ,
+            on_containers=on_containers,
+            on_lost=lambda _error: take(None),
+            check=self._target.policy.check_engine,
         )
         following = asyncio.create_task(watch.run())
         try:
@@ -86,13 +89,15 @@ class ContainerWatch:
         try:
             if listed is None:
                 listed = await (await self._target.client()).container_list()
-            running = usable(listed)
+            running = [item for item in usable(listed) if self._target.permits(item)]
             found = tuple(Candidate(item.name, item.image) for item in running)
             if not setting and len(running) != 1:
                 return Choice(found)
             container = await self._target.container(setting or running[0].id)
         except ContainerNotFound:
             return Choice(found, setting, trouble="not found")
+        except (PolicyRefused, PolicyUnusable):
+            return Choice(found, setting, trouble="not allowed here")
         except DexecError:
             return Choice(found, setting, trouble="the engine does not answer")
         trouble = "paused" if container.paused else "" if container.running else "not running"

@@ -34,6 +34,7 @@ from dexec_kernel.jupyter.messages import Messages
 from dexec_kernel.jupyter.questions import CellQuestions
 from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.jupyter.widgets import shows_widgets
+from dexec_kernel.policy.rules import Policy
 
 #: A question is withdrawn by no message, and JupyterLab runs no other cell while its box is open,
 #: unless it has interrupted the kernel itself.
@@ -48,6 +49,7 @@ class CellRunner:
     ``last`` is the snapshot of the last finished cell, None before the first; ``past`` has more of
     the last cells. Each of the
     ``listeners`` is called when a cell begins, when its snapshot changes, and when it ends.
+    ``policy`` bounds the limits of cells.
     """
 
     def __init__(
@@ -56,8 +58,11 @@ class CellRunner:
         workspaces: Workspaces,
         questions: Input,
         log: logging.Logger,
+        *,
+        policy: Callable[[], Policy] = Policy,
     ) -> None:
         self._settings = settings
+        self._policy = policy
         self._workspaces = workspaces
         self._input = questions
         self._log = log
@@ -224,14 +229,19 @@ class CellRunner:
         settings = self._settings
         if self._logs is None:
             self._logs = LogFolder(log_parent(), keep=settings.keep_logs)
-        return OutputLimits(settings.output_limit, settings.log_limit, self._logs)
+        policy = self._policy()
+        return OutputLimits(
+            policy.output_limit(settings.output_limit),
+            policy.log_limit(settings.log_limit),
+            self._logs,
+        )
 
     def _with_defaults(self, options: CellOptions) -> CellOptions:
         """Return a cell's options with the settings where the cell does not say."""
-        timeout = self._settings.timeout if options.timeout is None else options.timeout
         if options.detach:
-            timeout = 0.0  # It is a limit for the command, and nobody waits for that.
-        return replace(options, timeout=timeout or None)  # 0 is no limit
+            return replace(options, timeout=None)  # Nobody waits for the command.
+        timeout = self._policy().cell_timeout(options.timeout, self._settings.timeout)
+        return replace(options, timeout=timeout)
 
 
 class _Listener:

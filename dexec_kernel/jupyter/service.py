@@ -26,11 +26,11 @@ from dexec_kernel.cells.why import unexpected
 from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.display.fault import CellFault, fault_of, interrupted, of_error
 from dexec_kernel.display.mode import Mode
-from dexec_kernel.errors import DexecError, EngineUnavailable
+from dexec_kernel.errors import DexecError, EngineUnavailable, PolicyRefused, PolicyUnusable
 from dexec_kernel.jupyter.chooser import Chooser, wants_choice
 from dexec_kernel.jupyter.containers import ContainerWatch
 from dexec_kernel.jupyter.deadline import Deadline
-from dexec_kernel.jupyter.history import Entry, History, HistoryRequest
+from dexec_kernel.jupyter.history import MEMORY, Entry, History, HistoryRequest
 from dexec_kernel.jupyter.input import Input
 from dexec_kernel.jupyter.language import Language
 from dexec_kernel.jupyter.messages import Messages
@@ -50,6 +50,7 @@ from dexec_kernel.shell.complete import CompletionContext
 _BUDGET, _REST, _ANSWER, _HOPELESS, _LAST = 4.0, 0.7, 1.0, 0.8, 0.3
 #: In seconds, within the budget: what a front end may take to handle the last messages.
 _RECEIPT = 2.0
+_DEFAULTS = Settings()
 
 
 class Service:
@@ -78,7 +79,9 @@ class Service:
             leftovers=leftovers,
         )
         self._input = Input(kernel)
-        self._cells = CellRunner(settings, self._workspaces, self._input, log)
+        self._cells = CellRunner(
+            *(settings, self._workspaces, self._input, log), policy=lambda: self._target.policy
+        )
         self._watch = ContainerWatch(settings, self._target)
         self._chooser = Chooser(settings, self._watch)
         self._status = KernelStatus(
@@ -95,7 +98,7 @@ class Service:
             log=log,
         )
         self._magics: MagicContext | None = None
-        self.history = History(lambda: settings.history_file, log)
+        self.history = History(self._history_file, log)
         self.language = Language(
             self._target,
             workspaces=self._workspaces,
@@ -196,6 +199,7 @@ class Service:
         """Run a cell; return what went wrong, and whether another container would help."""
         if self._settings.fault is not None:
             raise self._settings.fault
+        self._target.policy.check_settings(self._settings, _DEFAULTS)
         cell = parse_cell(code)
         if not await self._run_magics(cell, messages, interactive=interactive):
             return interrupted("", ""), False
@@ -259,6 +263,7 @@ class Service:
             past=self._cells.past,
             ask=self._input.asker() if interactive and not messages.silent else None,
             workspaces=self._workspaces,
+            policy=self._target.policy,
         )
         if self._is_live(messages, interactive=interactive):
             context.show_status = partial(self._status.show, messages)
@@ -283,6 +288,15 @@ class Service:
         return CompletionContext(
             state.folder or None, state.variables, state.functions, state.aliases
         )
+
+    def _history_file(self) -> str:
+        """Return the file of the history, which a policy may keep in memory."""
+        file = self._settings.history_file
+        try:
+            self._target.policy.check_history(file)
+        except (PolicyRefused, PolicyUnusable):
+            return MEMORY
+        return file
 
     async def _forget_engine(self) -> None:
         """Look for the engine again with the next cell: it may come up elsewhere."""

@@ -6,11 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from dexec_kernel.backend.models import ContainerInspect
-from dexec_kernel.backend.targets import find_container, require_running
+from dexec_kernel.backend.protocol import WholeEngine
+from dexec_kernel.backend.targets import Named, find_container, require_running
 from dexec_kernel.engine.client import EngineClient
+from dexec_kernel.errors import PolicyUnusable
 from dexec_kernel.jupyter.settings import Settings
+from dexec_kernel.policy.engine import Home, PolicedEngine, policed
+from dexec_kernel.policy.file import find_policy
+from dexec_kernel.policy.rules import Policy
 
-Connect = Callable[[], Awaitable[EngineClient]]
+Connect = Callable[[], Awaitable[WholeEngine]]
 
 
 class Target:
@@ -19,24 +24,45 @@ class Target:
     Nothing is asked of an engine before it is needed. A name that is "" stands for the setting
     ``container``, and where that is "" too, for the only container that runs.
 
-    Finding raises :class:`EngineUnavailable` and :class:`ConfigurationError` besides what each
-    method names.
+    The policy of the machine is read once, here. Finding raises :class:`PolicyRefused`,
+    :class:`EngineUnavailable` and :class:`ConfigurationError` besides what each method names.
     """
 
-    def __init__(
-        self, settings: Settings, connect: Connect = EngineClient.from_environment
-    ) -> None:
+    def __init__(self, settings: Settings, connect: Connect | None = None) -> None:
         self._settings = settings
-        self._connect = connect
-        self._client: EngineClient | None = None
+        self._connect = connect or self._connect_as_environment_says
+        self._client: WholeEngine | None = None
         self._connecting = asyncio.Lock()
+        self._home = Home(settings.container)
+        self._policy: Policy | PolicyUnusable
+        try:
+            self._policy = find_policy()
+        except PolicyUnusable as error:
+            self._policy = error
 
-    async def client(self) -> EngineClient:
-        """Return the client of the engine that the environment leads to."""
+    @property
+    def policy(self) -> Policy:
+        """The policy of this machine. Raises :class:`PolicyUnusable`."""
+        if isinstance(self._policy, PolicyUnusable):
+            raise self._policy
+        return self._policy
+
+    def permits(self, container: Named) -> bool:
+        """Return whether cells may run in a container of a list."""
+        if isinstance(self._client, PolicedEngine):
+            return self._client.permits(container)
+        return self.policy.allows(container)
+
+    async def client(self) -> WholeEngine:
+        """Return the client of the engine that the environment leads to, within the policy."""
+        policy = self.policy
         async with self._connecting:
             if self._client is None:
-                self._client = await self._connect()
+                self._client = policed(await self._connect(), policy, self._home)
             return self._client
+
+    async def _connect_as_environment_says(self) -> WholeEngine:
+        return await EngineClient.from_environment(check=self.policy.check_engine)
 
     async def container(self, name: str = "") -> ContainerInspect:
         """Look at a container, whether it runs or not.

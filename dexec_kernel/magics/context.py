@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Protocol
 
-from dexec_kernel.backend.models import ContainerInspect, ContainerTop, Ping
-from dexec_kernel.backend.protocol import Engine, Files, Logs, MainStreams
+from dexec_kernel.backend.models import ContainerInspect
+from dexec_kernel.backend.protocol import WholeEngine
 from dexec_kernel.cells.input.stdin import Ask
 from dexec_kernel.cells.outcome import Snapshot
 from dexec_kernel.cells.past import PastCells
 from dexec_kernel.cells.workspace import Workspace, Workspaces
 from dexec_kernel.display.cell import Publish
 from dexec_kernel.display.style import PRE
+from dexec_kernel.policy.rules import Policy
 
 
 class MagicSettings(Protocol):
@@ -25,31 +26,10 @@ class MagicSettings(Protocol):
     timeout: float
 
 
-class MagicEngine(Engine, Files, Logs, MainStreams, Protocol):
-    """What magics ask of an engine."""
-
-    @property
-    def url(self) -> str:
-        """Where the engine is."""
-        ...
-
-    async def ping(self) -> Ping:
-        """Ask who is there."""
-        ...
-
-    async def api_version(self) -> str:
-        """Return the API version that is spoken."""
-        ...
-
-    async def container_top(self, container: str) -> ContainerTop:
-        """List a container's processes."""
-        ...
-
-
 class MagicTarget(Protocol):
     """The engine, and the containers on it."""
 
-    async def client(self) -> MagicEngine:
+    async def client(self) -> WholeEngine:
         """Return the engine's client."""
         ...
 
@@ -82,8 +62,10 @@ class MagicContext:
     #: Asks the user for a line; None where nobody can be asked.
     ask: Ask | None = None
     show_status: Callable[[Mapping[str, str]], Awaitable[None]] | None = None
+    #: What an administrator allows. Most of it is the engine's to refuse.
+    policy: Policy = field(default_factory=Policy)
 
-    async def client(self) -> MagicEngine:
+    async def client(self) -> WholeEngine:
         """Return the engine's client. Raises :class:`EngineUnavailable`."""
         return await self.target.client()
 

@@ -73,6 +73,7 @@ async def _cp(context: MagicContext, arguments: Namespace) -> None:
             "Neither path is in a container.",
             advice="One of them begins with a colon, :/PATH, or with a container, NAME:/PATH.",
         )
+    context.policy.check_local_files("%cp")
     files, container = await _container_of(context, source if source.in_container else target)
     bar = _Bar(context, f"{arguments.source} → {arguments.target}")
     report: Report | None = None

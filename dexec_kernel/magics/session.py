@@ -61,8 +61,9 @@ async def _reset(context: MagicContext, _arguments: Namespace) -> None:
 
 async def _timeout(context: MagicContext, arguments: Namespace) -> None:
     if arguments.seconds is not None:
+        context.policy.check_timeout_magic(arguments.seconds)
         context.settings.timeout = arguments.seconds
-    limit = context.settings.timeout
+    limit = context.policy.cell_timeout(None, context.settings.timeout)
     context.show(
         line_data([f"Cells are ended after {limit:g} s." if limit else "Cells have no time limit."])
     )

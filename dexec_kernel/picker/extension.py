@@ -26,6 +26,8 @@ from dexec_kernel.picker.filters import ContainerFilters, filters_of
 from dexec_kernel.picker.folder import SpecFolder, remove_stale_specs
 from dexec_kernel.picker.kernelspecs import engine_env, logos
 from dexec_kernel.picker.specs import KnownSpecs, container_specs
+from dexec_kernel.policy.file import find_policy
+from dexec_kernel.policy.rules import Policy
 
 _MADE_BY = {"by": "picker"}
 
@@ -112,22 +114,23 @@ class DexecPicker(ExtensionApp):
             )
             return
         try:
-            filters = self.filters()
+            filters, policy = self.filters(), await asyncio.to_thread(find_policy)
             self._folder = await asyncio.to_thread(_make_folder)
             manager.kernel_dirs = [*manager.kernel_dirs, str(self._folder.kernels)]
         except (DexecError, OSError, TraitError) as error:
             self.log.warning("dexec-kernel: no containers in the kernel picker. %s", error)
             return
-        self._task = asyncio.create_task(self._keep(self._folder, filters))
+        self._task = asyncio.create_task(self._keep(self._folder, filters, policy))
 
-    async def _keep(self, folder: SpecFolder, filters: ContainerFilters) -> None:
+    async def _keep(self, folder: SpecFolder, filters: ContainerFilters, policy: Policy) -> None:
         """Keep the folder up to date until the task is cancelled."""
         known = KnownSpecs()
 
         async def update(containers: list[ContainerSummary]) -> None:
             self._report("")
             env = await asyncio.to_thread(engine_env, os.environ)
-            found = container_specs(containers, filters, env, metadata=_MADE_BY)
+            allowed = [container for container in containers if policy.allows(container)]
+            found = container_specs(allowed, filters, env, metadata=_MADE_BY)
             specs = known.add_to(found, await self._kernels(), time.monotonic())
             try:
                 await asyncio.to_thread(folder.update, specs)
@@ -135,7 +138,10 @@ class DexecPicker(ExtensionApp):
                 self.log.warning("dexec-kernel: the kernelspecs cannot be written: %s", error)
 
         watch = EngineWatch(
-            os.environ, on_containers=update, on_lost=lambda error: self._report(str(error))
+            os.environ,
+            on_containers=update,
+            on_lost=lambda error: self._report(str(error)),
+            check=policy.check_engine,
         )
         try:
             await watch.run()

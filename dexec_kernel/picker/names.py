@@ -10,12 +10,7 @@ import re
 from collections.abc import Iterable
 
 from dexec_kernel.backend.models import ContainerSummary
-from dexec_kernel.backend.targets import (
-    COMPOSE_PREFIX,
-    PROJECT_LABEL,
-    SERVICE_LABEL,
-    is_oneoff,
-)
+from dexec_kernel.backend.targets import COMPOSE_PREFIX, bound_name
 
 #: The name that a container wishes to have.
 DISPLAY_NAME_LABEL = "dexec.display-name"
@@ -25,17 +20,6 @@ DISPLAY_NAME_LABEL = "dexec.display-name"
 _LONGEST, _LONGEST_PROJECT = 28, 16
 _LONGEST_WISH = 100
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{12})[0-9a-f]*")
-
-
-def bound_name(container: ContainerSummary) -> str:
-    """Return the name that a kernel is bound to, which survives recreating the container.
-
-    A Compose service keeps its name even if its new container has another one.
-    """
-    project, service = (container.labels.get(key, "") for key in (PROJECT_LABEL, SERVICE_LABEL))
-    if project and service and "/" not in project and not is_oneoff(container):
-        return f"{COMPOSE_PREFIX}{project}/{service}"
-    return container.name
 
 
 def names_of(container: ContainerSummary) -> tuple[str, ...]:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from dexec_kernel.backend.models import ContainerSummary
-from dexec_kernel.backend.targets import COMPOSE_PREFIX, service_order
+from dexec_kernel.backend.targets import COMPOSE_PREFIX, bound_name, service_order
 from dexec_kernel.picker.filters import ContainerFilters
 from dexec_kernel.picker.kernelspecs import KERNEL_NAME, BoundSpec, spec_name
-from dexec_kernel.picker.names import bound_name, display_name, told_apart
+from dexec_kernel.picker.names import display_name, told_apart
 
 _RUNNING = "running"
 #: In seconds. JupyterLab asks for the kernelspecs every minute.

@@ -265,9 +265,12 @@ def starter(host: str) -> Iterator[Callable[..., Kernel]]:
         arguments: tuple[str, ...] = (),
         engine: str = "",
         cwd: str | None = None,
+        program: str = "",
         **settings: str,
     ) -> Kernel:
         manager = KernelManager(kernel_name="dexec")
+        if program:
+            manager.kernel_spec.argv[1:3] = ["-c", program]
         manager.start_kernel(
             env=environment(engine or host, **settings),
             extra_arguments=list(arguments),
@@ -289,7 +292,10 @@ def starter(host: str) -> Iterator[Callable[..., Kernel]]:
 
 @pytest.fixture
 def start_kernel(host: str) -> Iterator[Callable[..., Kernel]]:
-    """Start a kernel; settings are environment variables: ``DEXEC_CONTAINER="web"``."""
+    """Start a kernel; settings are environment variables: ``DEXEC_CONTAINER="web"``.
+
+    ``program`` is Python that starts it, in place of ``python -m dexec_kernel``.
+    """
     with starter(host) as start:
         yield start
 

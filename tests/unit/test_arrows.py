@@ -11,7 +11,7 @@ import dexec_kernel
 
 PACKAGE = Path(dexec_kernel.__file__).parent
 
-_GROUND = {"errors", "units", "folders"}
+_GROUND = {"errors", "units", "folders", "tables"}
 _CELL = {"cells", "shell", "backend", *_GROUND}
 #: The imports of ours that a file of each place may have. The longest name that fits counts; a name
 #: stands for all that is below it. A file may always import its neighbours in the same folder.
@@ -21,7 +21,9 @@ ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "units": set(),
     "folders": {"errors"},
+    "tables": set(),
     "backend": {"errors"},
+    "policy": {"backend", "errors", "tables"},
     "local": {"backend", "errors"},
     "engine": {"engine", "backend", "errors"},
     "engine.http": {"errors"},
@@ -38,10 +40,13 @@ ARROWS: dict[str, set[str]] = {
         *("cells.driver", "cells.signals"),
     },
     "display": {*_CELL, "files"},
-    "magics": {*_CELL, "display", "files"},
-    "picker": {"engine", "backend", "errors", "folders"},
-    "jupyter": {*_CELL, "magics", "display", "files", "engine", "jupyter", "__init__"},
-    "cli": {"picker", "engine", "cells", "shell", "backend", "errors", "units", "__init__"},
+    "magics": {*_CELL, "display", "files", "policy"},
+    "picker": {"engine", "policy", "backend", "errors", "folders"},
+    "jupyter": {*_CELL, "policy", "magics", "display", "files", "engine", "jupyter", "__init__"},
+    "cli": {
+        *("picker", "engine", "policy", "cells", "shell", "backend", "errors", "units"),
+        "__init__",
+    },
 }
 #: The places that may import Jupyter: they talk to a front end, or write files for Jupyter.
 MAY_IMPORT_JUPYTER = {

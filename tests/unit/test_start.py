@@ -25,4 +25,4 @@ def test_modules_for_cells_are_imported_after_the_first_answer():
 def test_what_most_cells_never_need_is_not_imported_for_them():
     found = imported("import dexec_kernel.jupyter.service")
     assert found & LATER >= {"dexec_kernel.cells.run", "h11"}
-    assert found & {"ipywidgets", "debugpy"} == set()
+    assert found & {"ipywidgets", "debugpy", "dexec_kernel.policy.parse"} == set()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from dexec_kernel.backend.collect import collect
 from dexec_kernel.backend.models import ExecConfig
 from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.signals import NO_SIGNAL
-from dexec_kernel.errors import SignalError
+from dexec_kernel.errors import PolicyRefused, SignalError
 from dexec_kernel.shell.commands import Shell, signal_command
 
 #: In seconds: a signal takes about 50 ms, so that an engine that takes this long is stuck. Where
@@ -56,7 +57,9 @@ class ContainerSignaller:
         alive = await self._send(name, self._user)
         is_root = self._user.partition(":")[0] in _ROOTS
         if name == "KILL" and not is_root and await self._send(NO_SIGNAL, self._user):
-            await self._send(name, "0")
+            # A policy may keep root out, and then those processes go on.
+            with suppress(PolicyRefused):
+                await self._send(name, "0")
         return alive
 
     async def _send(self, name: str, user: str) -> set[int]:

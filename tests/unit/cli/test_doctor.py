@@ -18,9 +18,10 @@ from dexec_kernel.cli.command import FAILED, run
 from dexec_kernel.cli.findings import Finding, Verdict
 from dexec_kernel.picker.kernelspecs import FoundSpec
 from dexec_kernel.picker.server import Server
+from dexec_kernel.policy import file as policy_file
 
 CHECKS = [
-    *("python", "packages", "kernelspec", "server", "endpoint", "connection", "api"),
+    *("python", "packages", "kernelspec", "policy", "server", "endpoint", "connection", "api"),
     *("picker", "container", "state", "cell", "stdin", "user"),
 ]
 
@@ -44,7 +45,7 @@ def examined(capsys) -> dict[str, dict[str, str]]:
 def test_what_rests_on_a_broken_thing_is_not_checked(capsys):
     found = examined(capsys)
     assert [found[name]["status"] for name in CHECKS] == [
-        *["ok"] * 5,
+        *["ok"] * 6,
         "failed",
         *["not checked"] * 7,
     ]
@@ -58,6 +59,24 @@ def test_an_address_that_cannot_be_read(capsys, monkeypatch):
     assert found["endpoint"]["status"] == "failed"
     assert "gopher://x" in found["endpoint"]["message"]
     assert found["connection"]["status"] == "not checked"
+
+
+def test_the_policy_is_shown_and_one_that_is_broken_lets_nothing_run(capsys, monkeypatch, tmp_path):
+    path = tmp_path / "policy.toml"
+    monkeypatch.setattr(policy_file, "PATH", path)
+    monkeypatch.setattr(policy_file, "why_changeable", lambda _path: "")
+    assert examined(capsys)["policy"]["message"] == f"none ({path} does not exist)"
+    path.write_text("[containers]\nswitching = false\n")
+    assert examined(capsys)["policy"]["message"] == f"{path}\ncontainers.switching = false"
+    path.write_text('engines = ["unix:///other.sock"]')
+    assert "may not be used" in examined(capsys)["endpoint"]["message"]
+    assert run(["list"]) == FAILED
+    assert "PolicyRefused" not in (said := capsys.readouterr().err)
+    assert "engines in" in said
+    path.write_text("[containers]\nswiching = false\n")
+    found = examined(capsys)
+    assert (found["policy"]["status"], found["endpoint"]["status"]) == ("failed", "failed")
+    assert "did you mean containers.switching?" in found["policy"]["message"]
 
 
 def test_a_left_over_socket(tmp_path, capsys, monkeypatch):

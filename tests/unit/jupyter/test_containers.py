@@ -9,10 +9,11 @@ import pytest
 
 from dexec_kernel.backend.models import ContainerInspect, ContainerSummary
 from dexec_kernel.display.containers import Candidate, Choice
-from dexec_kernel.errors import ContainerNotFound, EngineUnavailable
+from dexec_kernel.errors import ContainerNotFound, EngineUnavailable, PolicyRefused
 from dexec_kernel.jupyter import containers
 from dexec_kernel.jupyter.containers import ContainerWatch
 from dexec_kernel.jupyter.settings import Settings
+from dexec_kernel.policy.rules import Policy
 
 WEB = ContainerInspect("1", "web", "img", True, False, False, "", "/srv", {})  # noqa: FBT003
 
@@ -26,6 +27,8 @@ class Engine:
 
     def __init__(self, *names: str) -> None:
         self.names = names
+        self.policy = Policy(file="p", exclude=("hidden",))
+        self.permits = self.policy.allows
         self.found: ContainerInspect | Exception = WEB
         self.lists = 0
         self.wanted: list[str] = []
@@ -49,7 +52,7 @@ class FakeWatch:
 
     made: list[FakeWatch]
 
-    def __init__(self, _environ, *, on_containers, on_lost) -> None:
+    def __init__(self, _environ, *, on_containers, on_lost, check) -> None:
         self.on_containers, self.on_lost = on_containers, on_lost
         self.has_ended = asyncio.Event()
         self.made.append(self)
@@ -94,6 +97,16 @@ async def test_the_first_look_lists_and_finds_the_only_container(watched):
     assert watch.choice == Choice((Candidate("web", "img"),), "web", "1", "/srv", "")
     assert (engine.lists, engine.wanted) == (1, ["id-web"])
     assert not heard.is_set()
+
+
+async def test_what_a_policy_refuses_is_no_choice(watched, watches):
+    engine = Engine("web", "hidden")
+    watch, _, heard = await watched(engine)
+    assert watch.choice.candidates == (Candidate("web", "img"),)
+    engine.found = PolicyRefused("no", setting="containers.exclude", file="p")
+    await watches[0].on_containers(listed("hidden", "web"))
+    await heard.wait()
+    assert watch.choice == Choice((Candidate("web", "img"),), "", trouble="not allowed here")
 
 
 async def test_the_list_of_the_engine_s_watch_is_not_asked_for_again(watched, watches):

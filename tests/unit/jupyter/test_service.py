@@ -14,6 +14,7 @@ from dexec_kernel.errors import EngineUnavailable
 from dexec_kernel.jupyter.messages import Messages
 from dexec_kernel.jupyter.service import Service
 from dexec_kernel.jupyter.settings import Settings
+from dexec_kernel.policy.rules import Policy
 
 
 class Kernel:
@@ -41,6 +42,7 @@ class Target:
 
     def __init__(self, look) -> None:
         self._look = look
+        self.policy = Policy()
         self.forgotten = 0
 
     async def client(self):
@@ -88,6 +90,24 @@ async def test_a_fault_of_the_kernel_is_the_reply_and_the_next_cell_is_served(ma
         assert fault.name == "InternalError"
         assert "ZeroDivisionError" in fault.value
     assert [kind for kind, _ in kernel.sent] == ["error", "error"]
+
+
+async def test_what_a_policy_refuses_to_a_setting_no_cell_gets(make):
+    async def look():
+        raise AssertionError("nothing is looked for")
+
+    service, _ = make(look)
+    service._target.policy = Policy(file="p", local_files=False, timeout=60)
+    service._settings.history_file = "/x"
+    for code in ("true", "%status", "%timeout 5"):
+        fault = await service.execute(code, silent=False, interactive=False)
+        assert (fault.name, "files.local in p" in fault.value) == ("PolicyRefused", True)
+    assert service._history_file() == ":memory:"
+    service._settings.history_file = ""
+    fault = await service.execute("%timeout off", silent=False, interactive=False)
+    assert (fault.name, service._settings.timeout) == ("PolicyRefused", 0.0)
+    assert await service.execute("%timeout 5", silent=False, interactive=False) is None
+    assert service._settings.timeout == 5.0
 
 
 async def test_an_engine_that_is_gone_is_looked_for_again(make):

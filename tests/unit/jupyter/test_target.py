@@ -14,9 +14,12 @@ from dexec_kernel.errors import (
     ContainerPaused,
     EngineUnavailable,
     NotChosenError,
+    PolicyRefused,
+    PolicyUnusable,
 )
 from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.jupyter.target import Target
+from dexec_kernel.policy.rules import Policy
 
 WEB = ContainerInspect("1", "web", "img", True, False, False, "", "", {})  # noqa: FBT003
 DB = replace(WEB, id="2", name="db", running=False)
@@ -91,6 +94,36 @@ async def test_a_name_comes_before_the_setting():
     assert (await target.running("web")).name == "web"
     with pytest.raises(ContainerNotFound):
         await target.container("none")
+
+
+async def test_a_policy_holds_for_whatever_the_target_finds(monkeypatch):
+    policy = Policy(file="p", exclude=("db",), switching=False)
+    monkeypatch.setattr("dexec_kernel.jupyter.target.find_policy", lambda: policy)
+    target = target_of(Client(WEB, DB, JOB), "web")
+    assert not target.permits(DB)
+    with pytest.raises(PolicyRefused, match="switching"):
+        await target.running("job")
+    with pytest.raises(PolicyRefused, match="exclude"):
+        await target.container("db")
+    assert (await target.running()).name == "web"
+    assert target.permits(WEB)
+    assert not target.permits(JOB)
+    await target.forget()
+    with pytest.raises(PolicyRefused, match="switching"):
+        await target.running("job")
+
+
+async def test_a_policy_that_cannot_be_used_is_the_answer_to_everything(monkeypatch):
+    def find():
+        raise PolicyUnusable.of("p", ["it is broken"])
+
+    monkeypatch.setattr("dexec_kernel.jupyter.target.find_policy", find)
+    target = target_of(Client(WEB))
+    with pytest.raises(PolicyUnusable):
+        _ = target.policy
+    for work in (target.client, target.container, target.running):
+        with pytest.raises(PolicyUnusable):
+            await work()
 
 
 async def test_only_one_that_runs_takes_cells():

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from traitlets.config import Config
 
-from dexec_kernel.picker import _jupyter_server_extension_points
+from dexec_kernel.backend.models import ContainerSummary
+from dexec_kernel.errors import PolicyRefused, PolicyUnusable
+from dexec_kernel.picker import _jupyter_server_extension_points, extension
 from dexec_kernel.picker.extension import DexecPicker
 from dexec_kernel.picker.filters import ContainerFilters
+from dexec_kernel.policy.rules import Policy
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +38,10 @@ def begun(manager: object, **settings: object) -> tuple[DexecPicker, list[object
     )
     picker.initialize_settings()
     return picker, calls
+
+
+def names_in(folder: str) -> list[str]:
+    return [path.name for path in Path(folder).iterdir()]
 
 
 def test_jupyter_server_is_told_what_to_load():
@@ -77,6 +86,47 @@ async def test_a_variable_that_cannot_be_read_is_said(monkeypatch, caplog):
     await begin()
     assert "DEXEC_PICKER_ONLY_LABELLED" in caplog.text
     assert manager.kernel_dirs == []
+    await picker.stop_extension()
+
+
+async def test_a_policy_that_cannot_be_used_shows_no_container(monkeypatch, caplog):
+    def find():
+        raise PolicyUnusable.of("p", ["it is broken"])
+
+    monkeypatch.setattr(extension, "find_policy", find)
+    manager = SimpleNamespace(kernel_dirs=[])
+    picker, [begin] = begun(manager)
+    await begin()
+    assert "it is broken" in caplog.text
+    assert manager.kernel_dirs == []
+    await picker.stop_extension()
+
+
+async def test_what_a_policy_refuses_is_no_card(monkeypatch, tmp_path):
+    shown = asyncio.Event()
+
+    class Watch:
+        def __init__(self, _environ, *, on_containers, on_lost, check) -> None:
+            self._on_containers, self._check = on_containers, check
+
+        async def run(self) -> None:
+            with pytest.raises(PolicyRefused):
+                self._check("unix:///other.sock")
+            names = ("lab", "web")
+            await self._on_containers(
+                [ContainerSummary(name, name, "img", "running", "Up", {}) for name in names]
+            )
+            shown.set()
+
+    policy = Policy(file="p", include=("lab",), engines=())
+    monkeypatch.setattr(extension, "find_policy", lambda: policy)
+    monkeypatch.setattr(extension, "EngineWatch", Watch)
+    manager = SimpleNamespace(kernel_dirs=[])
+    picker, [begin] = begun(manager)
+    await begin()
+    await shown.wait()
+    [folder] = manager.kernel_dirs
+    assert names_in(folder) == ["dexec-lab"]
     await picker.stop_extension()
 
 

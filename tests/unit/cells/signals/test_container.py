@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from dexec_kernel.cells.signals.container import ContainerSignaller
-from dexec_kernel.errors import SignalError
+from dexec_kernel.errors import PolicyRefused, SignalError
 from dexec_kernel.shell.commands import Shell
 from tests.unit.support.fake_backend import FOREVER, FakeBackend, Script, err, out
 
@@ -37,3 +37,12 @@ async def test_signal_that_is_not_delivered_in_time_is_an_error():
         await signaller.send("TERM")
     assert asyncio.get_running_loop().time() - begin == pytest.approx(7)
     assert backend.attached[0].closed
+
+
+async def test_what_only_root_could_kill_goes_on_where_a_policy_keeps_root_out():
+    refused = Script(create=PolicyRefused("no", setting="exec.users", file="p"))
+    alive = [Script([out("17:4\n.\n")]) for _ in range(2)]
+    backend = FakeBackend(*alive, refused)
+    signaller = ContainerSignaller(backend, "c", Shell.SH, LEADER, user="me")
+    assert await signaller.send("KILL") == {17}
+    assert [config.user for config in backend.configs] == ["me", "me", "0"]

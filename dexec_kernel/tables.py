@@ -1,0 +1,155 @@
+"""Tables of a TOML file: typed values, and every problem at once. No I/O.
+
+Each problem names the key and says what would be right.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+
+_KINDS = {
+    bool: "true or false",
+    dict: "a table",
+    float: "a number",
+    int: "a number",
+    list: "a list",
+    str: "text",
+}
+
+
+def read_toml(content: bytes) -> dict[str, object]:
+    """Parse a file. Raises ValueError, whose text says what is wrong and where."""
+    try:
+        return tomllib.loads(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is not UTF-8 text (byte {error.start})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"it is not TOML: {error}") from error
+    except RecursionError as error:
+        raise ValueError("its values are nested too deeply") from error
+
+
+class Table:
+    """One table. A key that is read is a known key; :meth:`end` reports all others.
+
+    A value of the wrong kind is added to ``problems``, and its default is returned instead.
+    """
+
+    def __init__(
+        self, content: Mapping[str, object], *, problems: list[str], name: str = ""
+    ) -> None:
+        self._content = content
+        self._known: list[str] = []
+        self.problems = problems
+        self.name = name
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._content
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._content)
+
+    def path(self, key: str) -> str:
+        """Return the key with the names of the tables that it is in."""
+        return f"{self.name}.{key}" if self.name else key
+
+    def wrong(self, key: str, right: str) -> None:
+        """Note that the value of a key is not what it should be."""
+        value = self._content.get(key)
+        self.problems.append(f"{self.path(key)} is {_shown(value)}, and should be {right}")
+
+    def text(self, key: str, default: str = "") -> str:
+        """Return a text."""
+        value = self._take(key)
+        if value is None:
+            return default
+        if isinstance(value, str):
+            return value
+        self.wrong(key, "text in quotes")
+        return default
+
+    def choice(self, key: str, choices: Sequence[str], default: str) -> str:
+        """Return one of the ``choices``, which are texts."""
+        value = self._take(key)
+        if value is None:
+            return default
+        if isinstance(value, str) and value in choices:
+            return value
+        near = get_close_matches(str(value), choices, 1)
+        meant = f" (did you mean {near[0]!r}?)" if near else ""
+        self.wrong(key, f"one of {', '.join(map(repr, choices))}{meant}")
+        return default
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        """Return true or false."""
+        value = self._take(key)
+        if value is None:
+            return default
+        if isinstance(value, bool):
+            return value
+        self.wrong(key, "true or false, without quotes")
+        return default
+
+    def number(self, key: str, *, above: float, right: str) -> float | None:
+        """Return a number greater than ``above``, None where the key is missing."""
+        value = self._take(key)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is None or (is_number and math.isfinite(value) and value > above):  # type: ignore[arg-type, operator] # it is a number
+            return value  # type: ignore[return-value] # see above
+        self.wrong(key, right)
+        return None
+
+    def whole(self, key: str, *, least: int, right: str) -> int | None:
+        """Return a whole number of at least ``least``, None where the key is missing."""
+        value = self._take(key)
+        if value is None:
+            return None
+        if isinstance(value, int) and not isinstance(value, bool) and value >= least:
+            return value
+        self.wrong(key, right)
+        return None
+
+    def texts(self, key: str, right: str) -> tuple[str, ...] | None:
+        """Return a list of texts, none of them empty; None where the key is missing."""
+        value = self._take(key)
+        if value is None:
+            return None
+        if isinstance(value, list) and all(isinstance(item, str) and item for item in value):
+            return tuple(value)
+        self.wrong(key, f"a list of texts: {right}")
+        return None
+
+    def table(self, key: str) -> Table:
+        """Return the table of a key; an empty one where it is missing."""
+        value = self._take(key)
+        if value is not None and not isinstance(value, dict):
+            self.wrong(key, f"a table: [{self.path(key)}]")
+            value = None
+        return Table(value or {}, problems=self.problems, name=self.path(key))
+
+    def end(self) -> None:
+        """Report each key that was not read, with the nearest known one."""
+        for key in self._content:
+            if key in self._known:
+                continue
+            near = get_close_matches(key, self._known, 1, 0.5)
+            meant = f"did you mean {self.path(near[0])}?" if near else ""
+            known = f"the keys here are {', '.join(sorted(self._known))}"
+            self.problems.append(f"{self.path(key)} is not a key; {meant or known}")
+
+    def _take(self, key: str) -> object | None:
+        self._known.append(key)
+        return self._content.get(key)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, str):
+        return repr(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
+    return _KINDS.get(type(value), type(value).__name__)
