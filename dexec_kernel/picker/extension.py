@@ -24,7 +24,7 @@ from dexec_kernel.engine.watch import EngineWatch
 from dexec_kernel.errors import DexecError
 from dexec_kernel.picker.filters import ContainerFilters, filters_of
 from dexec_kernel.picker.folder import SpecFolder, remove_stale_specs
-from dexec_kernel.picker.kernelspecs import engine_env, logos
+from dexec_kernel.picker.kernelspecs import engine_env
 from dexec_kernel.picker.specs import KnownSpecs, container_specs
 from dexec_kernel.policy.file import find_policy
 from dexec_kernel.policy.rules import Policy
@@ -167,5 +167,4 @@ class DexecPicker(ExtensionApp):
 def _make_folder() -> SpecFolder:
     parent = Path(jupyter_runtime_dir()) / "dexec-picker"
     remove_stale_specs(parent)
-    # No front end asks for the smallest logo, and every file costs time in every request.
-    return SpecFolder(parent, [logo for logo in logos() if "32x32" not in logo.name])
+    return SpecFolder(parent)

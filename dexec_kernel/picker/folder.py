@@ -5,10 +5,9 @@ A kernelspec appears as a whole: it is written in another folder and then rename
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from dexec_kernel.folders import OwnedFolder, remove_abandoned
@@ -17,7 +16,7 @@ from dexec_kernel.picker.kernelspecs import BoundSpec
 _OWNED = "server-"
 
 
-def write_spec(kernels: Path, aside: Path, spec: BoundSpec, logos: Iterable[Path]) -> bool:
+def write_spec(kernels: Path, aside: Path, spec: BoundSpec) -> bool:
     """Write a kernelspec into the folder ``kernels``; return False when it is there already.
 
     ``aside`` is an empty folder on the same file system, and is empty again afterwards. Raises
@@ -28,13 +27,13 @@ def write_spec(kernels: Path, aside: Path, spec: BoundSpec, logos: Iterable[Path
         return False
     fresh = aside / spec.name
     fresh.mkdir(mode=0o755)
-    (fresh / "kernel.json").write_text(spec.to_text(), encoding="utf-8")
+    for name, data in spec.files().items():
+        (fresh / name).write_bytes(data)
     if target.is_dir():
-        (fresh / "kernel.json").replace(target / "kernel.json")
+        for path in fresh.iterdir():
+            path.replace(target / path.name)
         fresh.rmdir()
         return True
-    for logo in logos:
-        _link(logo, fresh / logo.name)
     fresh.rename(target)
     return True
 
@@ -54,20 +53,16 @@ class SpecFolder:
     It may be used from any thread. :func:`remove_stale_specs` removes a killed server's folder.
     """
 
-    def __init__(self, parent: Path, logos: Sequence[Path]) -> None:
-        """Make it in ``parent``, with copies of ``logos``. Raises :class:`OSError`."""
+    def __init__(self, parent: Path) -> None:
+        """Make it in ``parent``. Raises :class:`OSError`."""
         self._folder = OwnedFolder(parent, _OWNED)
         self._path = self._folder.path
         try:
-            for name in ("kernels", "aside", "logos"):
+            for name in ("kernels", "aside"):
                 (self._path / name).mkdir()
-            # The package may be updated, and its files removed, while the server runs.
-            for logo in logos:
-                shutil.copyfile(logo, self._path / "logos" / logo.name)
         except BaseException:
             self._folder.close()
             raise
-        self._logos = sorted((self._path / "logos").iterdir())
         self._busy = threading.Lock()
 
     @property
@@ -88,7 +83,7 @@ class SpecFolder:
             for name in sorted({path.name for path in self.kernels.iterdir()} - set(wanted)):
                 remove_spec(self.kernels, aside, name)
             for spec in wanted.values():
-                write_spec(self.kernels, aside, spec, self._logos)
+                write_spec(self.kernels, aside, spec)
 
     def close(self) -> None:
         """Remove the folder. May be called twice."""
@@ -99,10 +94,3 @@ class SpecFolder:
 def remove_stale_specs(parent: Path) -> None:
     """Remove the folders of servers that were killed."""
     remove_abandoned(parent, _OWNED)
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # Another file system, or one without links.
-        shutil.copyfile(source, target)

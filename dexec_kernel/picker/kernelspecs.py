@@ -8,9 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 import sys
-import sysconfig
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_core.paths import jupyter_path, prefer_environment_over_user
+from jupyter_core.paths import prefer_environment_over_user
 
 from dexec_kernel.backend.targets import COMPOSE_PREFIX
 from dexec_kernel.engine.contexts import current_context_name
 from dexec_kernel.engine.endpoint import docker_config_dir
 from dexec_kernel.errors import ConfigurationError
+from dexec_kernel.picker.mark import Mark, mark_of
 
 #: The kernelspec that comes with the installation, bound to no container.
 KERNEL_NAME = "dexec"
@@ -41,7 +40,7 @@ class BoundSpec:
     """A kernelspec for one container. ``name`` is that of its folder, in lower case.
 
     ``env`` is set for the kernel and overrides Jupyter's environment. ``metadata`` is stored with
-    the container's name.
+    the container's name. ``mark`` is made from the container's name where none is given.
     """
 
     container: str
@@ -49,6 +48,13 @@ class BoundSpec:
     display_name: str
     env: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, object] = field(default_factory=dict)
+    mark: Mark | None = None
+
+    def files(self) -> dict[str, bytes]:
+        """Return the kernelspec's files by their names: ``kernel.json`` and the logos."""
+        label = self.container.removeprefix(COMPOSE_PREFIX)
+        mark = self.mark or mark_of(label, family=label.partition("/")[0], member=label)
+        return {"kernel.json": self.to_text().encode(), **mark.files()}
 
     def to_text(self) -> str:
         """Return the content of ``kernel.json`` as it is written."""
@@ -57,8 +63,8 @@ class BoundSpec:
     def is_written_in(self, folder: Path) -> bool:
         """Return whether the folder has this very kernelspec."""
         try:
-            return (folder / "kernel.json").read_text(encoding="utf-8") == self.to_text()
-        except (OSError, ValueError):
+            return all((folder / name).read_bytes() == data for name, data in self.files().items())
+        except OSError:
             return False
 
     def to_json(self) -> dict[str, Any]:
@@ -219,9 +225,8 @@ def install(
             # Jupyter copies the folder's mode as well, and a temporary folder is for us alone.
             folder = Path(scratch) / spec.name
             folder.mkdir(mode=0o755)
-            (folder / "kernel.json").write_text(spec.to_text(), encoding="utf-8")
-            for logo in logos():
-                shutil.copyfile(logo, folder / logo.name)
+            for name, data in spec.files().items():
+                (folder / name).write_bytes(data)
             path = manager.install_kernel_spec(
                 str(folder), spec.name, user=user, prefix=prefix or None
             )
@@ -277,14 +282,3 @@ def read_spec(path: Path) -> FoundSpec | None:
     except (AttributeError, KeyError, OSError, TypeError, ValueError):
         return None
     return FoundSpec(path.name, path, argv, container, made_by)
-
-
-def logos() -> list[Path]:
-    """Return the logos of the installed kernelspec; none where it was not installed whole."""
-    places = [Path(sysconfig.get_path("data"), "share/jupyter/kernels")]
-    places += [Path(place) for place in jupyter_path("kernels")]
-    for place in places:
-        spec = read_spec(place / KERNEL_NAME)
-        if spec is not None and spec.is_ours:
-            return sorted((place / KERNEL_NAME).glob("logo-*"))
-    return []

@@ -1,13 +1,15 @@
 """The names of containers: in the kernelspec that is bound to them, and on a launcher's card.
 
-JupyterLab's cards have lines of about 15 characters (two lines in older versions) and cut longer
-names. It sorts by the shown name, so that the services of a project are next to each other.
+JupyterLab's cards have lines of about 15 characters, and show the same name as a tooltip; the menu
+of Notebook 7 has one line. A kernelspec has this one name for all of them. JupyterLab sorts by it,
+so that the services of a project are next to each other.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.backend.targets import COMPOSE_PREFIX, bound_name
@@ -17,8 +19,11 @@ DISPLAY_NAME_LABEL = "dexec.display-name"
 
 #: In characters: a name above this loses its middle, since its end tells it from others. A project
 #: is the same for all its services.
-_LONGEST, _LONGEST_PROJECT = 28, 16
-_LONGEST_WISH = 100
+_LONGEST, _LONGEST_PROJECT = 44, 22
+#: In characters: what is seen of a name in the menu of Notebook 7, which cuts the rest off.
+_SEEN, _SHORT_PROJECT = 22, 8
+_LONGEST_WISH, _LONGEST_IMAGE = 100, 28
+_BETWEEN = " / "
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{12})[0-9a-f]*")
 
 
@@ -30,28 +35,57 @@ def names_of(container: ContainerSummary) -> tuple[str, ...]:
     return (container.name,)
 
 
-def display_name(container: ContainerSummary) -> str:
-    """Return what a card shows: the container's wish, or name and image.
+def wished_name(container: ContainerSummary) -> str:
+    """Return the name that the container's label asks for, or ""."""
+    return _printable(container.labels.get(DISPLAY_NAME_LABEL, ""))[:_LONGEST_WISH]
 
-    ``web (nginx:1.25)``, ``shop / db (postgres:16)``.
+
+def display_names(containers: Mapping[str, ContainerSummary]) -> dict[str, str]:
+    """Return what the cards show, for containers by their bound names.
+
+    That is the container's wish, or name and image: ``web (nginx:1.25)``, ``shop / db
+    (postgres:16)``. A name is whole unless it is very long, or begins as another does: then it
+    loses its middle, and its end can be seen in Notebook's narrow menu, too. Containers that would
+    look the same get their full name in brackets.
     """
-    if wish := _printable(container.labels.get(DISPLAY_NAME_LABEL, ""))[:_LONGEST_WISH]:
+    whole = {bound: _label(bound, found) for bound, found in containers.items()}
+    beginnings = Counter(label[:_SEEN].casefold() for label in whole.values())
+    crowded = {
+        _family(bound)
+        for bound, label in whole.items()
+        if len(label) > _SEEN and beginnings[label[:_SEEN].casefold()] > 1
+    }
+    shown: dict[str, str] = {}
+    for bound, found in containers.items():
+        label = _label(bound, found, is_short=_family(bound) in crowded)
+        image = "" if wished_name(found) else short_image(found.image)
+        shown[bound] = f"{label} ({image})" if image else label
+    return told_apart(shown.items())
+
+
+def _family(bound: str) -> str:
+    """Return what the names of containers that stand side by side have in common."""
+    is_service = bound.startswith(COMPOSE_PREFIX)
+    return bound.partition("/")[0] if is_service else bound
+
+
+def _label(bound: str, container: ContainerSummary, *, is_short: bool = False) -> str:
+    """Return a container's name without its image."""
+    if wish := wished_name(container):
         return wish
-    bound = bound_name(container)
-    if bound.startswith(COMPOSE_PREFIX):
-        project, _, service = bound.removeprefix(COMPOSE_PREFIX).partition("/")
-        name = f"{_shortened(project, _LONGEST_PROJECT)} / {_shortened(service)}"
-    else:
-        name = _shortened(bound)
-    image = short_image(container.image)
-    return f"{name} ({image})" if image else name
+    longest = _SEEN if is_short else _LONGEST
+    if not bound.startswith(COMPOSE_PREFIX):
+        return _shortened(bound, longest)
+    project, _, service = bound.removeprefix(COMPOSE_PREFIX).partition("/")
+    project = _shortened(project, _SHORT_PROJECT if is_short else _LONGEST_PROJECT)
+    return f"{project}{_BETWEEN}{_shortened(service, longest - len(project) - len(_BETWEEN))}"
 
 
 def short_image(image: str) -> str:
     """Return an image's name without registry, path and digest: ``nginx:1.25``."""
     if found := _DIGEST.fullmatch(image):
         return found[1]
-    return _shortened(image.partition("@")[0].rpartition("/")[2])
+    return _shortened(image.partition("@")[0].rpartition("/")[2], _LONGEST_IMAGE)
 
 
 def told_apart(names: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -67,7 +101,7 @@ def told_apart(names: Iterable[tuple[str, str]]) -> dict[str, str]:
     }
 
 
-def _shortened(text: str, longest: int = _LONGEST) -> str:
+def _shortened(text: str, longest: int) -> str:
     name = _printable(text)
     if len(name) <= longest:
         return name

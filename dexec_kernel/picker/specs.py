@@ -10,7 +10,8 @@ from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.backend.targets import COMPOSE_PREFIX, bound_name, service_order
 from dexec_kernel.picker.filters import ContainerFilters
 from dexec_kernel.picker.kernelspecs import KERNEL_NAME, BoundSpec, spec_name
-from dexec_kernel.picker.names import display_name, told_apart
+from dexec_kernel.picker.mark import Mark, mark_of
+from dexec_kernel.picker.names import display_names, wished_name
 
 _RUNNING = "running"
 #: In seconds. JupyterLab asks for the kernelspecs every minute.
@@ -34,7 +35,7 @@ def container_specs(
         if container.state == _RUNNING and filters.allow(container):
             usable.setdefault(bound_name(container), container)
     names = spec_names(usable)
-    shown = told_apart((bound, display_name(found)) for bound, found in usable.items())
+    shown = display_names(usable)
     specs = [
         BoundSpec(
             container=bound,
@@ -42,10 +43,19 @@ def container_specs(
             display_name=shown[bound],
             env=dict(env),
             metadata={"image": found.image, **(metadata or {})},
+            mark=_mark(bound, found),
         )
         for bound, found in usable.items()
     ]
     return sorted(specs, key=lambda spec: spec.name)
+
+
+def _mark(bound: str, container: ContainerSummary) -> Mark:
+    wish = wished_name(container)
+    if not bound.startswith(COMPOSE_PREFIX):
+        return mark_of(wish or bound, family=bound, member=container.image)
+    project, _, service = bound.removeprefix(COMPOSE_PREFIX).partition("/")
+    return mark_of(wish or service, family=project, member=f"{project}/{service}")
 
 
 class KnownSpecs:

@@ -13,7 +13,7 @@ from jupyter_core.paths import prefer_environment_over_user
 
 from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.picker.folder import remove_spec, write_spec
-from dexec_kernel.picker.kernelspecs import BoundSpec, FoundSpec, logos, read_spec
+from dexec_kernel.picker.kernelspecs import BoundSpec, FoundSpec, read_spec
 
 #: The metadata of kernelspecs that were written by sync, and may be removed by it.
 MADE_BY_SYNC = {"by": "sync"}
@@ -83,7 +83,7 @@ def _write(spec: BoundSpec, kernels: Path, scratch: Path, *, dry_run: bool) -> b
     """Write a kernelspec, or only look whether that would change anything."""
     if dry_run:
         return not spec.is_written_in(kernels / spec.name)
-    return write_spec(kernels, scratch, spec, logos())
+    return write_spec(kernels, scratch, spec)
 
 
 def _specs_in(kernels: Path) -> dict[str, FoundSpec | None]:

@@ -23,6 +23,8 @@ SERVICES = (
     *(("shop", "db"), ("shop", "payment-gateway")),
     *(("acme-platform-staging", "billing-web"), ("acme-platform-staging", "billing-worker")),
 )
+MARKS = """images => Promise.all(images.map(image => image.decode()
+    .then(() => fetch(image.src)).then(answer => answer.text())))"""
 #: Of each card the text that would be cut off, in pixels.
 CUT = """labels => labels.map(label => Math.max(
     label.scrollHeight - label.clientHeight, label.scrollWidth - label.clientWidth,
@@ -117,6 +119,10 @@ def test_many_containers_stay_readable(lab: Lab, run_container: Callable[..., st
     labels = lab.page.locator(f"{CARD} .jp-LauncherCard-label")
     texts = labels.all_inner_texts()
     assert len(set(texts)) == len(texts) >= len(NAMES) + len(SERVICES)
+    assert texts[1] == "Container (dexec)", "it comes first, after Jupyter's own default"
+    # Each has a mark of its own, in the browser's eyes too.
+    marks = lab.page.locator(f"{CARD} img").evaluate_all(MARKS)
+    assert len(set(marks)) == len(marks) == len(texts)
     assert max(labels.evaluate_all(CUT)) <= 0
     # The services of a project stand side by side.
     projects = [text.partition(" / ")[0] for text in texts if " / " in text]

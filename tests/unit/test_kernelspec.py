@@ -14,7 +14,9 @@ FOLDER = Path(__file__).parents[2] / "kernelspec"
 
 def test_kernel_json():
     spec = json.loads((FOLDER / "kernel.json").read_text())
-    assert spec["display_name"]
+    # JupyterLab sorts by it, and shows no blank: the kernel without a container comes first.
+    assert spec["display_name"] == " Container (dexec)"
+    assert spec["display_name"] < min("!0Aa")
     assert (spec["language"], spec["interrupt_mode"]) == ("bash", "message")
     assert "{connection_file}" in spec["argv"]
 

@@ -7,7 +7,6 @@ import itertools
 import json
 import stat
 import threading
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -17,7 +16,7 @@ from jupyter_server.services.kernelspecs.handlers import kernelspec_model
 from dexec_kernel.picker.folder import SpecFolder, remove_stale_specs
 from dexec_kernel.picker.kernelspecs import BoundSpec
 
-LOGOS = sorted((Path(__file__).parents[3] / "kernelspec").glob("logo-*"))
+LOGOS = {"logo-svg.svg", "logo-64x64.png"}
 
 
 def spec(name: str, display_name: str = "") -> BoundSpec:
@@ -30,7 +29,7 @@ def names(folder: SpecFolder) -> set[str]:
 
 @pytest.fixture
 def folder(tmp_path):
-    made = SpecFolder(tmp_path / "picker", LOGOS)
+    made = SpecFolder(tmp_path / "picker")
     yield made
     made.close()
 
@@ -52,9 +51,7 @@ def test_kernelspecs_come_and_go_with_the_containers(folder):
     assert names(folder) == {"dexec-web", "dexec-db"}
     found = KernelSpecManager(kernel_dirs=[str(folder.kernels)]).get_all_specs()
     assert found["dexec-web"]["spec"]["metadata"]["dexec"] == {"container": "web"}
-    assert {path.name for path in (folder.kernels / "dexec-web").glob("logo-*")} == {
-        path.name for path in LOGOS
-    }
+    assert {path.name for path in (folder.kernels / "dexec-web").glob("logo-*")} == LOGOS
     folder.update([spec("db", "The database")])
     assert names(folder) == {"dexec-db"}
     content = json.loads((folder.kernels / "dexec-db/kernel.json").read_text())

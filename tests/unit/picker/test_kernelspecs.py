@@ -171,21 +171,12 @@ def test_without_a_place_it_goes_where_jupyter_looks_first(
     assert install(bound_spec("web")).path == place / "kernels/dexec-web"
 
 
-def test_the_logos_of_our_kernelspec_are_copied(prefix, monkeypatch):
-    ours = Path(prefix, "share/jupyter/kernels/dexec")
-    ours.mkdir(parents=True)
-    (ours / "kernel.json").write_text((ROOT / "kernelspec/kernel.json").read_text())
-    (ours / "logo-svg.svg").write_text("<svg/>")
-    monkeypatch.setattr(kernelspecs.sysconfig, "get_path", lambda _name: prefix)
-    installed = install(bound_spec("web"), prefix=prefix)
-    assert {file.name for file in installed.path.iterdir()} == {"kernel.json", "logo-svg.svg"}
-
-
-def test_there_may_be_no_logos(prefix, monkeypatch):
-    monkeypatch.setattr(kernelspecs, "jupyter_path", lambda *_: [])
-    monkeypatch.setattr(kernelspecs.sysconfig, "get_path", lambda _name: prefix)
-    installed = install(bound_spec("web"), prefix=prefix)
-    assert [file.name for file in installed.path.iterdir()] == ["kernel.json"]
+def test_it_has_logos(prefix):
+    installed = install(bound_spec("compose:shop/db"), prefix=prefix)
+    assert {file.name for file in installed.path.iterdir()} == {
+        *("kernel.json", "logo-svg.svg", "logo-64x64.png")
+    }
+    assert b">SD</text>" in (installed.path / "logo-svg.svg").read_bytes()
 
 
 def test_the_kernelspec_of_the_same_container_is_written_anew(prefix):

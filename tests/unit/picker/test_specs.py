@@ -7,7 +7,7 @@ import pytest
 from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.picker.filters import ContainerFilters, filters_of
-from dexec_kernel.picker.names import display_name, short_image
+from dexec_kernel.picker.names import short_image
 from dexec_kernel.picker.specs import KnownSpecs, container_specs, spec_names
 
 
@@ -31,6 +31,11 @@ def shown(*containers: ContainerSummary, filters: ContainerFilters | None = None
     """The kernelspecs' names, each with the container that it is bound to."""
     specs = container_specs(containers, filters or ContainerFilters(), {})
     return {spec.name: spec.container for spec in specs}
+
+
+def names(*containers: ContainerSummary) -> list[str]:
+    """What the cards show, by the kernelspecs' names."""
+    return [spec.display_name for spec in container_specs(containers, ContainerFilters(), {})]
 
 
 def test_a_container_is_bound_by_its_name():
@@ -88,19 +93,30 @@ def test_an_image_is_shown_without_its_registry(image, short):
     assert short_image(image) == short
 
 
-def test_a_long_name_keeps_its_beginning_and_its_end():
-    name = display_name(container("acme-platform-production-billing-worker", image=""))
-    assert len(name) <= 28
-    assert name.startswith("acme-platform")
-    assert name.endswith("…billing-worker")
+def test_a_name_is_whole_where_nothing_else_begins_so():
+    name = "acme-platform-production-billing-worker"
+    assert names(container(name, image=""), container("web", image="")) == [name, "web"]
+
+
+def test_names_that_begin_alike_show_their_ends():
+    found = names(*(container(f"build-agent-linux-amd64-0{n}") for n in (1, 2)))
+    assert found == ["build-agen…ux-amd64-01 (nginx:1.25)", "build-agen…ux-amd64-02 (nginx:1.25)"]
+
+
+def test_a_very_long_name_keeps_its_beginning_and_its_end():
+    [name] = names(container("a" * 200 + "-end", image=""))
+    assert len(name) == 44
+    assert name.endswith("a-end")
 
 
 def test_services_of_a_project_stand_side_by_side_when_its_name_is_long():
-    names = [
-        display_name(service(name, project="acme-platform-production"))
-        for name in ("db", "a-service-with-a-long-name")
-    ]
-    assert len({name.partition(" / ")[0] for name in names}) == 1
+    project = "acme-platform-production"
+    found = names(
+        *(service(name, project=project) for name in ("db", "web", "a-long-name-for-a-service")),
+        container("acme-platform-other"),
+    )
+    assert len({name.partition(" / ")[0] for name in found if " / " in name}) == 1
+    assert len({name[:22] for name in found}) == len(found)
 
 
 def test_what_looks_the_same_is_told_apart():
@@ -112,9 +128,30 @@ def test_what_looks_the_same_is_told_apart():
 
 
 def test_a_wish_is_one_line_of_bounded_length():
-    wish = display_name(container("a", dexec__display_name=" Lab\n\x1b[31m 3 " + "x" * 500))
+    [wish] = names(container("a", dexec__display_name=" Lab\n\x1b[31m 3 " + "x" * 500))
     assert wish.startswith("Lab [31m 3 xxx")
     assert len(wish) == 100
+
+
+def test_each_card_has_a_mark_of_its_own():
+    found = [
+        *(container("web"), container("build-agent-1"), container("build-agent-2")),
+        *(service("db"), service("api"), container("x", dexec__display_name="Lab 3")),
+    ]
+    specs = {spec.container: spec for spec in container_specs(found, ContainerFilters(), {})}
+    marks = {name: spec.mark for name, spec in specs.items()}
+    assert {name: mark.initials for name, mark in marks.items()} == {
+        "web": "WE",
+        "build-agent-1": "B1",
+        "build-agent-2": "B2",
+        "x": "L3",
+        "compose:shop/db": "DB",
+        "compose:shop/api": "AP",
+    }
+    assert len(set(marks.values())) == len(marks)
+    # A project has a colour, and so has an image.
+    assert marks["compose:shop/db"].box == marks["compose:shop/api"].box
+    assert marks["web"].lid == marks["build-agent-1"].lid
 
 
 @pytest.mark.parametrize(
