@@ -7,10 +7,12 @@ mouse; the rest (save, close, theme) is done with JupyterLab's own commands.
 import json
 import os
 import secrets
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -167,7 +169,10 @@ class LabServer:
         deadline = time.monotonic() + timeout
         while process.poll() is None and time.monotonic() < deadline:
             if description.exists() and (text := description.read_text()).endswith("}"):
-                return f"http://127.0.0.1:{json.loads(text)['port']}"
+                port = int(json.loads(text)["port"])
+                # The file may be there before the server listens.
+                with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                    return f"http://127.0.0.1:{port}"
             time.sleep(0.05)
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
         raise LabStartError(f"JupyterLab did not come up:\n{tail}")

@@ -37,6 +37,7 @@ __all__ = [
     "StreamCutOff",
     "StreamFault",
     "UnknownMagic",
+    "UsageError",
 ]
 
 _DOCTOR = "`dexec-kernel doctor` looks at the connection to the engine."
@@ -114,6 +115,10 @@ class NotChosenError(DexecError):
 
 class CellSyntaxError(DexecError):
     """The cell cannot be parsed: a magic has invalid arguments, or no shell accepts the text."""
+
+
+class UsageError(CellSyntaxError):
+    """A magic cannot do anything with its arguments."""
 
 
 class UnknownMagic(CellSyntaxError):

@@ -47,8 +47,8 @@ class Snapshot:
     ``inner_pid`` is the PID in the container, if the process has reported it. ``started`` is in
     seconds since the epoch, ``duration`` in seconds, ``output_bytes`` counts stdout and stderr.
     ``note`` is a further message for the user. ``log`` is the path of the whole output on the
-    kernel's side, if the notebook has only a part of it. ``expected`` is the same cell's last
-    duration in seconds, None if unknown.
+    kernel's side, if the notebook has only a part of it; ``log_url`` is where it can be fetched.
+    ``expected`` is the same cell's last duration in seconds, None if unknown.
     """
 
     state: State
@@ -66,6 +66,7 @@ class Snapshot:
     output_bytes: int
     note: str
     log: str | None = None
+    log_url: str | None = None
     inner_pid: int | None = None
     expected: float | None = None
 

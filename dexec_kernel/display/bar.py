@@ -18,9 +18,12 @@ _GOING = {
 }
 
 
-def bar_html(snapshot: Snapshot) -> str:
-    """Return the bar as one HTML element. All that comes from outside is escaped."""
-    return line_html(look_of(snapshot), _parts(snapshot))
+def bar_html(snapshot: Snapshot, *, is_news: bool = False) -> str:
+    """Return the bar as one HTML element. All that comes from outside is escaped.
+
+    With ``is_news`` a screen reader says how the cell ended.
+    """
+    return line_html(look_of(snapshot), _parts(snapshot), is_news=is_news)
 
 
 def bar_text(snapshot: Snapshot) -> str:
@@ -28,9 +31,9 @@ def bar_text(snapshot: Snapshot) -> str:
     return line_text(look_of(snapshot), _parts(snapshot))
 
 
-def bar_data(snapshot: Snapshot) -> dict[str, str]:
+def bar_data(snapshot: Snapshot, *, is_news: bool = False) -> dict[str, str]:
     """Return the mime bundle of the bar, without the record."""
-    return {"text/plain": bar_text(snapshot), "text/html": bar_html(snapshot)}
+    return {"text/plain": bar_text(snapshot), "text/html": bar_html(snapshot, is_news=is_news)}
 
 
 def _parts(snapshot: Snapshot) -> list[Part]:
@@ -58,8 +61,17 @@ def _parts(snapshot: Snapshot) -> list[Part]:
     exec_id = one_line(snapshot.exec_id or "unknown")
     is_detached = snapshot.state is State.DETACHED
     detached = [Part(f"exec {exec_id[:_SHORT_ID]}", f"exec {exec_id}")] if is_detached else []
-    parts = [
-        Part(seconds, f"elapsed time, {span(snapshot.started, snapshot.ended)}"),
+    parts = [Part(seconds, f"elapsed time, {span(snapshot.started, snapshot.ended)}")]
+    if snapshot.note:
+        note = one_line(snapshot.note)
+        parts.append(Part(note, note, shrink=1))
+    if snapshot.log is not None:
+        log = one_line(snapshot.log)
+        title = f"the whole output, in a file on the machine of the kernel: {log}"
+        way = "" if snapshot.log_url else "; %log save NAME copies it"
+        url = snapshot.log_url or ""
+        parts.append(Part(f"log {log}", title + way, shrink=300, is_path=True, url=url))
+    parts += [
         Part(f"PID {pid}", pid_title),
         *detached,
         Part(container, f"container {container}, {short_id}", shrink=30),
@@ -68,13 +80,6 @@ def _parts(snapshot: Snapshot) -> list[Part]:
     ]
     if snapshot.output_bytes >= _KIB:
         parts.append(Part(format_size(snapshot.output_bytes), "stdout and stderr together"))
-    if snapshot.log is not None:
-        log = one_line(snapshot.log)
-        title = f"the whole output, in a file on the machine of the kernel: {log}"
-        parts.append(Part(f"log {log}", title, shrink=100, is_path=True))
-    if snapshot.note:
-        note = one_line(snapshot.note)
-        parts.append(Part(note, note, shrink=1))
     return parts
 
 

@@ -24,6 +24,10 @@ LIVE_AFTER, LIVE_INTERVAL = 0.15, 1.0
 #: In seconds: a cell that ends as soon as it has printed needs one bar, which says how.
 HOLD_OUTPUT = 0.008
 
+#: In seconds: a screen reader has told by then how the cell ended; it is not to tell it again when
+#: the notebook is opened.
+NEWS_FOR = 3.0
+
 #: Sends a message: its type, such as ``stream``, and its content.
 Publish = Callable[[str, dict[str, Any]], None]
 
@@ -124,11 +128,14 @@ class CellDisplay:
         self._stop_clock()
         if self._mode is Mode.OFF:
             return
+        is_news = self._widget is not None
         if self._shown or self._snapshot().exec_id is not None:
-            self._send(self._static_data())
+            self._send(self._static_data(is_news=is_news))
         if self._widget is not None:
             self._widget.close()
             self._widget = None
+        if is_news:
+            asyncio.get_running_loop().call_later(NEWS_FOR, self.repeat)
 
     def repeat(self) -> None:
         """Show how the cell ended once more, where that may have been lost."""
@@ -181,9 +188,9 @@ class CellDisplay:
     def _tick_later(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(LIVE_INTERVAL, self._tick)
 
-    def _static_data(self) -> dict[str, Any]:
+    def _static_data(self, *, is_news: bool = False) -> dict[str, Any]:
         snapshot = self._snapshot()
-        return {**bar_data(snapshot), MIME_TYPE: record_of(snapshot)}
+        return {**bar_data(snapshot, is_news=is_news), MIME_TYPE: record_of(snapshot)}
 
     def _send(self, data: dict[str, Any]) -> None:
         kind = "update_display_data" if self._shown else "display_data"

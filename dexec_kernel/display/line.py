@@ -31,6 +31,7 @@ _STYLE = (
 )
 _FIXED = "flex:0 0 auto"
 _FAINT = "opacity:.65"
+_LINK = "color:inherit;text-decoration:underline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +48,28 @@ class Part:
     """One item of the line; ``title`` is its tooltip.
 
     If the line is too short, long parts are cut and end in dots, those with more ``shrink`` first.
-    In an ``is_path`` item, one click selects all words after the first.
+    In an ``is_path`` item, one click selects all words after the first. With ``url`` the first word
+    is a link to it.
     """
 
     text: str
     title: str
     shrink: int = 0
     is_path: bool = False
+    url: str = ""
 
 
-def line_html(look: Look, parts: Sequence[Part], *, border: bool = True) -> str:
-    """Return the line as one HTML element. All that comes from outside is escaped."""
+def line_html(
+    look: Look, parts: Sequence[Part], *, border: bool = True, is_news: bool = False
+) -> str:
+    """Return the line as one HTML element. All that comes from outside is escaped.
+
+    With ``is_news`` a screen reader reads out the words of ``look`` when they appear (ARIA, the
+    role ``status``).
+    """
     sign = f'<span aria-hidden="true" style="color:{look.colour}">{look.sign}</span>'
-    words = f'<span style="{_FIXED};font-weight:600">{sign} {escape(look.words)}</span>'
+    role = 'role="status" ' if is_news else ""
+    words = f'<span {role}style="{_FIXED};font-weight:600">{sign} {escape(look.words)}</span>'
     edge = f"{_EDGE}px solid {look.colour}" if border else "0"
     items = [words, *(_item(part) for part in parts)]
     separator = f'<span aria-hidden="true" style="{_FIXED};opacity:.4"> · </span>'
@@ -86,5 +96,10 @@ def _item(part: Part) -> str:
     if part.is_path:
         # A browser follows no link from a server's page to a file: the path is there to be copied.
         label, _, path = text.partition(" ")
+        if part.url:
+            label = (
+                f'<a href="{escape(part.url)}" target="_blank" rel="noopener"'
+                f' style="{_LINK}">{label}</a>'
+            )
         text = f'{label} <span style="user-select:all">{path}</span>'
     return f'<span title="{escape(part.title)}" style="{style}">{text}</span>'

@@ -34,8 +34,6 @@ class Panel:
         self._is_closed = False
         self._list = ContainerList(state.choice, self._choose)
         self._html = parts.text(kernel_bar_html(state))
-        # Beside a notebook there is little room: then the text goes below the list.
-        self._html.layout.flex = "1 1 220px"
         self._interrupt = parts.button(
             "Interrupt", "stop", "End the running cell's processes", actions.interrupt
         )
@@ -47,8 +45,6 @@ class Panel:
         self._cancel = parts.button("Cancel", "", "Leave the container alone", self._asked)
         self._box = parts.row((self._list.widget, self._html, self._interrupt, self._restart))
         self._box.add_class("dexec-panel")
-        self._box.layout.flex_flow = "row wrap"
-        self._box.layout.height = "auto"
         self._box.layout.padding = "2px 8px"
         self.update(state)
 

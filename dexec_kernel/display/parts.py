@@ -26,6 +26,8 @@ STYLE = (
     f".{_FIELD_CLASS} .widget-label{{height:{HEIGHT_PX};line-height:{HEIGHT_PX};font-size:12px}}"
     f".{_BAR_CLASS} .widget-html-content{{width:100%}}</style>"
 )
+#: The width below which a bar's text leaves its line to the controls.
+_TEXT_WIDTH = "220px"
 #: In seconds: a line's text and its Enter are two messages, and either may come first.
 _TEXT_DELAY = 0.2
 _DRAWN_AFTER = 0.15
@@ -50,20 +52,26 @@ def button(
 
 
 def text(html: str) -> ipywidgets.HTML:
-    """Return the text of a bar, which takes what room there is."""
+    """Return the text of a bar, which takes what room there is, and a line of its own in need."""
     return ipywidgets.HTML(
         value=html + STYLE,
         layout=ipywidgets.Layout(
-            flex="1 1 auto", min_width="0", height=HEIGHT_PX, margin="0", overflow="hidden"
+            flex=f"1 1 {_TEXT_WIDTH}",
+            min_width="0",
+            height=HEIGHT_PX,
+            margin="0",
+            overflow="hidden",
         ),
     )
 
 
 def row(children: tuple[ipywidgets.Widget, ...]) -> ipywidgets.HBox:
-    """Return a line of widgets."""
+    """Return a line of widgets, in several lines where there is little room."""
     made = ipywidgets.HBox(
         children,
-        layout=ipywidgets.Layout(align_items="center", height=HEIGHT_PX, overflow="hidden"),
+        layout=ipywidgets.Layout(
+            align_items="center", flex_flow="row wrap", min_height=HEIGHT_PX, overflow="hidden"
+        ),
     )
     made.add_class(_BAR_CLASS)
     return made

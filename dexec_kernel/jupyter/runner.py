@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -35,6 +36,7 @@ from dexec_kernel.jupyter.questions import CellQuestions
 from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.jupyter.widgets import shows_widgets
 from dexec_kernel.policy.rules import Policy
+from dexec_kernel.served_logs import PARENT, url_of
 
 #: A question is withdrawn by no message, and JupyterLab runs no other cell while its box is open,
 #: unless it has interrupted the kernel itself.
@@ -180,7 +182,9 @@ class CellRunner:
         listener = _Listener(self._changed, past)
 
         def snapshot() -> Snapshot:
-            known = replace(run.snapshot(), expected=expected)
+            known = run.snapshot()
+            url = url_of(known.log, os.environ)
+            known = replace(known, expected=expected, log_url=url)
             if questions is not None and questions.is_box_left:
                 return replace(known, note="; ".join(filter(None, (_BOX_NOTE, known.note))))
             return known
@@ -269,4 +273,4 @@ class _Listener:
 
 def log_parent() -> Path:
     """Return where kernels keep their logs: beside their connection files, which are as private."""
-    return Path(jupyter_runtime_dir()) / "dexec"
+    return Path(jupyter_runtime_dir()) / PARENT

@@ -6,12 +6,12 @@ from argparse import Namespace
 
 from dexec_kernel.cells.source.exec_magic import CELL_MAGICS
 from dexec_kernel.cells.source.parser import MagicParser
-from dexec_kernel.magics import attach, containers, files, history, logs, session, status
+from dexec_kernel.magics import attach, containers, files, history, log, logs, session, status
 from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.registry import Magic, Registry
 
 #: The modules with magics, in the order of the list. Add one here and nowhere else.
-_SUBJECTS = (containers, status, history, session, logs, attach, files)
+_SUBJECTS = (containers, status, history, session, log, logs, attach, files)
 
 
 async def _list(context: MagicContext, _arguments: Namespace) -> None:

@@ -17,17 +17,20 @@ from typing import Any
 from jupyter_core.paths import jupyter_runtime_dir
 from jupyter_core.utils import ensure_async
 from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.utils import url_path_join
 from traitlets import Bool, List, TraitError, Unicode
 
 from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.engine.watch import EngineWatch
 from dexec_kernel.errors import DexecError
+from dexec_kernel.picker import logs
 from dexec_kernel.picker.filters import ContainerFilters, filters_of
 from dexec_kernel.picker.folder import SpecFolder, remove_stale_specs
 from dexec_kernel.picker.kernelspecs import engine_env
 from dexec_kernel.picker.specs import KnownSpecs, container_specs
 from dexec_kernel.policy.file import find_policy
 from dexec_kernel.policy.rules import Policy
+from dexec_kernel.served_logs import announce
 
 _MADE_BY = {"by": "picker"}
 
@@ -61,11 +64,18 @@ class DexecPicker(ExtensionApp):
         " Variable: DEXEC_PICKER_ONLY_LABELLED."
     ).tag(config=True)
 
+    def initialize_handlers(self) -> None:
+        """Serve the logs of kernels. Called by jupyter_server."""
+        self.handlers.extend(logs.handlers())
+
     def initialize_settings(self) -> None:
         """Begin, as soon as the server's event loop runs. Called by jupyter_server."""
         self._folder: SpecFolder | None = None
         self._task: asyncio.Task[None] | None = None
         self._reported = ""
+        if self.serverapp is not None:
+            url = url_path_join(getattr(self.serverapp, "base_url", "/"), logs.ROUTE)
+            announce(os.environ, url, logs.parent_of_logs())
         if self.enabled and self.serverapp is not None:
             self.serverapp.io_loop.add_callback(self._begin)
 

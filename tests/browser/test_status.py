@@ -90,6 +90,39 @@ def test_one_place_to_type(lab: Lab):
     assert lab.page.evaluate(_COMMS) == 0
 
 
+def test_a_narrow_pane(lab: Lab):
+    """420 px: everything is in the pane; the whole output is one click away."""
+    lab.server.write("narrow.ipynb", ["printf 'Password: '; read p", "seq 1 2000000"])
+    lab.open("narrow.ipynb", alone=True)
+    lab.page.set_viewport_size({"width": 420, "height": 800})
+    cell = lab.cell(0)
+    cell.start()
+    expect(cell.line).to_be_focused()
+    for part in (
+        cell.live_bar,
+        cell.line,
+        cell.eof_button,
+        cell.interrupt_button,
+        cell.kill_button,
+    ):
+        place = box(part)
+        assert place["x"] + place["width"] <= 420, place
+    lab.screenshot("narrow")
+    cell.interrupt_button.press("Enter")
+    cell.wait()
+    expect(cell.bar.locator('[role="status"]')).to_contain_text("interrupted")
+    expect(cell.bar.locator('[role="status"]')).to_have_count(0)
+
+    cell = lab.cell(1)
+    cell.run()
+    expect(cell.static_bar).to_contain_text("MiB of output left out here")
+    cell.bar.scroll_into_view_if_needed()
+    lab.screenshot("narrow-log")
+    with lab.page.expect_download() as downloading:
+        cell.bar.get_by_role("link").click()
+    assert downloading.value.path().stat().st_size == 14_888_896
+
+
 def test_kill(lab: Lab):
     lab.server.write("kill.ipynb", ["trap '' INT TERM; echo deaf; while :; do sleep 1; done"])
     lab.open("kill.ipynb")

@@ -7,6 +7,7 @@ import os
 import signal
 import urllib.request
 from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,47 @@ def test_an_engine_that_is_away_or_hangs_holds_nothing_up(tmp_path):
                 os.kill(engine.pid, signal.SIGCONT)
     assert list(runtime.iterdir()) == []
     assert "Traceback" not in log.read_text()
+
+
+def test_a_log_is_served_to_its_owner_alone(server):
+    runtime = server.notebooks.parent / "runtime"
+    log = runtime / "dexec/kept-1-abc/cell-0001.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("<script>the log</script>")
+    secret = runtime / "dexec/secret"
+    secret.write_text("secret")
+    url = f"{server.url}/dexec/logs/kept-1-abc/cell-0001.log"
+    owner = {"Authorization": f"token {server.token}"}
+    request = urllib.request.Request(url, headers=owner)
+    with urllib.request.urlopen(request, timeout=GUARD) as answer:
+        assert answer.read() == log.read_bytes()
+        assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="cell-0001.log"'
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        cookies = answer.headers.get_all("Set-Cookie") or []
+    assert status(url, {}) in {302, 403, 404}
+    # With a browser's cookie, a link on a page from elsewhere fetches nothing.
+    with urllib.request.urlopen(f"{server.url}/tree?token={server.token}", timeout=GUARD) as page:
+        cookies += page.headers.get_all("Set-Cookie") or []
+    cookie = {"Cookie": "; ".join(text.partition(";")[0] for text in cookies)}
+    assert status(url, {**cookie, "Referer": f"{server.url}/lab"}) == 200
+    assert status(url, {**cookie, "Referer": "https://evil.example/"}) == 403
+    for path in ("kept-1-abc/../secret", "kept-1-abc/%2e%2e%2fsecret", "kept-1-abc/cell-9999.log"):
+        assert status(f"{server.url}/dexec/logs/{path}", owner) == 404
+    log.unlink()
+    log.symlink_to(secret)
+    assert status(url, owner) == 404
+
+
+def status(url: str, headers: dict[str, str]) -> int:
+    """The status of an answer, which a redirection to the login page is too."""
+    host, _, path = url.removeprefix("http://").partition("/")
+    connection = HTTPConnection(host, timeout=GUARD)
+    try:
+        connection.request("GET", f"/{path}", headers=headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 def reports(log: Path) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import dexec_kernel
 
 PACKAGE = Path(dexec_kernel.__file__).parent
 
-_GROUND = {"errors", "units", "folders", "tables"}
+_GROUND = {"errors", "units", "folders", "served_logs", "tables"}
 _CELL = {"cells", "shell", "backend", *_GROUND}
 #: The imports of ours that a file of each place may have. The longest name that fits counts; a name
 #: stands for all that is below it. A file may always import its neighbours in the same folder.
@@ -22,6 +22,7 @@ ARROWS: dict[str, set[str]] = {
     "units": set(),
     "folders": {"errors"},
     "tables": set(),
+    "served_logs": set(),
     "backend": {"errors"},
     "policy": {"backend", "errors", "tables"},
     "local": {"backend", "errors"},
@@ -32,7 +33,7 @@ ARROWS: dict[str, set[str]] = {
     "files": {"backend", "errors", "units"},
     "cells": _CELL,
     "cells.source": {"shell.language", "errors"},
-    "cells.output": {"folders", "errors", "units", "cells.states"},
+    "cells.output": {"folders", "served_logs", "errors", "units", "cells.states"},
     "cells.input": {"shell", "backend", "cells.source.options", "errors"},
     "cells.signals": {"shell", "backend", "errors"},
     "cells.standby": {
@@ -41,7 +42,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "display": {*_CELL, "files"},
     "magics": {*_CELL, "display", "files", "policy"},
-    "picker": {"engine", "policy", "backend", "errors", "folders"},
+    "picker": {"engine", "policy", "backend", "errors", "folders", "served_logs"},
     "jupyter": {*_CELL, "policy", "magics", "display", "files", "engine", "jupyter", "__init__"},
     "cli": {
         *("picker", "engine", "policy", "cells", "shell", "backend", "errors", "units"),

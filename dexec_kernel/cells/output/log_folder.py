@@ -10,10 +10,10 @@ import threading
 from pathlib import Path
 
 from dexec_kernel.folders import OwnedFolder, remove_abandoned
+from dexec_kernel.served_logs import KEPT, TEMPORARY, log_name
 
 _logger = logging.getLogger(__name__)
 
-_TEMPORARY, _KEPT = "kernel-", "kept-"
 #: How many logs of the greatest length a kernel has at most, all of its logs together.
 MAX_FULL_LOGS = 4
 #: How many files a kernel has at most, however short they are.
@@ -49,7 +49,7 @@ class LogFolder:
         with self._lock:
             self._make_room(size)
             self._count += 1
-            path = self._path / f"cell-{self._count:04d}.log"
+            path = self._path / log_name(self._count)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
             descriptor = os.open(path, flags, 0o600)
             self._files[path] = size
@@ -83,10 +83,10 @@ class LogFolder:
 
     def _make(self) -> Path:
         if not self._keep:
-            self._owned = OwnedFolder(self._parent, _TEMPORARY)
+            self._owned = OwnedFolder(self._parent, TEMPORARY)
             return self._owned.path
         self._parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f"{_KEPT}{os.getpid()}-", dir=self._parent))
+        return Path(tempfile.mkdtemp(prefix=f"{KEPT}{os.getpid()}-", dir=self._parent))
 
 
 def _size(path: Path) -> int:
@@ -98,4 +98,4 @@ def _size(path: Path) -> int:
 
 def remove_stale_logs(parent: Path) -> None:
     """Remove the folders of kernels that ended without doing so themselves."""
-    remove_abandoned(parent, _TEMPORARY)
+    remove_abandoned(parent, TEMPORARY)

@@ -165,7 +165,7 @@ def test_short_parts_are_never_cut(snapshot):
 def test_size_and_note_only_where_they_tell_something(snapshot):
     assert bar_text(snapshot(output_bytes=1023)).endswith("root@/")
     assert bar_text(snapshot(output_bytes=1024)).endswith("root@/ · 1.0 KiB")
-    assert bar_text(snapshot(note="no shell")).endswith("root@/ · no shell")
+    assert bar_text(snapshot(note="no shell")).startswith("exit code 0 · 84 ms · no shell · PID")
 
 
 def test_the_pid_in_the_container_while_the_cell_runs(snapshot):
@@ -184,6 +184,25 @@ def test_how_long_the_same_cell_took_last_time(snapshot):
 def test_one_click_selects_the_path_of_a_log(snapshot):
     html = bar_html(snapshot(log="/run/my logs/<1>.log"))
     assert 'log <span style="user-select:all">/run/my logs/&lt;1&gt;.log</span>' in html
+
+
+def test_what_is_missing_and_where_it_is_come_first(snapshot):
+    given = snapshot(log="/logs/1", log_url="/dexec/logs/<1>", note="2.0 MiB left out")
+    assert " · 2.0 MiB left out · log /logs/1 · PID" in bar_text(given)
+    html = bar_html(given)
+    assert '<a href="/dexec/logs/&lt;1&gt;" target="_blank" rel="noopener"' in html
+    assert "%log save" not in html
+    assert "%log save" in bar_html(snapshot(log="/logs/1"))
+
+
+def test_a_screen_reader_says_how_the_cell_ended(snapshot):
+    assert 'role="status"' not in bar_html(snapshot())
+    [status] = [
+        attributes
+        for _, attributes in Page(bar_html(snapshot(), is_news=True)).tags
+        if attributes.get("role") == "status"
+    ]
+    assert status
 
 
 def test_non_latin_names_stay(snapshot):
