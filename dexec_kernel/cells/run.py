@@ -51,6 +51,7 @@ _URGENT_GRACE = 0.4
 
 _NOT_BEGUN = "before it was started"
 _MAY_START = "the engine had not started it yet, and may still do so"
+_KERNEL_NOTE = "its kernel ended"
 NO_SHELL_NOTE = "no shell in the image: ran as one command line"
 
 
@@ -152,6 +153,7 @@ class CellRun:
         """
         if urgent:
             self._ladder.grace = _URGENT_GRACE
+            self._notes.append(_KERNEL_NOTE)
             self._leave(at_end=True)
         if self._interrupted.done():
             self._ladder.skip()

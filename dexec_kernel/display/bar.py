@@ -23,12 +23,12 @@ def bar_html(snapshot: Snapshot, *, is_news: bool = False) -> str:
 
     With ``is_news`` a screen reader says how the cell ended.
     """
-    return line_html(look_of(snapshot), _parts(snapshot), is_news=is_news)
+    return line_html(look_of(snapshot), parts_of(snapshot), is_news=is_news)
 
 
 def bar_text(snapshot: Snapshot) -> str:
     """Return the bar as one line of text: the words that the HTML shows."""
-    return line_text(look_of(snapshot), _parts(snapshot))
+    return line_text(look_of(snapshot), parts_of(snapshot))
 
 
 def bar_data(snapshot: Snapshot, *, is_news: bool = False) -> dict[str, str]:
@@ -36,7 +36,7 @@ def bar_data(snapshot: Snapshot, *, is_news: bool = False) -> dict[str, str]:
     return {"text/plain": bar_text(snapshot), "text/html": bar_html(snapshot, is_news=is_news)}
 
 
-def _parts(snapshot: Snapshot) -> list[Part]:
+def parts_of(snapshot: Snapshot) -> list[Part]:
     """Return what the bar says after how the cell went, the important things first."""
     running = snapshot.state is State.RUNNING
     pid = "…" if running else "unknown"

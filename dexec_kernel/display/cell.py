@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from dexec_kernel.cells.input.stdin import Stdin
 from dexec_kernel.cells.outcome import Snapshot
 from dexec_kernel.cells.output.text import Piece
+from dexec_kernel.display.afterwards import orphan_data, saved_html
 from dexec_kernel.display.bar import bar_data, bar_html, bar_text
+from dexec_kernel.display.last_form import LastForm, Later
 from dexec_kernel.display.mode import Mode
 from dexec_kernel.display.record import MIME_TYPE, record_of
 
@@ -35,6 +37,8 @@ Publish = Callable[[str, dict[str, Any]], None]
 class CellDisplay:
     """Shows one cell. ``publish`` sends a message; ``snapshot`` returns the current state.
 
+    ``later`` keeps a live bar for other front ends than the one that has run the cell.
+
     The display is updated in place, so that a stored notebook has the last state as static HTML,
     whichever program executed it. Output is sent through it too, to appear below the display.
     """
@@ -47,12 +51,16 @@ class CellDisplay:
         snapshot: Callable[[], Snapshot],
         on_interrupt: Callable[[], None],
         on_kill: Callable[[], None],
+        later: Later,
     ) -> None:
         self._mode = mode
         self._publish = publish
         self._snapshot = snapshot
         self._on_interrupt = on_interrupt
         self._on_kill = on_kill
+        self._later = later
+        self._last_form: LastForm | None = None
+        self._kept: tuple[object, ...] = ()
         self._stdin: Stdin | None = None
         self._in_box = False
         self._seen = asyncio.Event()
@@ -99,7 +107,9 @@ class CellDisplay:
         self._stdin = stdin or self._stdin
         self._in_box = self._in_box if in_box is None else in_box
         if self._widget is not None:
-            self._widget.update(bar_html(self._snapshot()))
+            snapshot = self._snapshot()
+            self._widget.update(bar_html(snapshot))
+            self._keep_orphan(snapshot)
             takes_lines = self._stdin is not None and self._stdin.takes_lines
             has_field = self._seen.is_set() and not self._in_box
             self._widget.offer_input(self._stdin if takes_lines else None, has_field=has_field)
@@ -131,9 +141,10 @@ class CellDisplay:
         is_news = self._widget is not None
         if self._shown or self._snapshot().exec_id is not None:
             self._send(self._static_data(is_news=is_news))
-        if self._widget is not None:
-            self._widget.close()
-            self._widget = None
+        self._widget = None
+        last_form, self._last_form = self._last_form, None
+        if last_form is not None:
+            last_form.end(self._static_data())
         if is_news:
             asyncio.get_running_loop().call_later(NEWS_FOR, self.repeat)
 
@@ -161,6 +172,7 @@ class CellDisplay:
 
             actions = Actions(self._on_interrupt, self._on_kill, self._is_drawn)
             self._widget = LiveBar(bar_html(self._snapshot()), actions)
+            self._last_form = LastForm(self._widget, self._later)
             self._send_live(self._widget)
             self._tick_later()
         else:
@@ -177,9 +189,16 @@ class CellDisplay:
 
     def _send_live(self, widget: LiveBar) -> None:
         snapshot = self._snapshot()
-        data = {MIME_TYPE: record_of(snapshot), **widget.mimebundle()}
-        self._send({**data, "text/plain": bar_text(snapshot)})
+        static = {"text/plain": bar_text(snapshot), "text/html": saved_html(snapshot)}
+        self._send({MIME_TYPE: record_of(snapshot), **widget.mimebundle(), **static})
         self.update()
+
+    def _keep_orphan(self, snapshot: Snapshot) -> None:
+        """Keep how the bar is to be shown where the kernel is killed now."""
+        known = (snapshot.state, snapshot.pid, snapshot.inner_pid)
+        if self._last_form is not None and known != self._kept:
+            self._kept = known
+            self._last_form.keep(orphan_data(snapshot))
 
     def _tick(self) -> None:
         self.update()

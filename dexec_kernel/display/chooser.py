@@ -86,6 +86,20 @@ class ChoiceRow:
         """Return what shows the list."""
         return parts.mimebundle(self._box)
 
+    @property
+    def bar_id(self) -> str:
+        """The id by which a stored notebook names the list."""
+        return str(self._box.model_id)
+
+    def plain_models(self, html: str) -> dict[str, Any]:
+        """Return the states of the models of a row that shows ``html`` and no list."""
+        return parts.plain_models(self._box, self._words, html)
+
+    def settle(self, html: str) -> None:
+        """Show ``html``, without a list, wherever it is shown, and let go of the models."""
+        parts.settle(self._box, self._words, html)
+        self._list.close()
+
     def close(self) -> None:
         """Close every model, in the kernel and in the browser."""
         self._list.close()

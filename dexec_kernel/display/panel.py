@@ -60,12 +60,29 @@ class Panel:
         """Return what shows the panel."""
         return parts.mimebundle(self._box)
 
+    @property
+    def bar_id(self) -> str:
+        """The id by which a stored notebook names the panel."""
+        return str(self._box.model_id)
+
+    def plain_models(self, html: str) -> dict[str, Any]:
+        """Return the states of the models of a panel that shows ``html`` and no controls."""
+        return parts.plain_models(self._box, self._html, html)
+
+    def settle(self, html: str) -> None:
+        """Show ``html``, without controls, wherever it is shown, and let go of the models."""
+        parts.settle(self._box, self._html, html)
+        self._close_controls()
+
     def close(self) -> None:
         """Close every model of the panel, in the kernel and in the browser."""
+        self._close_controls()
+        parts.close(self._html, self._box)
+
+    def _close_controls(self) -> None:
         self._is_closed = True
         self._list.close()
-        pieces = (self._html, self._interrupt, self._restart, self._confirm, self._cancel)
-        parts.close(*pieces, self._box)
+        parts.close(self._interrupt, self._restart, self._confirm, self._cancel)
 
     def _choose(self, name: str) -> None:
         self._actions.choose(name)

@@ -18,6 +18,7 @@ from dexec_kernel.display.text import one_line
 # no traits of their layout.
 HEIGHT_PX = f"{HEIGHT}px"
 _BUTTON_CLASS, _FIELD_CLASS, _BAR_CLASS = "dexec-button", "dexec-field", "dexec-live"
+_SETTLED_CLASS = "dexec-settled"
 STYLE = (
     f"<style>.{_BUTTON_CLASS}.jupyter-button{{line-height:{HEIGHT_PX}}}"
     f".{_FIELD_CLASS} :is(input,select){{height:{HEIGHT_PX}!important;line-height:20px;"
@@ -25,6 +26,11 @@ STYLE = (
     f".{_FIELD_CLASS} select{{padding-top:0;padding-bottom:0}}"
     f".{_FIELD_CLASS} .widget-label{{height:{HEIGHT_PX};line-height:{HEIGHT_PX};font-size:12px}}"
     f".{_BAR_CLASS} .widget-html-content{{width:100%}}</style>"
+)
+# Without a comm ipywidgets marks each widget with the image of a broken chain.
+_SETTLED_STYLE = (
+    f"{STYLE}<style>.{_SETTLED_CLASS}.jupyter-widgets-disconnected::before,"
+    f".{_SETTLED_CLASS} .jupyter-widgets-disconnected::before{{content:none}}</style>"
 )
 #: The width below which a bar's text leaves its line to the controls.
 _TEXT_WIDTH = "220px"
@@ -107,6 +113,38 @@ def close(*widgets: ipywidgets.DOMWidget | None) -> None:
         for model in (widget.layout, getattr(widget, "style", None), widget):
             if model is not None:
                 model.close()
+
+
+def plain_models(
+    box: ipywidgets.Box, text: ipywidgets.HTML, html: str
+) -> dict[str, dict[str, Any]]:
+    """Return the states of the models of ``box``, by id, with nothing but ``text`` in it."""
+    models = (box, box.layout, text, text.layout, text.style)
+    states: dict[str, dict[str, Any]] = ipywidgets.Widget.get_manager_state(widgets=models)["state"]
+    state = states[box.model_id]["state"]
+    state["children"] = [f"IPY_MODEL_{text.model_id}"]
+    state["_view_count"] = None  # Nobody hears how often it is seen.
+    state["_dom_classes"] = [*state["_dom_classes"], _SETTLED_CLASS]
+    states[text.model_id]["state"]["value"] = html + _SETTLED_STYLE
+    return states
+
+
+def settle(box: ipywidgets.Box, text: ipywidgets.HTML, html: str) -> None:
+    """Leave nothing but ``text`` in a box that a front end goes on showing.
+
+    The kernel forgets the models, and the front end is not told to close them.
+    """
+    text.value = html + _SETTLED_STYLE
+    box.add_class(_SETTLED_CLASS)
+    box.children = (text,)
+    for model in (box, box.layout, text, text.layout, text.style):
+        if model.comm is not None:
+            model.comm.publish_msg = _say_nothing
+            model.close()
+
+
+def _say_nothing(*_values: object, **_named: object) -> None:
+    pass
 
 
 class LineField:

@@ -81,11 +81,29 @@ class LiveBar:
         line.ask(question.prompt if question is not None else "")
         return line
 
+    @property
+    def bar_id(self) -> str:
+        """The id by which a stored notebook names the bar."""
+        return str(self._box.model_id)
+
+    def plain_models(self, html: str) -> dict[str, Any]:
+        """Return the states of the models of a bar that shows ``html`` and has no buttons."""
+        return parts.plain_models(self._box, self._html, html)
+
+    def settle(self, html: str) -> None:
+        """Show ``html``, without buttons, wherever the bar is shown, and let go of the models."""
+        parts.settle(self._box, self._html, html)
+        self._close_controls()
+
     def close(self) -> None:
         """Close every model of the bar, in the kernel and in the browser."""
+        self._close_controls()
+        parts.close(self._html, self._box)
+
+    def _close_controls(self) -> None:
         if self._line is not None:
             self._line.close()
-        parts.close(self._button, self._kill, self._eof, self._html, self._box)
+        parts.close(self._button, self._kill, self._eof)
 
     def _show_line(self, line: parts.LineField | None) -> None:
         if self._eof is None and self._stdin is not None:

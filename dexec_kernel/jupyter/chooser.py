@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from dexec_kernel.cells.outcome import Failed, Outcome
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.display.containers import chosen_data, closed_data
+from dexec_kernel.display.last_form import LastForm
 from dexec_kernel.errors import ContainerNotFound, ContainerNotRunning, NotChosenError
+from dexec_kernel.jupyter.bars import Bars
 from dexec_kernel.jupyter.containers import ContainerWatch
 from dexec_kernel.jupyter.messages import Messages
 from dexec_kernel.jupyter.settings import Settings
@@ -34,10 +36,12 @@ def wants_choice(ending: Outcome, options: CellOptions) -> bool:
 class Chooser:
     """Shows at most one list: under the last cell that needs it. It goes when one is chosen."""
 
-    def __init__(self, settings: Settings, watch: ContainerWatch) -> None:
+    def __init__(self, settings: Settings, watch: ContainerWatch, bars: Bars) -> None:
         self._settings = settings
         self._watch = watch
+        self._bars = bars
         self._list: ChoiceRow | None = None
+        self._last_form: LastForm | None = None
         self._messages: Messages | None = None
         self._display_id = ""
 
@@ -52,6 +56,8 @@ class Chooser:
 
         self._messages, self._display_id = messages, uuid.uuid4().hex
         self._list = ChoiceRow(self._watch.choice, self._chosen)
+        self._last_form = LastForm(self._list, self._bars)
+        self._last_form.keep(closed_data())
         text = "Choose a container here, or with %container NAME."
         self._send("display_data", {**self._list.mimebundle(), "text/plain": text})
 
@@ -74,10 +80,11 @@ class Chooser:
 
     def _end(self, data: dict[str, str]) -> None:
         self._watch.remove(self._update)
-        found, self._list = self._list, None
-        if found is not None:
+        self._list = None
+        last_form, self._last_form = self._last_form, None
+        if last_form is not None:
             self._send("update_display_data", data)
-            found.close()
+            last_form.end(data)
 
     def _send(self, kind: str, data: dict[str, str]) -> None:
         if self._messages is not None:

@@ -20,10 +20,11 @@ from ipykernel.kernelbase import Kernel
 from tornado.ioloop import IOLoop
 
 from dexec_kernel import __version__
+from dexec_kernel.jupyter.bars import Bars
 from dexec_kernel.jupyter.interrupts import Interrupts
 from dexec_kernel.jupyter.replies import EMPTY, answering
 from dexec_kernel.jupyter.settings import Settings
-from dexec_kernel.jupyter.widgets import open_widget, open_widget_control
+from dexec_kernel.jupyter.widgets import open_widget
 
 if TYPE_CHECKING:
     from dexec_kernel.jupyter.service import Service
@@ -74,7 +75,9 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         for name in ("comm_open", "comm_msg", "comm_close"):
             self.shell_handlers[name] = getattr(self.comm_manager, name)
         self.comm_manager.register_target("jupyter.widget", open_widget)
-        self.comm_manager.register_target("jupyter.widget.control", open_widget_control)
+        app = self.parent
+        self.bars = Bars("" if app is None else str(app.connection_file), self.log)
+        self.comm_manager.register_target("jupyter.widget.control", self.bars.open_control)
 
     # --- life -----------------------------------------------------------------------------------
 
@@ -196,7 +199,7 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
     def _open(self) -> asyncio.Task[Service]:
         async def open_service() -> Service:
             make = await asyncio.to_thread(_import_service)
-            self._service = make(self, self, has_waiting=lambda: self._requests > 1)
+            self._service = make(self, self, has_waiting=lambda: self._requests > 1, bars=self.bars)
             self._service.start()
             return self._service
 

@@ -30,6 +30,7 @@ from dexec_kernel.display.cell import CellDisplay
 from dexec_kernel.display.mode import Mode
 from dexec_kernel.errors import ContainerNotFound
 from dexec_kernel.jupyter.background import BackgroundCells
+from dexec_kernel.jupyter.bars import Bars
 from dexec_kernel.jupyter.input import Input
 from dexec_kernel.jupyter.messages import Messages
 from dexec_kernel.jupyter.questions import CellQuestions
@@ -59,6 +60,7 @@ class CellRunner:
         settings: Settings,
         workspaces: Workspaces,
         questions: Input,
+        bars: Bars,
         log: logging.Logger,
         *,
         policy: Callable[[], Policy] = Policy,
@@ -67,6 +69,7 @@ class CellRunner:
         self._policy = policy
         self._workspaces = workspaces
         self._input = questions
+        self._bars = bars
         self._log = log
         self.listeners: list[Callable[[], None]] = []
         self._durations = Durations()
@@ -202,6 +205,7 @@ class CellRunner:
             snapshot=snapshot,
             on_interrupt=lambda: self._background.stop_or_interrupt(run),
             on_kill=lambda: self._background.kill(run),
+            later=self._bars,
         )
         stdin = questions = None
         if interactive and not messages.silent:

@@ -27,6 +27,7 @@ from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.display.fault import CellFault, fault_of, interrupted, of_error
 from dexec_kernel.display.mode import Mode
 from dexec_kernel.errors import DexecError, EngineUnavailable, PolicyRefused, PolicyUnusable
+from dexec_kernel.jupyter.bars import Bars
 from dexec_kernel.jupyter.chooser import Chooser, wants_choice
 from dexec_kernel.jupyter.containers import ContainerWatch
 from dexec_kernel.jupyter.deadline import Deadline
@@ -61,7 +62,12 @@ class Service:
     """
 
     def __init__(
-        self, kernel: Kernel, settings: Settings, *, has_waiting: Callable[[], bool]
+        self,
+        kernel: Kernel,
+        settings: Settings,
+        *,
+        has_waiting: Callable[[], bool],
+        bars: Bars,
     ) -> None:
         log = kernel.log
         self._kernel, self._settings, self._log = kernel, settings, log
@@ -79,15 +85,18 @@ class Service:
             leftovers=leftovers,
         )
         self._input = Input(kernel)
+        self._bars = bars
         self._cells = CellRunner(
-            *(settings, self._workspaces, self._input, log), policy=lambda: self._target.policy
+            *(settings, self._workspaces, self._input, bars, log),
+            policy=lambda: self._target.policy,
         )
         self._watch = ContainerWatch(settings, self._target)
-        self._chooser = Chooser(settings, self._watch)
+        self._chooser = Chooser(settings, self._watch, bars)
         self._status = KernelStatus(
             *(settings, self._watch, self._target),
             workspaces=self._workspaces,
             cells=self._cells,
+            bars=bars,
             interrupt=partial(self.interrupt, by_front_end=False),
             standby_count=lambda: self._workspaces.standbys.count,
         )
@@ -142,7 +151,7 @@ class Service:
         if not await deadline.wait(ending, reserve=_REST):
             self._log.warning("What cells have started could not be ended in time.")
         rest = (self._status, self._watch, self._preparation, self.language, self.history)
-        closing = (part.aclose() for part in (*rest, self._cells))
+        closing = (part.aclose() for part in (*rest, self._cells, self._bars))
         if not await deadline.wait(*closing, reserve=_LAST):
             self._log.warning("The kernel could not be ended in order in time.")
         if not await deadline.wait(self._leftovers.aclose()):

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.display.kernel_bar import KernelState, kernel_bar_html, kernel_bar_text
+from dexec_kernel.display.last_form import LastForm
 from dexec_kernel.errors import DexecError
+from dexec_kernel.jupyter.bars import Bars
 from dexec_kernel.jupyter.containers import ContainerWatch
 from dexec_kernel.jupyter.messages import Messages
 from dexec_kernel.jupyter.runner import CellRunner
@@ -40,6 +42,7 @@ class KernelStatus:
         *,
         workspaces: Workspaces,
         cells: CellRunner,
+        bars: Bars,
         interrupt: Callable[[], None],
         standby_count: Callable[[], int] = lambda: 0,
     ) -> None:
@@ -50,7 +53,9 @@ class KernelStatus:
         self._cells = cells
         self._interrupt = interrupt
         self._standby_count = standby_count
+        self._bars = bars
         self._panel: Panel | None = None
+        self._last_form: LastForm | None = None
         self._messages: Messages | None = None
         self._display_id = uuid.uuid4().hex
         self._timer: asyncio.TimerHandle | None = None
@@ -69,6 +74,8 @@ class KernelStatus:
 
             actions = PanelActions(self._choose, self._interrupt, self._restart)
             self._panel = Panel(self._state(), actions)
+            self._last_form = LastForm(self._panel, self._bars)
+            self._last_form.keep(self._last_data())
         self._messages = messages
         self._send("display_data", {**self._panel.mimebundle(), **line})
 
@@ -91,16 +98,19 @@ class KernelStatus:
         if self._restarting is not None:
             self._restarting.cancel()
             await asyncio.gather(self._restarting, return_exceptions=True)
-        panel, self._panel = self._panel, None
-        if panel is not None:
+        self._panel = None
+        last_form, self._last_form = self._last_form, None
+        if last_form is not None:
             self._watch.remove(self.changed)
-            state = replace(
-                self._state(), running=None, folder="", standby=0, notice="", has_ended=True
-            )
-            html = kernel_bar_html(state)
-            data = {"text/plain": kernel_bar_text(state), "text/html": html}
+            data = self._last_data()
             self._send("update_display_data", data)
-            panel.close()
+            last_form.end(data)
+
+    def _last_data(self) -> dict[str, str]:
+        state = replace(
+            self._state(), running=None, folder="", standby=0, notice="", has_ended=True
+        )
+        return {"text/plain": kernel_bar_text(state), "text/html": kernel_bar_html(state)}
 
     def _update(self) -> None:
         self._timer = None

@@ -2,7 +2,7 @@
 
 It adds a folder of kernelspecs to the folders that the server's kernelspec manager searches, and
 keeps it up to date from the engine's events. Requests of a front end read only that folder, so no
-request waits for the engine.
+request waits for the engine. It also mends bars: see :mod:`dexec_kernel.picker.notebooks`.
 Source: jupyter_server, "Server Extensions"; jupyter_client, ``KernelSpecManager.kernel_dirs``.
 """
 
@@ -14,19 +14,21 @@ import time
 from pathlib import Path
 from typing import Any
 
-from jupyter_core.paths import jupyter_runtime_dir
+from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
 from jupyter_core.utils import ensure_async
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
 from traitlets import Bool, List, TraitError, Unicode
 
 from dexec_kernel.backend.models import ContainerSummary
+from dexec_kernel.display.stored import FOLDER, BarFolder
 from dexec_kernel.engine.watch import EngineWatch
 from dexec_kernel.errors import DexecError
 from dexec_kernel.picker import logs
 from dexec_kernel.picker.filters import ContainerFilters, filters_of
 from dexec_kernel.picker.folder import SpecFolder, remove_stale_specs
 from dexec_kernel.picker.kernelspecs import engine_env
+from dexec_kernel.picker.notebooks import NotebookBars
 from dexec_kernel.picker.specs import KnownSpecs, container_specs
 from dexec_kernel.policy.file import find_policy
 from dexec_kernel.policy.rules import Policy
@@ -76,6 +78,10 @@ class DexecPicker(ExtensionApp):
         if self.serverapp is not None:
             url = url_path_join(getattr(self.serverapp, "base_url", "/"), logs.ROUTE)
             announce(os.environ, url, logs.parent_of_logs())
+        contents = getattr(self.serverapp, "contents_manager", None)
+        if contents is not None:
+            folder = BarFolder(Path(jupyter_data_dir(), *FOLDER))
+            NotebookBars(folder, self._runs, self._has_kernel).serve(contents)
         if self.enabled and self.serverapp is not None:
             self.serverapp.io_loop.add_callback(self._begin)
 
@@ -111,6 +117,17 @@ class DexecPicker(ExtensionApp):
         """Return the server's kernelspec manager, or None if it searches no folders."""
         manager = getattr(self.serverapp, "kernel_spec_manager", None)
         return manager if isinstance(getattr(manager, "kernel_dirs", None), list) else None
+
+    def _runs(self, kernel_id: str) -> bool:
+        """Return whether the server has a kernel of this id."""
+        manager = getattr(self.serverapp, "kernel_manager", None)
+        return manager is not None and kernel_id in manager
+
+    async def _has_kernel(self, path: str) -> bool:
+        """Return whether a kernel runs for a notebook, by its path in the server."""
+        manager = getattr(self.serverapp, "session_manager", None)
+        sessions = await ensure_async(manager.list_sessions()) if manager is not None else []
+        return any(session["path"].strip("/") == path.strip("/") for session in sessions)
 
     async def _begin(self) -> None:
         if not self.enabled:

@@ -127,3 +127,43 @@ def test_long_output(lab: Lab):
     following = lab.cell(1)
     following.run()
     expect(following.stdout).to_have_text("usable\n")
+
+
+def test_reload_and_restart(lab: Lab, host: str, busybox: str):
+    """The page is loaded again, and the kernel restarted, while a cell runs."""
+    gate = Gate(host, busybox)
+    lab.server.write("reload.ipynb", [f"echo begun; {gate.wait}; exit 3", "sleep 100000", "%last"])
+    lab.open("reload.ipynb")
+    cell, endless = lab.cell(0), lab.cell(1)
+    cell.start()
+    expect(cell.live_bar).to_contain_text("PID")
+    lab.save()
+    lab.page.reload()
+    expect(cell.live_bar).to_contain_text("running")
+    lab.screenshot("reload-running")
+    gate.open()
+    expect(cell.live_bar).to_contain_text("exit code 3")
+    expect(cell.interrupt_button).to_have_count(0)
+    lab.screenshot("reload-ended")
+    record = lab.records("reload.ipynb")[0]
+    assert record is not None
+    assert (record["state"], record["exit_code"]) == ("exited", 3)
+    assert record["ended"] > record["started"]
+    lab.wait_idle()
+    lab.cell(2).start()
+    expect(lab.cell(2).static_bar).to_contain_text("exit code 3")
+    expect(lab.cell(2).stdout).to_have_text("begun\n")
+
+    endless.start()
+    expect(endless.live_bar).to_contain_text("PID")
+    lab.page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+    )
+    expect(endless.live_bar).to_contain_text("its kernel ended")
+    expect(endless.interrupt_button).to_have_count(0)
+    lab.screenshot("restart")
+    # The server opens the notebook with what the kernel has left.
+    lab.save()
+    lab.page.reload()
+    expect(cell.static_bar).to_contain_text("exit code 3")
+    expect(endless.static_bar).to_contain_text("its kernel ended")

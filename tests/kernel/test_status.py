@@ -41,6 +41,41 @@ def test_a_background_process_can_be_killed(kernel, widgets, gone, busybox):
     assert gone(busybox) == []
 
 
+def ask_for_all(kernel) -> None:
+    """Ask for all widgets, as a page does that is loaded again."""
+    session, channel = kernel.client.session, kernel.client.shell_channel
+    opened = {"comm_id": "again", "target_name": "jupyter.widget.control", "data": {}}
+    channel.send(session.msg("comm_open", opened, metadata={"version": "1.0.0"}))
+    asked = {"comm_id": "again", "data": {"method": "request_states"}}
+    channel.send(session.msg("comm_msg", asked))
+
+
+def test_a_front_end_that_came_anew_is_left_a_bar_without_buttons(kernel, widgets, gate, busybox):
+    """It takes no update of a display that another page has begun."""
+    held = gate(busybox)
+    cell = kernel.send(f"{held.wait}; exit 3")
+    widgets.until(lambda: widgets.buttons("Kill"))
+    ask_for_all(kernel)
+
+    def told():
+        data = [message["content"].get("data", {}) for message in widgets.messages]
+        return [one["states"] for one in data if one.get("method") == "update_states"]
+
+    widgets.until(told)
+    assert set(told()[0]) == set(widgets.states)
+    closed = kernel.client.session.msg("comm_close", {"comm_id": "again", "data": {}})
+    kernel.client.shell_channel.send(closed)
+    held.open()
+    kernel.collect(cell, at=widgets.take)
+    assert widgets.record()["exit_code"] == 3
+    assert "exit code 3" in widgets.html()
+    [text] = widgets.of("HTMLModel")
+    assert widgets.only("HBoxModel")["children"] == [f"IPY_MODEL_{text}"]
+    assert widgets.of("ButtonModel") == {}
+    # The kernel keeps none of them.
+    assert widgets.comms() == set()
+
+
 @pytest.mark.parametrize("prompt", ["Name", "Password"])
 def test_a_line_that_is_typed_into_the_bar(kernel, widgets, prompt):
     cell = kernel.send(f"printf '{prompt}: '; read a; echo \"got [$a]\"; sleep 0.3; exit 3")

@@ -42,7 +42,10 @@ ARROWS: dict[str, set[str]] = {
     },
     "display": {*_CELL, "files"},
     "magics": {*_CELL, "display", "files", "policy"},
-    "picker": {"engine", "policy", "backend", "errors", "folders", "served_logs"},
+    "picker": {
+        *("engine", "policy", "backend", "errors", "folders", "served_logs"),
+        "display.stored",
+    },
     "jupyter": {*_CELL, "policy", "magics", "display", "files", "engine", "jupyter", "__init__"},
     "cli": {
         *("picker", "engine", "policy", "cells", "shell", "backend", "errors", "units"),

@@ -13,6 +13,15 @@ from dexec_kernel.display.cell import CellDisplay
 from dexec_kernel.display.mode import Mode
 
 
+class FakeBars:
+    """Nobody comes later."""
+
+    asked = 0
+
+    def keep(self, bar_id, models, data, *, has_ended):
+        raise AssertionError("no bar is live here")
+
+
 class Shown:
     """A display, with the messages that it has sent."""
 
@@ -25,6 +34,7 @@ class Shown:
             snapshot=self._snapshot,
             on_interrupt=lambda: None,
             on_kill=lambda: None,
+            later=FakeBars(),
         )
 
     def _publish(self, kind, content):

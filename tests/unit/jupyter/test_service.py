@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dexec_kernel.errors import EngineUnavailable
+from dexec_kernel.jupyter.bars import Bars
 from dexec_kernel.jupyter.messages import Messages
 from dexec_kernel.jupyter.service import Service
 from dexec_kernel.jupyter.settings import Settings
@@ -68,7 +69,7 @@ async def make():
         kernel, settings = Kernel(), Settings()
         settings.standby = 0
         settings.history_file = ":memory:"
-        service = Service(kernel, settings, has_waiting=lambda: False)
+        service = Service(kernel, settings, has_waiting=lambda: False, bars=Bars("", kernel.log))
         service._target = Target(look)
         service._preparation.after_cell = lambda: None
         made.append(service)

@@ -1,0 +1,108 @@
+"""The live bars of a kernel as front ends see them later: with the next kernel, or with none.
+
+A front end that comes anew, as when a page is loaded again, asks for the state of all widgets over
+the control comm. From then on it shows bars whose display it cannot replace: an
+``update_display_data`` reaches only the page that ran the cell. It gets the end of a bar as a
+change of its widget, and the bars of earlier kernels of the notebook from disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from jupyter_core.paths import jupyter_data_dir
+
+from dexec_kernel.display.stored import FOLDER, BarFolder, StoredBar
+from dexec_kernel.jupyter.widgets import note_session
+
+#: In bars written: how often old ones are removed.
+_PRUNE_EVERY = 100
+
+
+class Bars:
+    """Tells displays whether a front end came anew, and front ends of the bars that they show.
+
+    ``connection_file`` is the kernel's. Where no server has named the notebook, nothing is stored.
+    Everything happens on the main event loop. Close it with :meth:`aclose`.
+    """
+
+    def __init__(self, connection_file: str, log: logging.Logger) -> None:
+        # Its folder is the kernel's, and its path is relative to that of the server.
+        name = os.environ.get("JPY_SESSION_NAME", "")
+        self._notebook = str(Path.cwd() / Path(name).name) if name else ""
+        self._kernel_id = Path(connection_file).stem.removeprefix("kernel-")
+        self._log = log
+        self._folder = BarFolder(Path(jupyter_data_dir(), *FOLDER))
+        self._own: set[str] = set()
+        self._thread: ThreadPoolExecutor | None = None
+        self._written = 0
+        self._answers: set[asyncio.Task[None]] = set()
+        #: How often a front end has asked for all widgets.
+        self.asked = 0
+
+    def keep(
+        self, bar_id: str, models: Mapping[str, Any], data: Mapping[str, Any], *, has_ended: bool
+    ) -> None:
+        """Store a bar: see :class:`StoredBar`. Returns at once."""
+        if self._notebook:
+            bar = StoredBar(bar_id, self._notebook, self._kernel_id, has_ended, models, data)
+            self._write(bar)
+
+    def open_control(self, opened: Any, message: dict[str, Any]) -> None:
+        """Serve a front end's control comm, as ipywidgets would, which need not be imported."""
+        note_session(message)
+        opened.on_msg(lambda asked: self._hear(opened, asked))
+
+    async def aclose(self) -> None:
+        """Write what is to be written."""
+        for task in self._answers:
+            task.cancel()
+        if self._thread is not None:
+            thread, self._thread = self._thread, None
+            await asyncio.to_thread(thread.shutdown)
+
+    def _hear(self, opened: Any, message: dict[str, Any]) -> None:
+        if message["content"]["data"].get("method") != "request_states":
+            return
+        self.asked += 1
+        task = asyncio.get_running_loop().create_task(self._answer(opened))
+        self._answers.add(task)
+        task.add_done_callback(self._answered)
+
+    async def _answer(self, opened: Any) -> None:
+        states: dict[str, Any] = {}
+        if self._notebook:
+            stored = await asyncio.to_thread(self._folder.of_notebook, self._notebook)
+            for bar in stored:
+                states |= bar.models
+                if bar.kernel_id == self._kernel_id and bar.bar_id not in self._own:
+                    # This kernel was killed and started again: nobody else ends that bar.
+                    self._write(replace(bar, has_ended=True))
+        if "ipywidgets" in sys.modules:
+            import ipywidgets  # noqa: PLC0415 -- slow, and here already
+
+            states |= ipywidgets.Widget.get_manager_state()["state"]
+        opened.send({"method": "update_states", "states": states, "buffer_paths": []})
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._answers.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.error("A front end was not told of the widgets.", exc_info=error)
+
+    def _write(self, bar: StoredBar) -> None:
+        self._own.add(bar.bar_id)
+        if self._thread is None:
+            # One thread: the states of a bar are written in order.
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="dexec-bars")
+        if self._written % _PRUNE_EVERY == 0:
+            self._thread.submit(self._folder.prune)
+        self._written += 1
+        self._thread.submit(self._folder.write, bar)

@@ -1,0 +1,90 @@
+"""The answer to a front end that comes anew: this kernel's bars, and those of kernels before."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from dexec_kernel.display.stored import FOLDER, BarFolder
+from dexec_kernel.jupyter.bars import Bars
+
+_ASK = {"header": {"session": "s"}, "content": {"data": {"method": "request_states"}}}
+
+
+class FakeComm:
+    def __init__(self):
+        self.sent = asyncio.Queue()
+
+    def on_msg(self, hear):
+        self.hear = hear
+
+    def send(self, data):
+        self.sent.put_nowait(data)
+
+
+@pytest.fixture(autouse=True)
+def data_dir(monkeypatch, tmp_path):
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("JPY_SESSION_NAME", "folder/a.ipynb")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def kernel(number: int) -> Bars:
+    return Bars(f"/run/kernel-id{number}.json", logging.getLogger())
+
+
+async def told(bars: Bars) -> dict:
+    comm = FakeComm()
+    bars.open_control(comm, _ASK)
+    comm.hear({"content": {"data": {"method": "another"}}})
+    comm.hear(_ASK)
+    answer = await comm.sent.get()
+    assert (answer["method"], answer["buffer_paths"]) == ("update_states", [])
+    return answer["states"]
+
+
+def keep(bars: Bars, letter: str, value: str, *, has_ended: bool = False) -> None:
+    models = {letter: {"state": {"value": value}}}
+    bars.keep(letter * 32, models, {"text/html": value}, has_ended=has_ended)
+
+
+async def test_the_next_kernel_tells_of_the_bars_of_the_last(data_dir, monkeypatch):
+    first = kernel(1)
+    keep(first, "a", "killed")
+    keep(first, "a", "over", has_ended=True)
+    keep(first, "b", "killed")
+    await first.aclose()
+    again = kernel(1)
+    states = {name: model["state"]["value"] for name, model in (await told(again)).items()}
+    assert states == {"a": "over", "b": "killed"}
+    assert again.asked == 1
+    await again.aclose()
+    # The kernel is the same to a server: it knows by now that the bar of the killed one has ended.
+    folder = BarFolder(data_dir.joinpath(*FOLDER))
+    assert folder.read("b" * 32).has_ended
+    monkeypatch.setenv("JPY_SESSION_NAME", "folder/b.ipynb")
+    assert await told(kernel(3)) == {}
+
+
+async def test_a_bar_that_is_alive_goes_on():
+    bars = kernel(1)
+    keep(bars, "a", "killed")
+    await told(bars)
+    await bars.aclose()
+    other = kernel(2)
+    assert set(await told(other)) == {"a"}
+    await other.aclose()
+    [bar] = BarFolder(bars._folder._path).of_notebook(bars._notebook)
+    assert not bar.has_ended
+
+
+async def test_without_a_server_nothing_is_stored(data_dir, monkeypatch):
+    monkeypatch.delenv("JPY_SESSION_NAME")
+    bars = kernel(1)
+    keep(bars, "a", "over", has_ended=True)
+    assert await told(bars) == {}
+    await bars.aclose()
+    assert list(data_dir.iterdir()) == []
