@@ -7,7 +7,7 @@
 # python   venv for $PYTHON (default: python3)
 # unit     the shells that the unit tests run cells with
 # engine   a Docker engine, and what demo and tests need beside it
-# test     engine, and Podman, openssl, shellcheck
+# test     engine, and Podman, openssl, OpenSSH, shellcheck
 # browser  Chromium and fonts
 #
 # Root on Debian or Ubuntu: the script installs what is missing. Anyone else is told what to install.
@@ -68,6 +68,8 @@ look_for() {
         program conmon conmon
         program openssl openssl
         program shellcheck shellcheck
+        program sshd openssh-server
+        program ssh openssh-client
         ;;
     browser)
         program chromium chromium

@@ -12,6 +12,7 @@ import pytest
 
 from devtools import containers, images
 from devtools.engine import PrivateEngine
+from devtools.sshd import PrivateSshd, missing_package
 from tests import surroundings
 
 # Before anything is imported that reads them.
@@ -41,6 +42,15 @@ def docker() -> Iterator[PrivateEngine]:
 def host(docker: PrivateEngine) -> str:
     """The URL of our dockerd, as DOCKER_HOST has it."""
     return docker.host
+
+
+@pytest.fixture(scope="session")
+def sshd() -> Iterator[PrivateSshd]:
+    """An ssh server of our own."""
+    if package := missing_package():
+        pytest.skip(f"the package {package} is not installed")
+    with PrivateSshd() as server:
+        yield server
 
 
 @contextmanager

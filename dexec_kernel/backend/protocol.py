@@ -127,6 +127,11 @@ class Exec(Protocol):
 class Backend(Protocol):
     """Look at a container, and execute commands in it: see ``engine.client.EngineClient``."""
 
+    @property
+    def is_remote(self) -> bool:
+        """True where PIDs are another machine's for certain; False says nothing."""
+        ...
+
     async def container_inspect(self, container: str) -> ContainerInspect:
         """Look at a container. Raises :class:`ContainerNotFound`."""
         ...

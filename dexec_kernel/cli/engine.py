@@ -26,8 +26,11 @@ async def engine_client(what: str) -> AsyncIterator[WholeEngine]:
     policy = find_policy()
     client = await EngineClient.from_environment(check=policy.check_engine)
     try:
-        async with client, asyncio.timeout(PATIENCE):
-            yield policed(client, policy)
+        async with client:
+            # ssh has a time limit of its own.
+            await client.ready()
+            async with asyncio.timeout(PATIENCE):
+                yield policed(client, policy)
     except TimeoutError as error:
         raise no_answer(client.endpoint, PATIENCE, what) from error
 

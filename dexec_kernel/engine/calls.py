@@ -14,10 +14,12 @@ from dexec_kernel.backend.models import Ping
 from dexec_kernel.engine.answers import checked
 from dexec_kernel.engine.connection import HijackedConnection
 from dexec_kernel.engine.endpoint import Endpoint
+from dexec_kernel.engine.http.address import Address
 from dexec_kernel.engine.http.answer import Answer, no_answer
 from dexec_kernel.engine.http.api import JsonApi
 from dexec_kernel.engine.http.calls import KeptCalls
 from dexec_kernel.engine.http.transport import ByteStream, open_stream
+from dexec_kernel.engine.ssh.route import SshRoute
 from dexec_kernel.engine.threads import DaemonThreads
 from dexec_kernel.engine.websocket import WebSocketConnection
 from dexec_kernel.errors import (
@@ -67,6 +69,11 @@ def common_version(offered: str) -> str:
     return min(offered, NEWEST_API, key=version_tuple)
 
 
+def route_of(endpoint: Endpoint) -> SshRoute | None:
+    """Return the way to an engine behind ssh, None for one that is reached directly."""
+    return None if endpoint.ssh is None else SshRoute(endpoint.ssh, endpoint.advice)
+
+
 class EngineCalls:
     """The base of :class:`client.EngineClient`'s verbs: life cycle, API version, calls."""
 
@@ -78,8 +85,12 @@ class EngineCalls:
         self._negotiated = ""
         self._negotiating = asyncio.Lock()
         self._closed = False
-        self._api = JsonApi(endpoint, connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT)
-        self._kept = KeptCalls(endpoint, connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT)
+        self._ssh = route_of(endpoint)
+        #: Where connections go; ``endpoint`` is what was named.
+        self._address: Address = self._ssh or endpoint
+        times = {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": READ_TIMEOUT}
+        self._api = JsonApi(self._address, **times)
+        self._kept = KeptCalls(self._address, **times)
         self._threads = DaemonThreads(_THREADS, name="dexec-engine")
 
     @property
@@ -93,6 +104,22 @@ class EngineCalls:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._api.close()
         self._kept.close()
+        if self._ssh is not None:
+            await self._ssh.aclose()
+
+    @property
+    def is_remote(self) -> bool:
+        """True for an engine whose PIDs are another machine's; False says nothing."""
+        return self._ssh is not None
+
+    @property
+    def tunnel(self) -> Address | None:
+        """The connection that all calls share, where the engine is behind ssh."""
+        return self._ssh
+
+    async def ready(self) -> None:
+        """Connect ssh, where the engine is behind it. Every call does so by itself."""
+        await self._address.ready()
 
     async def answers(self) -> bool:
         """Return whether the engine answers at all, with an error, say; no call of Go's.
@@ -136,7 +163,7 @@ class EngineCalls:
         return self._negotiated
 
     async def _open_stream(self) -> ByteStream:
-        return await open_stream(self.endpoint, timeout=CONNECT_TIMEOUT)
+        return await open_stream(self._address, timeout=CONNECT_TIMEOUT)
 
     async def _begin(
         self,
@@ -213,6 +240,7 @@ class EngineCalls:
             raise
 
     async def _in_thread(self, call: Callable[[], Answer]) -> Answer:
+        await self._address.ready()
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, call)
         except RuntimeError as error:

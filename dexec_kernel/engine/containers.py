@@ -102,7 +102,7 @@ class ContainerCalls(EngineCalls):
         name = path_segment(container, "container")
         target = f"/v{await self.api_version()}/containers/{name}/logs?{urlencode(query)}"
         connection = HijackedConnection(await self._open_stream(), tty=tty)
-        request = partial(connection.get, target, host=self.endpoint.http_host, container=container)
+        request = partial(connection.get, target, host=self._address.http_host, container=container)
         # Podman answers with the first line, which may be long in coming.
         await self._begin(
             connection, request, "container logs", bounded=not follow, container=container
@@ -133,7 +133,7 @@ class ContainerCalls(EngineCalls):
         target = f"/v{await self.api_version()}/containers/{name}/attach/ws?{urlencode(query)}"
         connection = WebSocketConnection(await self._open_stream())
         request = partial(
-            connection.open, target, host=self.endpoint.http_host, container=container
+            connection.open, target, host=self._address.http_host, container=container
         )
         await self._begin(connection, request, "container attach", container=container)
         return connection
@@ -144,7 +144,7 @@ class ContainerCalls(EngineCalls):
         ``filters`` are the engine's; without any, the events of containers that begin or end to
         be usable. Raises :class:`EngineApiError` when they are refused, as by a proxy.
         """
-        return await open_events(self.endpoint, await self.api_version(), filters)
+        return await open_events(self._address, await self.api_version(), filters)
 
     async def container_oom_since(self, container: str, since: float) -> bool:
         """Return whether the container ran out of memory after ``since`` (seconds since the epoch).

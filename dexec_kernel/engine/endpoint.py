@@ -19,6 +19,13 @@ from urllib.parse import urlsplit
 
 from dexec_kernel.engine.contexts import Context, current_context_name, read_context
 from dexec_kernel.engine.permission import permission_fix
+from dexec_kernel.engine.ssh.destination import (
+    SCHEME,
+    SshDestination,
+    parse_ssh,
+    without_password,
+)
+from dexec_kernel.engine.ssh.words import SshWords
 from dexec_kernel.errors import ConfigurationError, EngineUnavailable
 
 PORT, TLS_PORT = 2375, 2376
@@ -59,7 +66,8 @@ class TlsConfig:
 class Endpoint:
     """An engine's address: a unix socket's ``path``, or ``host`` and ``port``, with or without TLS.
 
-    ``source`` says in words where the address comes from.
+    Behind ``ssh`` there is none of them: ``engine.ssh.route`` makes the socket. ``source`` says in
+    words where the address comes from.
     """
 
     source: str
@@ -67,6 +75,8 @@ class Endpoint:
     host: str = ""
     port: int = 0
     tls: TlsConfig | None = None
+    ssh: SshDestination | None = None
+    is_tunnel = False
 
     @property
     def http_host(self) -> str:
@@ -81,6 +91,8 @@ class Endpoint:
     @property
     def url(self) -> str:
         """The address as DOCKER_HOST would have it."""
+        if self.ssh is not None:
+            return self.ssh.url
         if self.path:
             return f"unix://{self.path}"
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -89,7 +101,16 @@ class Endpoint:
     @property
     def advice(self) -> str:
         """What to do when nothing answers here."""
+        if self.ssh is not None:
+            return f"The address comes from {self.source}. {SshWords.socket_advice(self.ssh)}"
         return f"The address comes from {self.source}. {HOW_TO_START}"
+
+    async def ready(self) -> None:
+        """Nothing is needed before one can connect."""
+
+    def early_end(self) -> EngineUnavailable:
+        """Return the error for a connection that ends before an answer."""
+        return EngineUnavailable("The engine closed the connection without an answer.")
 
     def advice_on(self, error: BaseException) -> str:
         """What to do when ``error`` keeps us from connecting: advice, or how to be let in."""
@@ -99,7 +120,7 @@ class Endpoint:
 
 
 def parse_host(url: str, *, source: str, tls: TlsConfig | None = None) -> Endpoint:
-    """Read an address as DOCKER_HOST has it: unix://, tcp://, http:// or https://.
+    """Read an address as DOCKER_HOST has it: unix://, tcp://, http://, https:// or ssh://.
 
     ``tls`` is used for tcp. Raises :class:`ConfigurationError`.
     """
@@ -112,6 +133,9 @@ def parse_host(url: str, *, source: str, tls: TlsConfig | None = None) -> Endpoi
                 advice="For example unix:///var/run/docker.sock",
             )
         return Endpoint(source, path=path)
+    if url[: len(SCHEME)].lower() == SCHEME:
+        return Endpoint(source, ssh=parse_ssh(url, source=source))
+    shown = without_password(url)
     try:
         # The docker command takes HOST:PORT as well.
         parts = urlsplit(url if "://" in url else f"tcp://{url}")
@@ -119,23 +143,14 @@ def parse_host(url: str, *, source: str, tls: TlsConfig | None = None) -> Endpoi
         # A name that cannot be looked up at all: a part of more than 63 characters, say.
         (host or "").encode("idna")
     except ValueError as error:
-        raise ConfigurationError(f"{source} is {url!r}: {error}.") from error
-    if parts.scheme == "ssh":
-        remote = parts.netloc or "USER@HOST"
-        raise ConfigurationError(
-            f"{source} is {url!r}: ssh endpoints are not supported.",
-            advice=(
-                "Forward the socket and name the local end instead:"
-                f" ssh -nNT -L /tmp/engine.sock:/var/run/docker.sock {remote} &"
-                " export DOCKER_HOST=unix:///tmp/engine.sock"
-            ),
-        )
+        raise ConfigurationError(f"{source} is {shown!r}: {error}.") from error
     if parts.scheme not in {"tcp", "http", "https"}:
         raise ConfigurationError(
-            f"{source} is {url!r}: only unix:// and tcp:// are supported, not {parts.scheme}://.",
+            f"{source} is {shown!r}: only unix://, tcp:// and ssh:// are supported, not"
+            f" {parts.scheme}://.",
         )
     if parts.path.strip("/"):
-        raise ConfigurationError(f"{source} is {url!r}: an address with a path is not supported.")
+        raise ConfigurationError(f"{source} is {shown!r}: an address with a path is not supported.")
     if parts.scheme == "https" and tls is None:
         tls = TlsConfig(ca=None, cert=None, key=None)
     if parts.scheme == "http":

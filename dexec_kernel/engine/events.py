@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from dexec_kernel.engine import codec
 from dexec_kernel.engine.answers import error_of
-from dexec_kernel.engine.endpoint import Endpoint
+from dexec_kernel.engine.http.address import Address
 from dexec_kernel.engine.http.answer import parse
 from dexec_kernel.engine.http.exchange import Exchange
 from dexec_kernel.engine.http.transport import Closing
@@ -100,7 +100,7 @@ class EventStream(Closing):
         self._exchange.close()
 
 
-async def open_events(endpoint: Endpoint, version: str, filters: Filters = LIFE) -> EventStream:
+async def open_events(endpoint: Address, version: str, filters: Filters = LIFE) -> EventStream:
     """Ask an engine, in that API version, for its events from now on. The caller closes them.
 
     Raises what :meth:`Exchange.send` raises, and :class:`EngineApiError` when it is refused, as by

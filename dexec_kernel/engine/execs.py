@@ -89,7 +89,7 @@ class ExecCalls(ContainerCalls):
         connection = AttachedExec(self, exec_id, await self._open_stream(), tty=tty)
         content = json.dumps(body).encode()
         request = partial(
-            connection.start, target, content, host=self.endpoint.http_host, exec_id=exec_id
+            connection.start, target, content, host=self._address.http_host, exec_id=exec_id
         )
         await self._begin(connection, request, "exec start", container=container)
         return connection

@@ -112,7 +112,7 @@ class FileCalls(ContainerCalls):
         query = urlencode({"path": path, **options}, errors="surrogateescape")
         version = await self.api_version()
         target = f"/v{version}/containers/{name}/archive?{query}"
-        return await Exchange.open(self.endpoint, method, target)
+        return await Exchange.open(self._address, method, target)
 
     async def _stat_of(self, exchange: Exchange, container: str, path: str) -> PathStat:
         if exchange.status >= FIRST_ERROR_STATUS:

@@ -15,9 +15,10 @@ from typing import Any
 from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.engine import codec
 from dexec_kernel.engine.answers import checked
-from dexec_kernel.engine.calls import CONNECT_TIMEOUT, OLDEST_API, common_version
+from dexec_kernel.engine.calls import CONNECT_TIMEOUT, OLDEST_API, common_version, route_of
 from dexec_kernel.engine.endpoint import find_endpoint
 from dexec_kernel.engine.events import STARTS, EventStream, open_events
+from dexec_kernel.engine.http.address import Address
 from dexec_kernel.engine.http.calls import KeptCalls
 from dexec_kernel.errors import DexecError, EngineApiError, EngineError, EngineUnavailable
 
@@ -38,6 +39,8 @@ _REFRESH, _REFRESH_WITHOUT_EVENTS = 60.0, 10.0
 _ANSWER_TIMEOUT = 20.0
 #: In seconds: before the engine is tried again, and the longest that this grows to.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
+#: In seconds: the same where ssh does not connect. Servers shut out who fails too often.
+_LONGEST_PAUSE_SSH = 300.0
 
 
 class EngineWatch:
@@ -46,6 +49,7 @@ class EngineWatch:
     ``on_lost`` is called with the reason whenever the engine cannot be followed; it is tried again
     after a pause. Nothing is known of the containers then. ``check`` is called with the engine's
     address before it is asked anything, and may raise.
+    ``tunnel`` returns a connection that there is already and that the watch is to share, or None.
     """
 
     def __init__(
@@ -55,12 +59,15 @@ class EngineWatch:
         on_containers: OnContainers,
         on_lost: Callable[[DexecError], None] = lambda _error: None,
         check: Callable[[str], None] = lambda _url: None,
+        tunnel: Callable[[], Awaitable[Address | None]] | None = None,
     ) -> None:
         self._environ = environ
         self._check = check
         self._on_containers = on_containers
         self._on_lost = on_lost
+        self._tunnel = tunnel
         self._pause = _FIRST_PAUSE
+        self._longest_pause = _LONGEST_PAUSE
 
     async def run(self) -> None:
         """Follow the engine until the task is cancelled."""
@@ -73,11 +80,30 @@ class EngineWatch:
                 _log.exception("The watch of the engine begins again.")
                 self._on_lost(EngineError(f"The containers could not be taken in: {error!r}."))
             await asyncio.sleep(self._pause)
-            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+            self._pause = min(self._pause * 2, self._longest_pause)
 
     async def _follow(self) -> None:
+        if self._tunnel is not None and (shared := await self._tunnel()) is not None:
+            await self._follow_through(shared)
+            return
         endpoint = await asyncio.to_thread(find_endpoint, self._environ)
         self._check(endpoint.url)
+        ssh = route_of(endpoint)
+        if ssh is None:
+            await self._follow_at(endpoint)
+            return
+        try:
+            await self._follow_through(ssh)
+        finally:
+            await ssh.aclose()
+
+    async def _follow_through(self, ssh: Address) -> None:
+        self._longest_pause = _LONGEST_PAUSE_SSH
+        await ssh.ready()
+        self._longest_pause = _LONGEST_PAUSE
+        await self._follow_at(ssh)
+
+    async def _follow_at(self, endpoint: Address) -> None:
         times = {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": _ANSWER_TIMEOUT}
         with closing(KeptCalls(endpoint, **times)) as calls:
             version = self._environ.get("DOCKER_API_VERSION", "").lstrip("v")

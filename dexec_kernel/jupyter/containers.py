@@ -69,6 +69,7 @@ class ContainerWatch:
             on_containers=on_containers,
             on_lost=lambda _error: take(None),
             check=self._target.policy.check_engine,
+            tunnel=self._target.tunnel,
         )
         following = asyncio.create_task(watch.run())
         try:

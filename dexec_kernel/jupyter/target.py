@@ -9,6 +9,7 @@ from dexec_kernel.backend.models import ContainerInspect
 from dexec_kernel.backend.protocol import WholeEngine
 from dexec_kernel.backend.targets import Named, find_container, require_running
 from dexec_kernel.engine.client import EngineClient
+from dexec_kernel.engine.http.address import Address
 from dexec_kernel.errors import PolicyUnusable
 from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.policy.engine import Home, PolicedEngine, policed
@@ -32,6 +33,7 @@ class Target:
         self._settings = settings
         self._connect = connect or self._connect_as_environment_says
         self._client: WholeEngine | None = None
+        self._tunnel: Address | None = None
         self._connecting = asyncio.Lock()
         self._home = Home(settings.container)
         self._policy: Policy | PolicyUnusable
@@ -62,7 +64,14 @@ class Target:
             return self._client
 
     async def _connect_as_environment_says(self) -> WholeEngine:
-        return await EngineClient.from_environment(check=self.policy.check_engine)
+        engine = await EngineClient.from_environment(check=self.policy.check_engine)
+        self._tunnel = engine.tunnel
+        return engine
+
+    async def tunnel(self) -> Address | None:
+        """Return the connection that all calls share, where the engine is behind ssh."""
+        await self.client()
+        return self._tunnel
 
     async def container(self, name: str = "") -> ContainerInspect:
         """Look at a container, whether it runs or not.
@@ -87,5 +96,6 @@ class Target:
     async def forget(self) -> None:
         """Close the client. The next call looks for the engine again: it may be elsewhere."""
         client, self._client = self._client, None
+        self._tunnel = None
         if client is not None:
             await client.aclose()

@@ -49,6 +49,8 @@ class LocalBackend:
     use it as a context manager: that ends the processes that still run.
     """
 
+    is_remote = False
+
     def __init__(
         self, *, name: str = "local", environ: Mapping[str, str] | None = None, folder: str = "/"
     ) -> None:

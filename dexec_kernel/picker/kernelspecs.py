@@ -20,7 +20,7 @@ from jupyter_core.paths import prefer_environment_over_user
 
 from dexec_kernel.backend.targets import COMPOSE_PREFIX
 from dexec_kernel.engine.contexts import current_context_name
-from dexec_kernel.engine.endpoint import docker_config_dir
+from dexec_kernel.engine.endpoint import docker_config_dir, parse_host
 from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.picker.mark import Mark, mark_of
 
@@ -175,9 +175,12 @@ def engine_env(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables by which a kernel finds the engine that ``environ`` leads to.
 
     Empty when nobody named the engine, so that the well-known sockets are tried at each start.
-    Raises :class:`ConfigurationError` for a docker configuration that cannot be read.
+    Raises :class:`ConfigurationError` for an address that cannot be used, and for a docker
+    configuration that cannot be read.
     """
     if host := environ.get("DOCKER_HOST", "").strip():
+        # It is written down: not one that has a password in it.
+        parse_host(host, source="DOCKER_HOST")
         kept = {"DOCKER_HOST": host}
         if not host.startswith(("unix:", "/")):
             # Without TLS these are kept empty: another engine may need them where Jupyter runs.

@@ -61,6 +61,11 @@ class PolicedEngine:
         """Where the engine is."""
         return self._engine.url
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether PIDs are another machine's for certain."""
+        return self._engine.is_remote
+
     async def aclose(self) -> None:
         """Close the client."""
         await self._engine.aclose()

@@ -28,6 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "local": {"backend", "errors"},
     "engine": {"engine", "backend", "errors"},
     "engine.http": {"errors"},
+    "engine.ssh": {"errors"},
     "shell": {"shell", "backend", "errors"},
     "shell.language": {"errors"},
     "files": {"backend", "errors", "units"},

@@ -146,7 +146,7 @@ class Leftovers:
         """Kill the processes from this machine where they run on it: it needs no engine."""
         try:
             host = host_signaller(leftover.pid, leftover.container_id)
-            if host is not None:
+            if host is not None and not await self._is_remote():
                 await host.send("KILL")
                 return
             backend, container = await self._look(leftover)
@@ -156,6 +156,13 @@ class Leftovers:
             return
         except DexecError as error:
             _log.warning("Processes go on after the kernel's end: %s", error.message)
+
+    async def _is_remote(self) -> bool:
+        assert self._connect is not None  # noqa: S101 -- nothing is added without it
+        try:
+            return (await self._connect()).is_remote
+        except DexecError:  # No engine is found: none that was named.
+            return False
 
     async def _look(self, leftover: Leftover) -> tuple[Backend, ContainerInspect]:
         assert self._connect is not None  # noqa: S101 -- nothing is added without it

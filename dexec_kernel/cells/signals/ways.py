@@ -69,7 +69,7 @@ def find_signaller(
     ``inner_pid`` is the cell's PID inside the container, ``pid`` its PID on the engine's host;
     ``user`` is the cell's.
     """
-    host = host_signaller(pid, container_id)
+    host = None if backend.is_remote else host_signaller(pid, container_id)
     if shell is not Shell.NONE and inner_pid is not None:
         timeout = LONG_SIGNAL_TIMEOUT if host is None else SIGNAL_TIMEOUT
         inside = ContainerSignaller(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from dexec_kernel.errors import EngineUnavailable
+
 
 class TlsFiles(Protocol):
     """The files of a TLS connection, each PEM; None without one of the kind."""
@@ -71,6 +73,19 @@ class Address(Protocol):
     @property
     def advice(self) -> str:
         """What to do when nothing answers here."""
+        ...
+
+    @property
+    def is_tunnel(self) -> bool:
+        """True where another process accepts our connections, whether an engine is there or not."""
+        ...
+
+    async def ready(self) -> None:
+        """Make it possible to connect. Raises :class:`EngineUnavailable`."""
+        ...
+
+    def early_end(self) -> EngineUnavailable:
+        """Return the error for a connection that ends before an answer."""
         ...
 
     def advice_on(self, error: BaseException) -> str:

@@ -69,12 +69,16 @@ class JsonApi:
         # Do not use a proxy or a .netrc for the engine.
         self._session.trust_env = False
         if endpoint.is_unix:
-            self._base = _UNIX_SCHEME + quote(endpoint.path, safe="")
             self._session.mount(_UNIX_SCHEME, _UnixAdapter())
-        else:
-            self._base = endpoint.url.replace("tcp", "https" if endpoint.tls else "http", 1)
-            if endpoint.tls is not None:
-                self._use_tls(endpoint.tls)
+        elif endpoint.tls is not None:
+            self._use_tls(endpoint.tls)
+
+    @property
+    def _base(self) -> str:
+        """The beginning of every URL. A tunnel's socket is another after each new connection."""
+        if self._endpoint.is_unix:
+            return _UNIX_SCHEME + quote(self._endpoint.path, safe="")
+        return self._endpoint.url.replace("tcp", "https" if self._endpoint.tls else "http", 1)
 
     def _use_tls(self, tls: TlsFiles) -> None:
         self._session.verify = (str(tls.ca) if tls.ca else True) if tls.verify else False
@@ -118,6 +122,8 @@ class JsonApi:
             if isinstance(error, OSError) and self._tls_file_missing():
                 raise ConfigurationError(f"The TLS files cannot be used: {error}.") from error
             cause = _innermost(error)
+            if self._endpoint.is_tunnel and isinstance(cause, ConnectionError):
+                raise self._endpoint.early_end() from error
             raise EngineUnavailable(
                 f"The engine at {self._endpoint.url} cannot be reached: {_reason(cause)}.",
                 advice=self._endpoint.advice_on(cause),

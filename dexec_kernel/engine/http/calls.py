@@ -44,6 +44,7 @@ class KeptCalls:
         :class:`EngineUnavailable` without an answer, :class:`ProtocolError`.
         """
         content = b"" if body is None else json.dumps(body).encode()
+        await self._endpoint.ready()
         try:
             async with asyncio.timeout(self._read_timeout):
                 return await self._exchange(method, path, content)

@@ -1,4 +1,4 @@
-"""A connection's bytes, over a unix socket, TCP or TLS, read and written by asyncio.
+"""A connection's bytes, over a unix socket, TCP, TLS or a tunnel, read and written by asyncio.
 
 asyncio's own streams buffer ahead and cannot half-close TLS; an attached exec needs neither read
 ahead (the process should wait when nobody reads) nor a lost half close (it is end of file for the
@@ -72,10 +72,13 @@ async def open_stream(endpoint: Address, *, timeout: float) -> ByteStream:  # no
     Raises :class:`EngineUnavailable`, or :class:`ConfigurationError` for unusable TLS files.
     """
     context = None if endpoint.tls is None else tls_context(endpoint.tls)
+    await endpoint.ready()
     sock: socket.socket | None = None
     try:
         async with asyncio.timeout(timeout):
             sock = await _connect(endpoint)
+            if endpoint.is_tunnel:
+                return TunnelStream(sock, endpoint)
             plain = SocketStream(sock)
             if context is None:
                 return plain
@@ -119,6 +122,13 @@ def tls_context(config: TlsFiles) -> ssl.SSLContext:
 
 async def _connect(endpoint: Address) -> socket.socket:
     loop = asyncio.get_running_loop()
+    while endpoint.is_tunnel:
+        try:
+            return await _connected(socket.AF_UNIX, endpoint.path)
+        except (ConnectionRefusedError, FileNotFoundError):
+            # The tunnel has ended a moment ago.
+            await asyncio.sleep(_CONNECT_INTERVAL)
+            await endpoint.ready()
     if endpoint.is_unix:
         return await _connected(socket.AF_UNIX, endpoint.path)
     fault: OSError = OSError("no address")
@@ -229,6 +239,39 @@ class SocketStream:
             self._pending -= 1
             if self._closed and not self._pending:
                 self._sock.close()
+
+
+class TunnelStream(SocketStream):
+    """A socket to a tunnel, which accepts it even if no engine is at the other end."""
+
+    def __init__(self, sock: socket.socket, endpoint: Address) -> None:
+        super().__init__(sock)
+        self._endpoint = endpoint
+        self._is_answered = False
+
+    async def read(self) -> bytes:
+        """Return the next bytes, at most 256 KiB; nothing at the end."""
+        data = await super().read() if self._is_answered else await self._first()
+        self._is_answered = True
+        return data
+
+    async def write(self, data: bytes) -> None:
+        """Send all of ``data``."""
+        try:
+            await super().write(data)
+        except EngineUnavailable as error:
+            if self._is_answered:
+                raise
+            raise self._endpoint.early_end() from error
+
+    async def _first(self) -> bytes:
+        try:
+            data = await super().read()
+        except EngineUnavailable as error:
+            raise self._endpoint.early_end() from error
+        if not data and not self._closed:
+            raise self._endpoint.early_end()
+        return data
 
 
 class TlsStream:

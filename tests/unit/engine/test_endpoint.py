@@ -18,6 +18,7 @@ from dexec_kernel.engine.endpoint import (
     probe,
     well_known_endpoints,
 )
+from dexec_kernel.engine.ssh.destination import SshDestination
 from dexec_kernel.errors import ConfigurationError, EngineUnavailable
 from tests.unit.support.docker_config import add_context, use_context
 
@@ -108,11 +109,30 @@ def test_a_name_that_cannot_be_looked_up(name):
         parse_host(f"tcp://{name}:1", source="DOCKER_HOST")
 
 
-def test_ssh_says_how_to_forward_the_socket():
+def test_ssh():
+    endpoint = parse_host(" SSH://me@far:22/run/podman.sock ", source="DOCKER_HOST")
+    assert endpoint == Endpoint(
+        "DOCKER_HOST", ssh=SshDestination("far", "me", 22, "/run/podman.sock")
+    )
+    assert endpoint.url == "ssh://me@far:22/run/podman.sock"
+    assert not endpoint.is_unix
+    assert "DOCKER_HOST" in endpoint.advice
+    assert "may me use /run/podman.sock" in endpoint.advice
+
+
+def test_ssh_by_a_context(env):
+    add_context(Path(env["HOME"]) / ".docker", "far", "ssh://me@far")
+    found = find_endpoint(env | {"DOCKER_CONTEXT": "far"})
+    assert found.ssh == SshDestination("far", "me")
+
+
+@pytest.mark.parametrize(
+    "text", ["ssh://me:hunter2@far", "tcp://me:hunter2@far/x", "x://a:hunter2@b"]
+)
+def test_a_password_is_not_repeated(text):
     with pytest.raises(ConfigurationError) as caught:
-        parse_host("ssh://me@far:22", source="DOCKER_HOST")
-    assert "ssh -nNT -L" in caught.value.advice
-    assert "me@far:22" in caught.value.advice
+        parse_host(text, source="DOCKER_HOST")
+    assert "hunter2" not in str(caught.value)
 
 
 def test_port_and_scheme_decide_on_tls():

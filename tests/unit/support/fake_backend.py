@@ -196,6 +196,8 @@ class FakeAttached:
 class FakeBackend:
     """Each exec that is created follows the next script."""
 
+    is_remote = False
+
     def __init__(self, *scripts: Script) -> None:
         self._scripts = list(scripts)
         self.configs: list[ExecConfig] = []

@@ -30,6 +30,7 @@ class World:
     ends_by: str = "KILL"
     leader: int = 17
     is_local: bool = False
+    is_remote: bool = False
     looks: int = 0
 
     async def connect(self):
@@ -146,6 +147,14 @@ async def test_the_end_of_the_kernel_needs_no_engine_on_this_machine(world):
     await left.aclose()
     assert world.by_host == ["KILL", "KILL"]
     assert left.count == 0
+
+
+async def test_the_end_of_the_kernel_kills_nothing_here_for_an_engine_elsewhere(world):
+    world.is_local = world.is_remote = True
+    left = Leftovers(world.connect)
+    left.add(LEFT, at_end=True)
+    await left.aclose()
+    assert (world.by_host, world.sent) == ([], ["KILL"])
 
 
 async def test_the_end_of_the_kernel_elsewhere(world, caplog):

@@ -29,6 +29,18 @@ def test_way_to_the_processes():
             find_signaller(backend, "f" * 64, Shell.NONE, inner_pid=None, pid=pid)
 
 
+@pytest.mark.parametrize("shell", [Shell.SH, Shell.NONE])
+def test_a_process_of_another_machine_is_not_looked_for_here(shell):
+    backend = FakeBackend()
+    backend.is_remote = True
+    if shell is Shell.NONE:
+        with pytest.raises(SignalError, match="another machine"):
+            find_signaller(backend, own_cgroup(), shell, inner_pid=None, pid=os.getpid())
+        return
+    way = find_signaller(backend, own_cgroup(), shell, inner_pid=17, pid=os.getpid())
+    assert isinstance(way, ContainerSignaller)
+
+
 class Way:
     """A way that raises its fault, if it has one."""
 

@@ -1,0 +1,257 @@
+"""One ssh process, which forwards a private unix socket of ours to the engine's socket.
+
+All connections of a client go through it as OpenSSH's channels, which pass a half close on. The
+process leads a session of its own: a Ctrl-C that is meant for the kernel does not reach it, and it
+has no terminal to ask questions on. It ends with this process, however that ends: a shell in its
+process group reads a pipe of ours, whose end it sees even after SIGKILL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import tempfile
+import threading
+from contextlib import suppress
+from typing import Self
+
+from dexec_kernel.engine.ssh.destination import SshDestination
+from dexec_kernel.engine.ssh.words import SshWords
+from dexec_kernel.errors import EngineUnavailable
+
+#: In seconds: for the whole of a connection, and for ssh's own look at network and keys, after
+#: which it says in its own words what is missing.
+TIMEOUT, _CONNECT_TIMEOUT = 14.0, 10
+#: In seconds: between two looks for the socket, which ssh makes when it has connected.
+_INTERVAL = 0.02
+#: In seconds: ssh has this long to end before it is killed.
+_GRACE = 3.0
+#: In bytes: of one read of stderr.
+_PIECE = 4096
+#: In bytes: the operating system's limit for a socket's path, the smallest of those that we know.
+_LONGEST_PATH = 103
+_SOCKET = "engine.sock"
+#: What ssh does not give a meaning in the path of a socket.
+_PLAIN = re.compile(r"[A-Za-z0-9/._-]+")
+
+#: The shell becomes ssh; its child reads our pipe to the end and then ends the process group. A
+#: forwarding through a master of the user's (ControlPath) outlives ssh, and is cancelled.
+#: $1: the private folder; $2: ssh; then its arguments.
+_SCRIPT = """\
+folder=$1 ssh=$2
+shift 2
+exec 3<&0 </dev/null
+(
+    trap '' HUP INT TERM
+    read -r _ <&3
+    kill -TERM 0
+    rm -rf -- "$folder"
+    (sleep 3; kill -KILL 0) &
+    "$ssh" -O cancel "$@"
+    kill -KILL 0
+) >/dev/null 2>&1 &
+exec "$ssh" "$@" 3<&-
+"""
+
+_OPTIONS = (
+    # Neither a command nor a terminal, an agent or a display for the other machine.
+    *("-N", "-T", "-a", "-x"),
+    # Nobody would see a question.
+    *("-o", "BatchMode=yes"),
+    # A master of the user's is used. Ours would end others' sessions together with the kernel.
+    *("-o", "ControlMaster=no"),
+    # The user's configuration may forward ports that another ssh has already.
+    *("-o", "ExitOnForwardFailure=no"),
+    *("-o", "StreamLocalBindUnlink=yes"),
+    *("-o", f"ConnectTimeout={_CONNECT_TIMEOUT}"),
+    # A network that is gone is noticed within a minute.
+    *("-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3"),
+    # Errors of channels are of this level.
+    *("-o", "LogLevel=INFO"),
+)
+
+
+class SshTunnel:
+    """A running ssh. Make it with :meth:`open`, and close it with :meth:`aclose`."""
+
+    def __init__(
+        self, folder: str, process: asyncio.subprocess.Process, lifeline: int, stderr: int
+    ) -> None:
+        self.path = f"{folder}/{_SOCKET}"
+        self._process = process
+        self._lifeline = lifeline
+        self._stderr = _Stderr(stderr)
+        self._reaper = asyncio.create_task(self._reap())
+
+    @classmethod
+    async def open(cls, destination: SshDestination) -> Self:
+        """Connect, within ``TIMEOUT`` seconds. Raises :class:`EngineUnavailable`."""
+        tunnel = await cls._start(destination)
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                while tunnel.is_up and not tunnel.listens():  # noqa: ASYNC110 -- ssh tells nobody
+                    await asyncio.sleep(_INTERVAL)
+        except TimeoutError as error:
+            words = tunnel.words()
+            await tunnel.aclose()
+            reason = f"no connection within {TIMEOUT:g} s"
+            raise _unavailable(destination, words, reason) from error
+        except BaseException:
+            await tunnel.aclose()
+            raise
+        if not tunnel.is_up:
+            await tunnel.aclose()
+            raise _unavailable(destination, tunnel.words(), "it ended at once")
+        return tunnel
+
+    @classmethod
+    async def _start(cls, destination: SshDestination) -> Self:
+        program = shutil.which("ssh")
+        if program is None:
+            raise EngineUnavailable(
+                f"The engine at {destination.url} cannot be reached: there is no ssh command here.",
+                advice="Install OpenSSH's client (in Debian: openssh-client).",
+            )
+        opened: list[int] = []
+        folder = ""
+        try:
+            folder = _private_folder()
+            forward = f"{folder}/{_SOCKET}:{destination.socket}"
+            stdin, lifeline = os.pipe()
+            opened += (stdin, lifeline)
+            stderr, theirs = os.pipe()
+            opened += (stderr, theirs)
+            process = await asyncio.create_subprocess_exec(
+                *("/bin/sh", "-c", _SCRIPT, "dexec-ssh", folder, program),
+                *(*_OPTIONS, "-L", forward, *destination.arguments),
+                stdin=stdin,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=theirs,
+                start_new_session=True,
+                # Not even a window may ask, as of the ssh that a ProxyJump starts.
+                env={**os.environ, "SSH_ASKPASS_REQUIRE": "never"},
+            )
+        except BaseException as error:
+            for descriptor in opened:
+                os.close(descriptor)
+            if folder:
+                shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise EngineUnavailable(f"ssh cannot be started: {error}.") from error
+            raise
+        os.close(stdin)
+        os.close(theirs)
+        return cls(folder, process, lifeline, stderr)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether ssh runs, and is not being ended."""
+        return self._lifeline >= 0 and not self._has_exited()
+
+    def listens(self) -> bool:
+        """Whether ssh has connected, and made the socket."""
+        return os.path.exists(self.path)  # noqa: PTH110 -- a look, fifty times a second
+
+    def words(self) -> SshWords:
+        """Return what ssh has printed so far. From any thread."""
+        return self._stderr.words()
+
+    async def aclose(self) -> None:
+        """End ssh, and remove the socket. May be called twice."""
+        self._let_go()
+        done, _ = await asyncio.wait({self._reaper}, timeout=_GRACE)
+        if not done:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            await asyncio.wait({self._reaper})
+
+    def _has_exited(self) -> bool:
+        if self._process.returncode is not None:
+            return True
+        if not hasattr(os, "waitid"):  # macOS, before Python 3.13.
+            return False
+        # The event loop learns it a moment later.
+        look = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        try:
+            return os.waitid(os.P_PID, self._process.pid, look) is not None
+        except ChildProcessError:
+            return True
+
+    def _let_go(self) -> None:
+        """Close the pipe that the shell reads: it ends ssh, and removes the folder."""
+        lifeline, self._lifeline = self._lifeline, -1
+        if lifeline >= 0:
+            os.close(lifeline)
+
+    async def _reap(self) -> None:
+        await self._process.wait()
+        self._let_go()
+        self._stderr.close()
+
+
+class _Stderr:
+    """Our end of the pipe that ssh prints into; read by the event loop, or by who asks."""
+
+    def __init__(self, descriptor: int) -> None:
+        os.set_blocking(descriptor, False)
+        self._descriptor = descriptor
+        self._lock = threading.Lock()
+        self._is_open = True
+        self._words = SshWords()
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(descriptor, self._readable)
+
+    def words(self) -> SshWords:
+        self._read()
+        return self._words
+
+    def close(self) -> None:
+        """Read the rest, and close it. Belongs to the event loop."""
+        self._read()
+        with self._lock:
+            if self._is_open:
+                self._is_open = False
+                self._loop.remove_reader(self._descriptor)
+                os.close(self._descriptor)
+
+    def _readable(self) -> None:
+        if self._read():
+            self._loop.remove_reader(self._descriptor)
+
+    def _read(self) -> bool:
+        """Take what there is; return whether it was the end."""
+        with self._lock:
+            while self._is_open:
+                try:
+                    data = os.read(self._descriptor, _PIECE)
+                except BlockingIOError:
+                    return False
+                if not data:
+                    return True
+                self._words.receive(data)
+        return False
+
+
+def _unavailable(destination: SshDestination, words: SshWords, otherwise: str) -> EngineUnavailable:
+    reason = f"ssh: {words.last.removeprefix('ssh: ')}" if words.last else f"ssh: {otherwise}"
+    return EngineUnavailable(
+        f"The engine at {destination.url} cannot be reached. {reason.rstrip('.')}.",
+        advice=words.advice(destination),
+    )
+
+
+def _private_folder() -> str:
+    """Make a folder, mode 0700, in which a socket's path is short and plain. Raises OSError."""
+    for parent in (os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp"):  # noqa: S108 -- mkdtemp makes a folder of our own in it
+        longest = len(f"{parent}/dexec-ssh-12345678/{_SOCKET}".encode())
+        if (
+            parent.startswith("/")
+            and _PLAIN.fullmatch(parent)
+            and longest <= _LONGEST_PATH
+            and os.access(parent, os.W_OK)
+        ):
+            return tempfile.mkdtemp(prefix="dexec-ssh-", dir=parent)
+    raise FileNotFoundError("no folder for its socket (TMPDIR)")

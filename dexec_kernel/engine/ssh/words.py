@@ -1,0 +1,88 @@
+"""The words of ssh: what it prints on stderr, fit to be shown, and what to do about it. No I/O."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from dexec_kernel.engine.ssh.destination import SshDestination
+
+#: In lines: what is kept. The warning about a changed host key has 14.
+_KEPT = 40
+#: In characters: what is shown of a line.
+_SHOWN = 300
+#: In bytes: a line without an end is cut here.
+_LONGEST = 4_000
+
+
+class SshWords:
+    """The last lines that ssh has printed.
+
+    Some come from the other machine, such as its banner: they are shown without control characters
+    and in bounded length.
+    """
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque(maxlen=_KEPT)
+        self._rest = b""
+
+    def receive(self, data: bytes) -> None:
+        """Take what ssh has printed."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in (*lines, b""):
+            self._keep(line)
+        if len(self._rest) > _LONGEST:
+            self._keep(self._rest)
+            self._rest = b""
+
+    @property
+    def last(self) -> str:
+        """The last line with anything in it, "" if there is none."""
+        return _clean(self._rest) or (self._lines[-1] if self._lines else "")
+
+    def advice(self, destination: SshDestination) -> str:
+        """Return what a person can do about the last line."""
+        last = self.last.lower()
+        ssh = destination.command()
+        if "host key verification failed" in last:
+            name = destination.known_as
+            if any("IDENTIFICATION HAS CHANGED" in line for line in self._lines):
+                return (
+                    "The machine shows another host key than the known one. Find out why before"
+                    f" you trust it; then `ssh-keygen -R '{name}'`, and once `{ssh}`."
+                )
+            return (
+                f"The machine's host key is not in known_hosts. Run `{ssh}` once and compare the"
+                " key that it shows, or add the output of `ssh-keyscan` to ~/.ssh/known_hosts"
+                " after you have compared it."
+            )
+        test, verbose = destination.command("-o", "BatchMode=yes"), destination.command("-v")
+        if "permission denied" in last or "authentication failures" in last:
+            return (
+                "ssh cannot ask for a passphrase or a password here. Load the key into the agent"
+                " that Jupyter was started with (`ssh-add`), or name it in ~/.ssh/config."
+                f" `{test} true` must work without a question."
+            )
+        if "open failed" in last:
+            return self.socket_advice(destination)
+        return f"`{test} true` must work without a question; `{verbose}` shows more."
+
+    @staticmethod
+    def socket_advice(destination: SshDestination) -> str:
+        """Return what to do when ssh reaches the machine, and no engine answers there."""
+        user = destination.user or "the user"
+        return (
+            f"Is the engine running there, may {user} use {destination.socket}, and does the ssh"
+            " server forward sockets (AllowStreamLocalForwarding)? Another socket goes into the"
+            " address: ssh://HOST/run/user/1000/podman/podman.sock"
+        )
+
+    def _keep(self, line: bytes) -> None:
+        if clean := _clean(line):
+            self._lines.append(clean)
+
+
+def _clean(line: bytes) -> str:
+    text = line[:_LONGEST].decode("utf-8", "replace")
+    text = "".join(letter if letter.isprintable() else " " for letter in text)
+    text = " ".join(text.split())
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …"

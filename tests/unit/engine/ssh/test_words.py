@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dexec_kernel.engine.ssh.destination import SshDestination
+from dexec_kernel.engine.ssh.words import SshWords
+
+FAR = SshDestination("far", "me", 2222)
+
+
+def words(*pieces: bytes) -> SshWords:
+    made = SshWords()
+    for piece in pieces:
+        made.receive(piece)
+    return made
+
+
+def test_the_last_line_counts():
+    assert words().last == ""
+    assert words(b"one\ntwo\n\n").last == "two"
+    assert words(b"o", b"ne\r\ntw", b"o").last == "two"
+
+
+def test_lines_are_clean_and_bounded():
+    assert words(b"\x1b]0;title\x07\x1b[31mred\xff\x00 \xe2\x80\xaex\r\n").last == (
+        "]0;title [31mred\N{REPLACEMENT CHARACTER} x"
+    )
+    assert len(words(b"x" * 1_000_000).last) < 310
+    assert len(words(*[b"x" * 3_000] * 1_000).last) < 310
+
+
+@given(st.lists(st.binary()))
+def test_anything_is_one_printable_line(pieces):
+    made = words(*pieces)
+    assert made.last.isprintable()
+    assert made.last == words(b"".join(pieces)).last
+
+
+@pytest.mark.parametrize(
+    ("said", "advised"),
+    [
+        (b"me@far: Permission denied (publickey).\n", "ssh-add"),
+        (b"Received disconnect from far: 2: Too many authentication failures\n", "ssh-add"),
+        (b"No key is known\nHost key verification failed.\n", "ssh-keyscan"),
+        (
+            b"@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.",
+            "ssh-keygen -R '[far]:2222'",
+        ),
+        (b"channel 2: open failed: connect failed: open failed\n", "AllowStreamLocalForwarding"),
+        (b"ssh: connect to host far port 22: Connection refused\n", "ssh -p 2222 -v me@far"),
+        (b"", "`ssh -p 2222 -o BatchMode=yes me@far true` must work"),
+    ],
+)
+def test_advice(said, advised):
+    assert advised in words(said).advice(FAR)
