@@ -113,13 +113,17 @@ def record() -> str:
 
 def command() -> str:
     """Return the help of the command and of each of its subcommands."""
-    parser = command_parser()
-    groups = [action for action in parser._actions if isinstance(action.choices, dict)]  # noqa: SLF001
-    parts = [_help("dexec-kernel", parser)]
-    for group in groups:
-        choices: dict[str, argparse.ArgumentParser] = dict(group.choices or {})
-        parts += [_help(f"dexec-kernel {name}", child) for name, child in choices.items()]
-    return "\n\n".join(parts)
+    return "\n\n".join(_helps("dexec-kernel", command_parser()))
+
+
+def _helps(name: str, parser: argparse.ArgumentParser) -> list[str]:
+    """Return the help of a command, and of the commands below it."""
+    parts = [_help(name, parser)]
+    for group in parser._actions:  # noqa: SLF001 -- argparse has no public list
+        if isinstance(group.choices, dict):
+            for word, child in group.choices.items():
+                parts += _helps(f"{name} {word}", child)
+    return parts
 
 
 #: The page and the name of each part, and the function that writes it.

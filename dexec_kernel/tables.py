@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from typing import TypeVar
+
+_T = TypeVar("_T")
 
 _KINDS = {
     bool: "true or false",
@@ -56,10 +59,12 @@ class Table:
         """Return the key with the names of the tables that it is in."""
         return f"{self.name}.{key}" if self.name else key
 
-    def wrong(self, key: str, right: str) -> None:
-        """Note that the value of a key is not what it should be."""
+    def wrong(self, key: str, right: str, *, is_secret: bool = False) -> None:
+        """Note that the value of a key is not what it should be; a secret value is not shown."""
         value = self._content.get(key)
-        self.problems.append(f"{self.path(key)} is {_shown(value)}, and should be {right}")
+        is_text = is_secret and isinstance(value, str)
+        shown = _KINDS[str] if is_text else _shown(value)
+        self.problems.append(f"{self.path(key)} is {shown}, and should be {right}")
 
     def text(self, key: str, default: str = "") -> str:
         """Return a text."""
@@ -121,6 +126,26 @@ class Table:
             return tuple(value)
         self.wrong(key, f"a list of texts: {right}")
         return None
+
+    def read(
+        self,
+        key: str,
+        reader: Callable[[object], _T | None],
+        right: str,
+        *,
+        is_secret: bool = False,
+    ) -> _T | None:
+        """Return what ``reader`` makes of a value, None where the key is missing.
+
+        ``reader`` returns None for a value that is not ``right``. No problem shows a secret value.
+        """
+        value = self._take(key)
+        if value is None:
+            return None
+        found = reader(value)
+        if found is None:
+            self.wrong(key, right, is_secret=is_secret)
+        return found
 
     def table(self, key: str) -> Table:
         """Return the table of a key; an empty one where it is missing."""

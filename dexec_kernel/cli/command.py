@@ -72,6 +72,14 @@ examples:
 Without filter options, DEXEC_PICKER_LABELS, DEXEC_PICKER_INCLUDE, DEXEC_PICKER_EXCLUDE (separated
 by commas) and DEXEC_PICKER_ONLY_LABELLED choose the containers, as in JupyterLab."""
 
+_LAB = """\
+A lab is an exercise in files: a container, tasks, and for each task a check, a solution and hints.
+This is its first part: labs can be written and checked for mistakes, and not yet be run."""
+
+_LINT = """\
+Look at every file of a lab without running any of it. Each problem names the file, the key and what
+would be right. The exit code is 0 if there is none, else 1."""
+
 _DOCTOR = """\
 Check everything that a cell needs, from the installation to a cell that really runs. Each line is a
 finding; the remedy for a fault is below it. The exit code is 0 if nothing is broken; warnings do
@@ -149,8 +157,23 @@ def _dispatch(options: argparse.Namespace, parser: CommandParser) -> int:
             from dexec_kernel.cli.doctor import examine  # noqa: PLC0415
 
             return examine(options)
+        case "lab":
+            return _dispatch_lab(options)
         case _:
             parser.print_help()
+            return OK
+
+
+def _dispatch_lab(options: argparse.Namespace) -> int:
+    from dexec_kernel.cli import lab  # noqa: PLC0415 -- as above
+
+    match options.lab_command:
+        case "new":
+            return lab.write_lab(options)
+        case "lint":
+            return lab.lint_lab(options)
+        case _:
+            options.lab_parser.print_help()
             return OK
 
 
@@ -178,7 +201,23 @@ def _parser() -> CommandParser:
         help="the container to try; default: DEXEC_CONTAINER, else the only running one",
     )
     _add_json(doctor)
+    _add_lab(commands)
     return parser
+
+
+def _add_lab(commands: argparse._SubParsersAction[CommandParser]) -> None:
+    parser = commands.add_parser("lab", description=_LAB, help="write a lab, and look for mistakes")
+    parser.set_defaults(lab_parser=parser)
+    subjects = parser.add_commands("lab_command")
+    new = subjects.add_parser(
+        "new",
+        description="Write an example of a lab, to start from, into a new or empty folder.",
+        help="write an example to start from",
+    )
+    lint = subjects.add_parser("lint", description=_LINT, help="look for mistakes")
+    for command in (new, lint):
+        command.add_argument("folder", metavar="DIR", help="the folder of the lab")
+    _add_json(lint)
 
 
 def _add_install(commands: argparse._SubParsersAction[CommandParser]) -> None:

@@ -19,9 +19,14 @@ class CommandParser(argparse.ArgumentParser):
         )
         self._commands: argparse._SubParsersAction[CommandParser] | None = None
 
-    def add_commands(self) -> argparse._SubParsersAction[CommandParser]:
-        """Let the first word that is no option choose a command; return where to add them."""
-        commands = self.add_subparsers(title="commands", dest="command", metavar="COMMAND")
+    def add_commands(
+        self, destination: str = "command"
+    ) -> argparse._SubParsersAction[CommandParser]:
+        """Let the first word that is no option choose a command; return where to add them.
+
+        ``destination`` is the name of the option that has the chosen one.
+        """
+        commands = self.add_subparsers(title="commands", dest=destination, metavar="COMMAND")
         self._commands = commands
         return commands
 

@@ -48,8 +48,9 @@ ARROWS: dict[str, set[str]] = {
         "display.stored",
     },
     "jupyter": {*_CELL, "policy", "magics", "display", "files", "engine", "jupyter", "__init__"},
+    "lab": {"shell.language", "errors", "tables"},
     "cli": {
-        *("picker", "engine", "policy", "cells", "shell", "backend", "errors", "units"),
+        *("lab", "picker", "engine", "policy", "cells", "shell", "backend", "errors", "units"),
         "__init__",
     },
 }

@@ -92,3 +92,11 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one_or_with_all():
         "s.imgae is not a key; did you mean s.image?",
         "s.zzz is not a key; the keys here are command, image",
     ]
+
+
+def test_a_reader_of_one_s_own():
+    table = table_of('k = "x=swordfish"\nn = 1')
+    assert table.read("n", lambda value: value, "n") == 1
+    assert table.read("none", lambda value: value, "n") is None
+    assert table.read("k", lambda _value: None, "right", is_secret=True) is None
+    assert table.problems == ["k is text, and should be right"]

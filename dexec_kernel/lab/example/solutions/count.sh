@@ -1,0 +1,2 @@
+#!/bin/sh
+wc -l </root/numbers.txt >/root/count.txt

@@ -1,0 +1,2 @@
+#!/bin/sh
+echo hello >/root/greeting.txt

@@ -1,0 +1,117 @@
+"""Values of ``lab.toml`` in the notations of Compose: sizes, durations, words. No I/O."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from pathlib import PurePosixPath
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(b|[kmg]b?|[kmg]ib)?", re.IGNORECASE)
+_FACTORS = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
+_VOLUME = re.compile(r"(?P<source>[^:]+):(?P<target>/[^:]+)(?::(?P<mode>ro|rw))?")
+_VOLUME_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]+")
+#: What no container of a lab may see.
+SECRETS = ("checks", "solutions", "hints", "lab.toml")
+
+#: Source: capabilities(7).
+CAPABILITIES = frozenset(
+    {
+        *("AUDIT_CONTROL", "AUDIT_READ", "AUDIT_WRITE", "BLOCK_SUSPEND", "BPF", "CHOWN"),
+        *("CHECKPOINT_RESTORE", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID"),
+        *("IPC_LOCK", "IPC_OWNER", "KILL", "LEASE", "LINUX_IMMUTABLE", "MAC_ADMIN"),
+        *("MAC_OVERRIDE", "MKNOD", "NET_ADMIN", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_RAW"),
+        *("PERFMON", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYSLOG", "SYS_ADMIN", "SYS_BOOT"),
+        *("SYS_CHROOT", "SYS_MODULE", "SYS_NICE", "SYS_PACCT", "SYS_PTRACE", "SYS_RAWIO"),
+        *("SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "WAKE_ALARM"),
+    }
+)
+
+
+def size(value: object) -> int | None:
+    """Return bytes for a number, or for a text such as ``128m``; None for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if value > 0 else None
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        return None
+    found = int(float(match[1]) * _FACTORS[(match[2] or "b")[0].lower()])
+    return found or None
+
+
+def duration(value: object) -> float | None:
+    """Return seconds for a number, or for a text such as ``1h30m``; None for anything else."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value if value > 0 and math.isfinite(value) else None
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        return None
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds or None
+
+
+def points(value: object) -> float | None:
+    """Return a number that is not negative; None for anything else."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and math.isfinite(value) and value >= 0 else None  # type: ignore[arg-type, operator, return-value] # it is one
+
+
+def some_text(value: object) -> str | None:
+    """Return a text that is not empty; None for anything else."""
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def words(value: object) -> tuple[str, ...] | None:
+    """Return the words of a command, from a list or from a line; None for anything else."""
+    if isinstance(value, str):
+        try:
+            found = shlex.split(value)
+        except ValueError:
+            return None
+        return tuple(found) or None
+    return texts(value)
+
+
+def texts(value: object) -> tuple[str, ...] | None:
+    """Return texts from a list or from one text, none of them empty; None for anything else."""
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not items:
+        return None
+    return tuple(items) if all(isinstance(item, str) and item for item in items) else None
+
+
+def variables(value: object) -> dict[str, str] | None:
+    """Return an environment, from a table or from a list of ``NAME=VALUE``; None otherwise."""
+    if isinstance(value, list):
+        if not all(isinstance(item, str) and "=" in item for item in value):
+            return None
+        value = dict(item.split("=", 1) for item in value)
+    if not isinstance(value, dict):
+        return None
+    found = {}
+    for name, item in value.items():
+        if not name or "=" in name or not isinstance(item, str | int | float):
+            return None
+        if isinstance(item, bool):
+            return None  # Compose wants quotes around it as well.
+        found[name] = str(item)
+    return found
+
+
+def volume_fault(text: str) -> str:
+    """Return what is wrong with a volume, "" for nothing."""
+    match = _VOLUME.fullmatch(text)
+    if match is None:
+        return "should be NAME:/path or ./folder:/path, with :ro or without"
+    source = match["source"]
+    if not source.startswith("."):
+        if _VOLUME_NAME.fullmatch(source):
+            return ""
+        return "reaches the kernel's machine; only a volume's name or ./folder of the lab may"
+    parts = PurePosixPath(source).parts
+    if not parts or ".." in parts:
+        return "shows the whole lab, with its checks, or leaves it; name a folder inside it"
+    if parts[0] in SECRETS:
+        return f"shows {parts[0]} to the student"
+    return ""

@@ -1,0 +1,203 @@
+"""``lab.toml`` -> a lab, and every problem with the key and what would be right."""
+
+from __future__ import annotations
+
+import pytest
+
+from dexec_kernel.lab.parse import parse_lab
+from dexec_kernel.lab.spec import Capabilities, Container, Healthcheck, Lab, Task, Where
+
+SMALL = 'title = "T"\n[container]\nimage = "i"\n[tasks.a]\ntitle = "A"\n'
+WHOLE = b"""
+title = "Whole"
+[containers.web]
+image = "nginx"
+command = "nginx -g 'daemon off;'"
+mem_limit = "128m"
+cpus = 0.5
+pids_limit = 64
+network_mode = "bridge"
+read_only = true
+tmpfs = ["/run:size=1m", "/tmp"]
+cap_add = ["NET_RAW", "cap_kill"]
+user = "1000:1000"
+working_dir = "/srv"
+environment = { LANG = "C", PASSWORD = "swordfish" }
+volumes = ["./data:/data:ro", "cache:/cache"]
+depends_on = { db = { condition = "service_healthy" } }
+[containers.db]
+image = "redis"
+[containers.db.healthcheck]
+test = "redis-cli ping"
+interval = "5s"
+timeout = 2
+start_period = "1m"
+retries = 3
+[lab]
+time = "1h30m"
+idle = "10m"
+capabilities = "network"
+keep = true
+[tasks.a]
+title = "A"
+points = 2.5
+files = ["/srv/a"]
+timeout = "20s"
+hints_after = 0
+[tasks.b]
+title = "B"
+where = "beside"
+after = ["a"]
+"""
+
+
+def problems_of(text: str) -> list[str]:
+    return parse_lab(text.encode())[1]
+
+
+def test_every_key():
+    lab, problems = parse_lab(WHOLE)
+    assert problems == []
+    assert lab is not None
+    web, db = lab.containers
+    assert web == Container(
+        name="web",
+        image="nginx",
+        command=("nginx", "-g", "daemon off;"),
+        mem_limit=128 * 1024**2,
+        cpus=0.5,
+        pids_limit=64,
+        network_mode="bridge",
+        read_only=True,
+        tmpfs=("/run:size=1m", "/tmp"),
+        cap_add=("NET_RAW", "cap_kill"),
+        user="1000:1000",
+        working_dir="/srv",
+        environment={"LANG": "C", "PASSWORD": "swordfish"},
+        volumes=("./data:/data:ro", "cache:/cache"),
+        depends_on=("db",),
+    )
+    assert "swordfish" not in repr(lab)
+    assert db.healthcheck == Healthcheck(("CMD-SHELL", "redis-cli ping"), 5, 2, 60, 3)
+    assert (lab.title, lab.time, lab.idle, lab.keep) == ("Whole", 5400, 600, True)
+    assert lab.capabilities is Capabilities.NETWORK
+    assert lab.tasks == (
+        Task("a", "A", 2.5, ("/srv/a",), timeout=20, hints_after=0),
+        Task("b", "B", where=Where.BESIDE, after=("a",)),
+    )
+    assert lab.points == 3.5
+    assert (web.is_root, db.is_root) == (False, True)
+
+
+def test_what_is_missing_has_its_default():
+    lab, problems = parse_lab(SMALL.encode())
+    assert problems == []
+    assert lab == Lab(title="T", containers=(Container("lab", "i"),), tasks=(Task("a", "A"),))
+    assert (lab.containers[0].network_mode, lab.tasks[0].where) == ("none", Where.FRESH)
+    assert (lab.tasks[0].timeout, lab.tasks[0].hints_after) == (15, 3)
+
+
+@pytest.mark.parametrize("content", [b"title = ", b"\xff", b"a = 1\na = 2"])
+def test_what_is_no_toml_is_one_problem_and_no_lab(content):
+    lab, problems = parse_lab(content)
+    assert lab is None
+    assert len(problems) == 1
+
+
+def test_an_empty_file_misses_everything():
+    assert problems_of("") == [
+        "title is missing, and should be text in quotes",
+        "container is missing, and should be a table: [container]",
+        "tasks is missing, and should be a table for each task: [tasks.NAME]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("titel = 1\n" + SMALL, "titel is not a key; did you mean title?"),
+        (SMALL.replace('"T"', '" "'), "title is ' ', and should be text"),
+        (SMALL.replace('image = "i"', ""), "container.image is missing"),
+        (SMALL.replace('image = "i"', "image = 1"), "container.image is 1, and should be text"),
+        (SMALL + "[containers.x]\nimage = 'i'", "exclude each other"),
+        ("title = 'T'\n[containers]\n[tasks.a]\ntitle = 'A'", "containers has no container"),
+        ("title = 'T'\ncontainers = 1\n[tasks.a]\ntitle = 'A'", "containers is 1, and should be"),
+        (SMALL + "[tasks.'a b']\ntitle = 'x'", "cannot be a name"),
+        (SMALL + "[tasks.b]\n", "tasks.b.title is missing"),
+        (SMALL + "pionts = 1", "tasks.a.pionts is not a key; did you mean tasks.a.points?"),
+        (SMALL + "points = -1", "tasks.a.points is -1, and should be a number, at least 0"),
+        (SMALL + "timeout = 'soon'", "tasks.a.timeout is 'soon', and should be seconds"),
+        (SMALL + "files = '/a'", "tasks.a.files is '/a', and should be a list"),
+        (SMALL + "files = ['a']", "'a' should be an absolute path"),
+        (SMALL + "files = ['/']", "'/' should be an absolute path below /"),
+        (SMALL + "files = ['/a/../b']", "without .."),
+        (SMALL + "where = 'beside'\nfiles = ['/a']", 'files is for where = "fresh"'),
+        (SMALL + "where = 'insde'", "did you mean 'inside'?"),
+        (SMALL + "where = 'inside'", "where the student may be root"),
+        (SMALL + "after = ['b']", "tasks.a.after: there is no task 'b'; there is a"),
+        (SMALL + "after = ['a']", "a would come after itself"),
+        (SMALL + "[lab]\ncapabilities = 'all'", "lab.capabilities is 'all', and should be one of"),
+        (SMALL + "[lab]\ntime = 0", "lab.time is 0, and should be seconds"),
+        (SMALL + "[lab]\nkeep = 'yes'", "lab.keep is 'yes', and should be true or false"),
+        (SMALL + "[lab]\nfoo = 1", "lab.foo is not a key; the keys here are capabilities"),
+    ],
+)
+def test_each_mistake_is_named_with_its_key(text, words):
+    found = problems_of(text)
+    assert any(words in problem for problem in found), found
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("command = 1", "command is 1, and should be a command line"),
+        ("mem_limit = 'much'", "mem_limit is 'much', and should be bytes"),
+        ("cpus = 0", "cpus is 0, and should be a number more than 0"),
+        ("pids_limit = '64'", "pids_limit is '64', and should be a whole number"),
+        ("network_mode = 'host'", "network_mode is 'host', and should be one of 'none', 'bridge'"),
+        ("tmpfs = 'tmp'", "tmpfs is 'tmp', and should be absolute paths"),
+        ("cap_add = ['NET_ADMN']", "there is no 'NET_ADMN'; did you mean NET_ADMIN?"),
+        ("cap_add = ['zz']", "there is no 'zz'"),
+        ("working_dir = 'srv'", "working_dir is 'srv', and should be an absolute path"),
+        ("environment = 'SECRET=1'", "environment is text, and should be a table"),
+        ("volumes = ['/:/host']", "'/:/host' reaches the kernel's machine"),
+        ("privileged = true", "container.privileged is not a key"),
+        ("ports = ['80:80']", "container.ports is not a key"),
+        ("depends_on = ['b']", "there is no container 'b'; there is lab"),
+        ("depends_on = ['lab']", "it would wait for itself"),
+        ("depends_on = {}", "depends_on is a table, and should be"),
+        ("healthcheck = {}", "container.healthcheck.test is missing"),
+        ("healthcheck = { test = ' ' }", "healthcheck.test is ' ', and should be a command line"),
+        ("healthcheck = { test = ['true'] }", "healthcheck.test is a list, and should be"),
+        ("healthcheck = 1", "container.healthcheck is 1, and should be a table"),
+    ],
+)
+def test_each_mistake_in_a_container(line, words):
+    found = problems_of(SMALL.replace('image = "i"', f'image = "i"\n{line}'))
+    assert any(words in problem for problem in found), found
+    assert "SECRET" not in "".join(found)
+
+
+def test_a_test_in_docker_s_words():
+    text = SMALL.replace('image = "i"', 'image = "i"\nhealthcheck = { test = ["CMD", "true"] }')
+    lab, problems = parse_lab(text.encode())
+    assert problems == []
+    assert lab is not None
+    assert lab.containers[0].healthcheck == Healthcheck(("CMD", "true"))
+
+
+def test_a_circle_is_named_wherever_it_is():
+    more = "".join(
+        f"[tasks.{name}]\ntitle = 'x'\nafter = ['{after}']\n"
+        for name, after in (("b", "c"), ("c", "b"), ("d", "b"))
+    )
+    assert [problem.partition(":")[0] for problem in problems_of(SMALL + more)] == [
+        "tasks.b.after",
+        "tasks.c.after",
+    ]
+
+
+def test_a_user_who_is_not_root_may_be_checked_inside():
+    text = SMALL.replace('image = "i"', 'image = "i"\nuser = "student"') + "where = 'inside'"
+    assert problems_of(text) == []
+    assert problems_of(text.replace('"student"', '"0:1000"')) != []
