@@ -126,7 +126,8 @@ class CellRun:
         except Exception as error:  # noqa: BLE001 -- its display is to end all the same
             self._set_outcome(Failed(unexpected(error)))
         else:
-            self._notes += [self._execution.note] if self._execution.note else []
+            if self._execution.note and not self._is_stopping:
+                self._notes.append(self._execution.note)
             code = inspect.exit_code or 0
             exited = Exited(code, exit_reason(code))
             own = self._execution.background_exit_code

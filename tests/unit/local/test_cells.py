@@ -145,6 +145,7 @@ async def test_stop_of_background_processes_leaves_the_exit_code(cells):
         assert await cell.run.wait_for_background() == Stopped(3)
     snapshot = cell.run.snapshot()
     assert (snapshot.state, snapshot.exit_code) == (State.STOPPED, 3)
+    assert snapshot.note == ""
 
 
 async def test_a_command_that_is_not_there_says_so(cells):
