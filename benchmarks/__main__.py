@@ -19,6 +19,7 @@ from benchmarks import (
     output,
     report,
     session,
+    ssh,
     start,
     where,
 )
@@ -34,6 +35,7 @@ _SUBJECTS: dict[str, Callable[[Bench], list[Row]]] = {
     "memory": memory.measure,
     "many": many.measure,
     "listing": listing.measure,
+    "ssh": ssh.measure,
 }
 _WHERE = "where"
 
