@@ -23,7 +23,7 @@ def widgets(kernel) -> Widgets:
 
 def test_kill_ends_a_cell_that_heeds_no_other_signal(kernel, widgets, gone, busybox):
     cell = kernel.send("trap '' INT TERM; echo deaf; while :; do sleep 1; done")
-    widgets.until(lambda: widgets.buttons("Kill"))
+    widgets.until(lambda: "deaf" in output(widgets))
     widgets.click("Kill")
     result = kernel.collect(cell, at=widgets.take)
     assert result.reply["evalue"] == "interrupted by SIGKILL"
