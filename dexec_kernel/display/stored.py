@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import re
+import socket
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -33,7 +34,8 @@ class StoredBar:
     """A bar that was shown live.
 
     ``bar_id`` is the id of its widget's model, ``notebook`` the path of its notebook as the kernel
-    knows it, ``kernel_id`` the server's name for the kernel. ``models`` has the state of each model
+    knows it, ``kernel_id`` the server's name for the kernel, ``host`` and ``pid`` are the kernel's
+    process. ``models`` has the state of each model
     of a bar without buttons, by id, as a front end asks for it. ``data`` is the mime bundle of the
     static bar. Until the cell ``has_ended`` they show a cell whose kernel is gone.
     """
@@ -41,9 +43,27 @@ class StoredBar:
     bar_id: str
     notebook: str
     kernel_id: str
+    host: str
+    pid: int
     has_ended: bool
     models: Mapping[str, Any]
     data: Mapping[str, Any]
+
+
+def is_gone(bar: StoredBar) -> bool | None:
+    """Return whether the process of a bar's kernel has ended; None on another machine.
+
+    A PID that another process has by now passes for the kernel's.
+    """
+    if bar.host != socket.gethostname():
+        return None
+    try:
+        os.kill(bar.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 class BarFolder:

@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,6 @@ class Bars:
         self._kernel_id = Path(connection_file).stem.removeprefix("kernel-")
         self._log = log
         self._folder = BarFolder(Path(jupyter_data_dir(), *FOLDER))
-        self._own: set[str] = set()
         self._thread: ThreadPoolExecutor | None = None
         self._written = 0
         self._answers: set[asyncio.Task[None]] = set()
@@ -53,7 +52,10 @@ class Bars:
     ) -> None:
         """Store a bar: see :class:`StoredBar`. Returns at once."""
         if self._notebook:
-            bar = StoredBar(bar_id, self._notebook, self._kernel_id, has_ended, models, data)
+            host, pid = socket.gethostname(), os.getpid()
+            bar = StoredBar(
+                *(bar_id, self._notebook, self._kernel_id, host, pid, has_ended, models, data)
+            )
             self._write(bar)
 
     def open_control(self, opened: Any, message: dict[str, Any]) -> None:
@@ -83,9 +85,6 @@ class Bars:
             stored = await asyncio.to_thread(self._folder.of_notebook, self._notebook)
             for bar in stored:
                 states |= bar.models
-                if bar.kernel_id == self._kernel_id and bar.bar_id not in self._own:
-                    # This kernel was killed and started again: nobody else ends that bar.
-                    self._write(replace(bar, has_ended=True))
         if "ipywidgets" in sys.modules:
             import ipywidgets  # noqa: PLC0415 -- slow, and here already
 
@@ -98,7 +97,6 @@ class Bars:
             self._log.error("A front end was not told of the widgets.", exc_info=error)
 
     def _write(self, bar: StoredBar) -> None:
-        self._own.add(bar.bar_id)
         if self._thread is None:
             # One thread: the states of a bar are written in order.
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="dexec-bars")

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from inspect import isawaitable
 from typing import Any
 
-from dexec_kernel.display.stored import BarFolder
+from dexec_kernel.display.stored import BarFolder, StoredBar, is_gone
 
 _RECORD = "application/vnd.dexec.exec+json"
 _VIEW = "application/vnd.jupyter.widget-view+json"
@@ -56,11 +56,16 @@ class NotebookBars:
             view = data[_VIEW]
             bar_id = view.get("model_id") if isinstance(view, dict) else None
             bar = self._folder.read(bar_id) if isinstance(bar_id, str) else None
-            if bar is not None and (bar.has_ended or not self._runs(bar.kernel_id)):
+            if bar is not None and (bar.has_ended or self._is_gone(bar)):
                 output["data"] = dict(bar.data)
             elif bar is None and _RECORD in data:
                 unknown.append(data)
         return unknown
+
+    def _is_gone(self, bar: StoredBar) -> bool:
+        """Return whether the kernel of a bar is gone, as far as is known here."""
+        gone = is_gone(bar)
+        return not self._runs(bar.kernel_id) if gone is None else gone
 
     def _saving(self, *, model: Any, **_more: Any) -> None:
         self._opened(model)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 
 from dexec_kernel.display import stored
-from dexec_kernel.display.stored import BarFolder, StoredBar
+from dexec_kernel.display.stored import BarFolder, StoredBar, is_gone
 
 BAR = StoredBar(
     bar_id="0" * 32,
     notebook="/srv/a.ipynb",
     kernel_id="k",
+    host=socket.gethostname(),
+    pid=os.getpid(),
     has_ended=False,
     models={"m": {"state": {"value": "<b>é"}}},
     data={"text/html": "<b>"},
@@ -59,6 +64,15 @@ def test_nobody_else_may_read_them(folder, path):
 def test_other_names_name_no_bar(folder, name):
     folder.write(BAR)
     assert folder.read(name) is None
+
+
+def test_whether_its_kernel_is_gone():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    assert is_gone(replace(BAR, pid=process.pid))
+    assert not is_gone(BAR)
+    assert not is_gone(replace(BAR, pid=1))
+    assert is_gone(replace(BAR, host="elsewhere.example")) is None
 
 
 def test_a_notebook_has_its_own_the_newest_first(folder, path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 
 import pytest
 
@@ -62,23 +63,10 @@ async def test_the_next_kernel_tells_of_the_bars_of_the_last(data_dir, monkeypat
     assert states == {"a": "over", "b": "killed"}
     assert again.asked == 1
     await again.aclose()
-    # The kernel is the same to a server: it knows by now that the bar of the killed one has ended.
-    folder = BarFolder(data_dir.joinpath(*FOLDER))
-    assert folder.read("b" * 32).has_ended
+    stored = BarFolder(data_dir.joinpath(*FOLDER)).read("b" * 32)
+    assert (stored.kernel_id, stored.pid, stored.has_ended) == ("id1", os.getpid(), False)
     monkeypatch.setenv("JPY_SESSION_NAME", "folder/b.ipynb")
     assert await told(kernel(3)) == {}
-
-
-async def test_a_bar_that_is_alive_goes_on():
-    bars = kernel(1)
-    keep(bars, "a", "killed")
-    await told(bars)
-    await bars.aclose()
-    other = kernel(2)
-    assert set(await told(other)) == {"a"}
-    await other.aclose()
-    [bar] = BarFolder(bars._folder._path).of_notebook(bars._notebook)
-    assert not bar.has_ended
 
 
 async def test_without_a_server_nothing_is_stored(data_dir, monkeypatch):

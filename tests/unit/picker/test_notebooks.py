@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import copy
+import os
+import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -12,7 +16,7 @@ from dexec_kernel.picker.notebooks import NotebookBars
 VIEW = "application/vnd.jupyter.widget-view+json"
 RECORD = "application/vnd.dexec.exec+json"
 OVER = {"text/html": "over", RECORD: {"state": "exited"}}
-ENDED, RUNS, KILLED, UNKNOWN = ("abcd"[number] * 32 for number in range(4))
+ENDED, RUNS, KILLED, UNKNOWN, FAR, FAR_GONE = (letter * 32 for letter in "abcdef")
 
 
 def output(bar_id: object, **more: object) -> dict:
@@ -33,12 +37,19 @@ def shown(book: dict) -> list[str]:
 @pytest.fixture
 def bars(tmp_path):
     folder = BarFolder(tmp_path)
-    for bar_id, kernel_id, has_ended in (
-        (ENDED, "alive", True),
-        (RUNS, "alive", False),
-        (KILLED, "gone", False),
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    here, far = socket.gethostname(), "elsewhere.example"
+    for bar_id, kernel_id, host, pid, has_ended in (
+        (ENDED, "alive", here, os.getpid(), True),
+        # Of another server of this machine.
+        (RUNS, "other", here, os.getpid(), False),
+        # The server has started the kernel again.
+        (KILLED, "alive", here, process.pid, False),
+        (FAR, "alive", far, process.pid, False),
+        (FAR_GONE, "other", far, os.getpid(), False),
     ):
-        folder.write(StoredBar(bar_id, "/a.ipynb", kernel_id, has_ended, {}, OVER))
+        folder.write(StoredBar(bar_id, "/a.ipynb", kernel_id, host, pid, has_ended, {}, OVER))
 
     async def has_kernel(path):
         return path == "a.ipynb"
@@ -59,6 +70,12 @@ def test_bars_that_have_ended_are_static_and_their_records_true(bars, book):
     assert [one["data"][RECORD]["state"] for one in outputs] == [
         *("exited", "running", "exited", "running")
     ]
+
+
+def test_of_a_kernel_elsewhere_the_server_knows(bars):
+    book = notebook(output(FAR), output(FAR_GONE))
+    bars.mend(book)
+    assert shown(book) == ["widget", "over"]
 
 
 class AsyncManager:
