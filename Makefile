@@ -43,13 +43,15 @@ system: ## install the packages of the system that the targets need (as root)
 $(BIN)/python:
 	@$(NEED) python
 	"$(PYTHON)" -m venv "$(VENV)"
+	@# The pip of Python 3.11 takes twice as long to find out what to install.
+	"$(BIN)/python" -m pip install --quiet --upgrade pip
 
 $(DEMO): $(INSTALLED) | $(BIN)/python
 	"$(BIN)/python" -m pip install --quiet -e . 'nbclient>=0.10'
 	@touch $@
 
 $(ALL): $(INSTALLED) | $(BIN)/python
-	"$(BIN)/python" -m pip install --quiet -e '.[test,browser,lab,dev,docs]'
+	"$(BIN)/python" -m pip install --quiet --no-compile -e '.[test,browser,lab,dev,docs]'
 	@touch $(DEMO) $@
 
 demo: $(DEMO) ## run the quickstart notebook in a container, and print its cells

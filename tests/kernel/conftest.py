@@ -19,6 +19,7 @@ from jupyter_client.manager import KernelManager
 
 from devtools import containers
 from tests.gate import Gate
+from tests.kernel.forking import ForkingProvisioner, ForkServer
 from tests.kernel.pool import Pool
 from tests.ports import reserve_ports
 from tests.record import MIME_TYPE as RECORD
@@ -255,9 +256,17 @@ def _surroundings(own_home: None) -> None:
     reserve_ports()
 
 
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[ForkServer]:
+    """What the kernels of a worker are forked from."""
+    server = ForkServer()
+    yield server
+    server.close()
+
+
 @contextmanager
-def starter(host: str) -> Iterator[Callable[..., Kernel]]:
-    """Yield what starts kernels, which end here."""
+def starter(host: str, server: ForkServer | None = None) -> Iterator[Callable[..., Kernel]]:
+    """Yield what starts kernels, which end here; they are forked where there is a server."""
     started: list[Kernel] = []
 
     def start(
@@ -271,6 +280,10 @@ def starter(host: str) -> Iterator[Callable[..., Kernel]]:
         manager = KernelManager(kernel_name="dexec")
         if program:
             manager.kernel_spec.argv[1:3] = ["-c", program]
+        elif server:
+            manager.provisioner = ForkingProvisioner(
+                parent=manager, kernel_spec=manager.kernel_spec, server=server
+            )
         manager.start_kernel(
             env=environment(engine or host, **settings),
             extra_arguments=list(arguments),
@@ -291,26 +304,33 @@ def starter(host: str) -> Iterator[Callable[..., Kernel]]:
 
 
 @pytest.fixture
-def start_kernel(host: str) -> Iterator[Callable[..., Kernel]]:
+def start_kernel(host: str, fork_server: ForkServer) -> Iterator[Callable[..., Kernel]]:
     """Start a kernel; settings are environment variables: ``DEXEC_CONTAINER="web"``.
 
     ``program`` is Python that starts it, in place of ``python -m dexec_kernel``.
     """
+    with starter(host, fork_server) as start:
+        yield start
+
+
+@pytest.fixture
+def start_installed_kernel(host: str) -> Iterator[Callable[..., Kernel]]:
+    """Start a kernel by the command of its kernelspec, as Jupyter does: not forked."""
     with starter(host) as start:
         yield start
 
 
 @pytest.fixture(scope="module")
-def start_module_kernel(host: str) -> Iterator[Callable[..., Kernel]]:
+def start_module_kernel(host: str, fork_server: ForkServer) -> Iterator[Callable[..., Kernel]]:
     """Start a kernel that the tests of a module share."""
-    with starter(host) as start:
+    with starter(host, fork_server) as start:
         yield start
 
 
 @pytest.fixture(scope="session")
-def pool(host: str) -> Iterator[Pool]:
+def pool(host: str, fork_server: ForkServer) -> Iterator[Pool]:
     """Kernels that one test uses after the other."""
-    with starter(host) as start:
+    with starter(host, fork_server) as start:
         yield Pool(start)
 
 

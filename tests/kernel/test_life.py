@@ -10,6 +10,12 @@ from tests.waiting import GUARD, until
 
 
 @pytest.fixture
+def start_kernel(start_installed_kernel):
+    """Nothing of a kernel's life is left out."""
+    return start_installed_kernel
+
+
+@pytest.fixture
 def busy(start_kernel, run_container, commands):
     """A kernel in the middle of a cell that ignores SIGINT and has children."""
     name = run_container()

@@ -26,6 +26,8 @@ _log = logging.getLogger(__name__)
 _DELAY = 1.0
 #: In seconds: how long a guardian may take to start, and to go when it is told to.
 _START_TIMEOUT, _END_TIMEOUT = 5.0, 0.3
+#: In seconds: after a failed start the pause, which doubles up to the second of these.
+_RETRY, _LONGEST_RETRY = 5.0, 60.0
 #: In seconds: for its answer, which takes milliseconds unless its container is paused.
 _LOOK_TIMEOUT = 5.0
 #: In bytes: no answer is as long as this.
@@ -110,22 +112,37 @@ class Guardians:
         return None
 
     async def _guard(self, backend: Backend, place: GuardedPlace, execution: Guarded) -> None:
-        leader = execution.inner_pid
-        if place.shell is Shell.NONE or leader is None:
+        if place.shell is Shell.NONE:
             return
+        # A busy engine may take longer than that for the start of the cell itself.
+        while (leader := execution.inner_pid) is None:  # noqa: ASYNC110 -- few cells, once a second
+            await asyncio.sleep(_DELAY)
         guardian = self._guardians.setdefault(place, _Guardian(place, self._leftovers))
         try:
-            await guardian.add(backend, leader)
+            await self._add(guardian, backend, leader)
             await execution.backgrounded.wait()
             if not self._keeps_background():
                 await asyncio.Event().wait()
-        except (DexecError, TimeoutError) as error:
-            reason = str(error) or "the engine takes too long to start its guardian"
-            _log.warning("A cell would go on if this kernel were killed: %s", reason)
         finally:
             await guardian.remove(leader)
             if guardian.is_idle and self._guardians.get(place) is guardian:
                 del self._guardians[place]
+
+    async def _add(self, guardian: _Guardian, backend: Backend, leader: int) -> None:
+        """Have a cell guarded, however often the guardian has to be started for it."""
+        pause = _RETRY
+        while True:
+            try:
+                await guardian.add(backend, leader)
+            except (DexecError, TimeoutError) as error:
+                reason = str(error) or "the engine takes too long to start its guardian"
+                level = logging.WARNING if pause == _RETRY else logging.INFO
+                _log.log(level, "A cell would go on if this kernel were killed: %s", reason)
+            else:
+                return
+            await guardian.remove(leader)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_RETRY)
 
 
 class _Guardian:

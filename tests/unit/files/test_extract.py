@@ -216,6 +216,7 @@ def test_a_header_that_would_fill_the_memory_is_refused(get):
         get(hostile)
 
 
+@pytest.mark.no_cover  # Its many examples would take twice as long.
 def test_many_members_take_no_memory(get):
     def many():
         yield archive(folder("d"), end=False).getvalue()

@@ -60,6 +60,7 @@ def test_every_byte_is_shown_or_counted(chunks, limit):
     assert lines == limiter.omitted.lines
 
 
+@pytest.mark.no_cover  # Its many examples would take twice as long.
 @given(CHUNKS, st.integers(1, 3000))
 def test_what_is_shown_is_within_the_limit(chunks, limit):
     head, tail, _ = run(limit, chunks)
@@ -143,6 +144,7 @@ def test_control_characters_count_as_they_travel():
     assert len(of("stdout", head)) + len(of("stdout", tail)) <= 10_000
 
 
+@pytest.mark.no_cover  # Its many examples would take twice as long.
 def test_streams_that_change_all_the_time_make_a_bounded_number_of_messages():
     limit = 2 * 1024 * 1024
     head, tail, _ = run(limit, [("stdout", b"a\n"), ("stderr", b"b\n")] * 100_000)
@@ -156,6 +158,7 @@ def test_a_megabyte_whose_streams_change_with_every_line_is_whole():
     assert joined([*head, *tail]) == joined(lines)
 
 
+@pytest.mark.no_cover  # Its many examples would take twice as long.
 def test_the_tail_stays_small_however_high_the_limit():
     data = b"x" * 50_000_000
     _, tail, _ = run(20_000_000, [("stdout", data)])
@@ -177,6 +180,7 @@ def test_after_the_end_of_the_head_nothing_passes():
     assert limiter.omitted.size == 0
 
 
+@pytest.mark.no_cover  # Its many examples would take twice as long.
 @pytest.mark.parametrize("frame", [b"y\n" * 16_384, b"x"])
 def test_memory_is_that_of_the_tail(frame):
     limiter = Limiter(2 * 1024 * 1024)

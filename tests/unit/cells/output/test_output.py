@@ -178,6 +178,7 @@ async def test_what_the_background_prints_after_a_flood_is_seen_soon(folder, lim
     assert f"the whole output is in {front.output.log}]\n" in front.text("stderr")
 
 
+@pytest.mark.no_cover  # Its many examples would take twice as long.
 @pytest.mark.parametrize("block", [1, 500])
 async def test_a_background_that_floods_for_ever_stays_within_the_limit(folder, block, monkeypatch):
     monkeypatch.setattr("dexec_kernel.cells.output.output._ROUND_TIME", 0.001)

@@ -205,6 +205,7 @@ def test_nothing_is_due_when_nothing_waits():
     assert text.due_at() is None
 
 
+@pytest.mark.no_cover  # Its many examples would take twice as long.
 @given(
     st.lists(
         st.tuples(

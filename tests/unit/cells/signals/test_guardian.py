@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -24,8 +25,12 @@ class Guardian:
         self.running.set()
         self.said = asyncio.Queue()
         self.error = None
+        #: What its first starts meet.
+        self.refusals = []
 
     async def exec(self, container, config):
+        if self.refusals:
+            raise self.refusals.pop()
         self.said.put_nowait(b"7\n")
         return self
 
@@ -62,17 +67,51 @@ class Execution:
         self.inner_pid, self.backgrounded = 12, asyncio.Event()
 
 
+@asynccontextmanager
+async def beside_a_cell(guardian, execution):
+    """Guardians beside a cell that runs."""
+    guardians = Guardians(lambda: False, Leftovers())
+    task = asyncio.create_task(guardians.beside(asyncio.Event().wait(), guardian, PLACE, execution))
+    yield guardians
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def is_told(guardian):
+    """Wait until the guardian knows of the cell."""
+    while ["add", "12"] not in guardian.lines:  # noqa: ASYNC110 -- the fake has no event
+        await asyncio.sleep(0.1)
+
+
 @pytest.fixture
 async def guarded():
     """Guardians, and the guardian of a cell that runs."""
-    guardian, guardians = Guardian(), Guardians(lambda: False, Leftovers())
-    work = guardians.beside(asyncio.Event().wait(), guardian, PLACE, Execution())
-    task = asyncio.create_task(work)
-    while ["add", "12"] not in guardian.lines:  # noqa: ASYNC110 -- the fake has no event
-        await asyncio.sleep(0.1)
-    yield guardians, guardian
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    guardian = Guardian()
+    async with beside_a_cell(guardian, Execution()) as guardians:
+        await is_told(guardian)
+        yield guardians, guardian
+
+
+async def test_a_cell_whose_pid_comes_late_is_guarded(caplog):
+    guardian, execution = Guardian(), Execution()
+    execution.inner_pid = None
+    async with beside_a_cell(guardian, execution):
+        await asyncio.sleep(20)
+        assert guardian.lines == []
+        execution.inner_pid = 12
+        await is_told(guardian)
+    assert not caplog.records
+
+
+async def test_an_engine_that_starts_no_guardian_is_asked_again(caplog):
+    guardian = Guardian()
+    guardian.refusals = [EngineUnavailable("it is busy"), TimeoutError(), TimeoutError()]
+    async with beside_a_cell(guardian, Execution()):
+        await is_told(guardian)
+    assert guardian.refusals == []
+    warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    [warning] = warnings
+    assert warning.endswith("the engine takes too long to start its guardian")
 
 
 async def test_it_answers_for_its_cells_alone(guarded):

@@ -270,6 +270,7 @@ WORDS = """if then else elif fi while until do done for x in case esac { } ( ) ;
 PIECES = st.sampled_from(WORDS.split())
 
 
+@pytest.mark.no_cover  # Its many examples would take twice as long.
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.lists(st.tuples(PIECES, st.sampled_from(" \n")), max_size=12))
 @example([("case", " "), ("x", " "), ("in", "\n"), ("esac", " ")])
