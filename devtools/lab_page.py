@@ -22,6 +22,8 @@ import nbformat
 from playwright.sync_api import FloatRect, Locator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from devtools.ports import free_port
+
 RECORD = "application/vnd.dexec.exec+json"
 
 #: How a notebook's metadata name our kernel.
@@ -145,7 +147,7 @@ class LabServer:
 
     def _command(self) -> list[str]:
         command = [sys.executable, "-m", "jupyterlab", "--no-browser"]
-        command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0"]
+        command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={free_port()}"]
         command += [f"--IdentityProvider.token={self.token}", "--expose-app-in-browser"]
         if os.getuid() == 0:
             command.append("--allow-root")
@@ -164,7 +166,7 @@ class LabServer:
     def _wait(
         self, process: subprocess.Popen[bytes], log: Path, timeout: float = _PATIENCE / 1000
     ) -> str:
-        """Return the URL, which the server writes down as soon as it listens."""
+        """Return the URL once the server listens, which it writes down somewhat earlier."""
         description = self._directory / f"runtime/jpserver-{process.pid}.json"
         deadline = time.monotonic() + timeout
         while process.poll() is None and time.monotonic() < deadline:

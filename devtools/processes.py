@@ -19,7 +19,13 @@ class Process:
     parent: int
     started: int
     zombie: bool
+    name: str
     arguments: tuple[str, ...]
+
+    @property
+    def command(self) -> str:
+        """The command line as `ps` has it."""
+        return f"[{self.name}] <defunct>" if self.zombie else " ".join(self.arguments).strip()
 
 
 def find(pid: int) -> Process | None:
@@ -27,17 +33,32 @@ def find(pid: int) -> Process | None:
     directory = Path("/proc") / str(pid)
     try:
         # The second field is the name in brackets, and may itself hold blanks and brackets.
-        fields = (directory / "stat").read_text().rpartition(")")[2].split()
+        head, _, tail = (directory / "stat").read_text().rpartition(")")
+        fields, name = tail.split(), head.partition("(")[2]
         arguments = (directory / "cmdline").read_bytes().decode(errors="replace").split("\0")
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return Process(pid, int(fields[1]), int(fields[19]), fields[0] in "ZX", tuple(arguments))
+    zombie = fields[0] in "ZX"
+    return Process(pid, int(fields[1]), int(fields[19]), zombie, name, tuple(arguments))
 
 
 def is_running(process: Process) -> bool:
     """Tell whether this very process still runs; a zombie does not."""
     now = find(process.pid)
     return now is not None and now.started == process.started and not now.zombie
+
+
+def of_container(container_id: str) -> list[Process]:
+    """Return a container's processes by their cgroups: a `top` without an engine and its `ps`."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            is_inside = container_id in (path / "cgroup").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if is_inside and (process := find(int(path.name))) is not None:
+            found.append(process)
+    return found
 
 
 def of_engine(directory: Path) -> list[Process]:

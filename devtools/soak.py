@@ -22,8 +22,9 @@ from typing import Any
 
 from jupyter_client.manager import KernelManager
 
-from devtools import containers, images, processes
+from devtools import containers, freezer, images
 from devtools.engine import PrivateEngine
+from devtools.processes import of_container
 
 NAME = "soak"
 #: In seconds: a cell without an answer for so long has none. Until a kernel has settled.
@@ -132,16 +133,15 @@ class Soak:
         self._collect(request)
 
     def _pause(self) -> None:
-        request = self._running("sleep 0.8; false")
-        # Docker deadlocks a container that is paused while an exec of it starts. That is not ours.
-        while any(Path(p.arguments[0]).name == "runc" for p in self._processes()):
-            time.sleep(0.02)
-        containers.pause(self._engine.host, NAME)
-        containers.unpause(self._engine.host, NAME)
+        request = self._running("sleep 4; false")
+        host = self._engine.host
+        container_id = str(containers.inspect(host, NAME)["Id"])
+        # The kernel starts one for each cell that takes longer, and nothing after it.
+        _until(lambda: any("dexec-guardian" in p.command for p in of_container(container_id)))
+        freezer.settle(host, container_id)
+        containers.pause(host, container_id)
+        freezer.unpause(host, container_id)
         self._collect(request)
-
-    def _processes(self) -> list[processes.Process]:
-        return processes.of_engine(self._engine.directory)
 
     def _freeze(self) -> None:
         os.kill(self._engine.pid, signal.SIGSTOP)
@@ -179,11 +179,7 @@ class Soak:
         process = Path(f"/proc/{pid}")
         self._tasks.unlink(missing_ok=True)
         os.kill(pid, signal.SIGUSR2)
-        deadline = time.monotonic() + _GUARD
-        while not (self._tasks.exists() and self._tasks.read_text()):
-            if time.monotonic() > deadline:
-                raise TimeoutError("the kernel does not tell its tasks")
-            time.sleep(0.02)
+        _until(lambda: self._tasks.exists() and bool(self._tasks.read_text()))
         host = self._engine.host
         found: dict[str, Any] = containers.inspect(host, NAME)
         logs = [path.stat().st_size for path in self._runtime.rglob("*") if path.is_file()]
@@ -218,6 +214,14 @@ _CELLS = (
     "if",
     "%no-such-magic",
 )
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _GUARD
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError("what a cell or a signal should have led to has not come")
+        time.sleep(0.02)
 
 
 def _resident(process: Path) -> float:

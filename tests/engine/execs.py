@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from devtools import containers
+from devtools.processes import of_container
 from dexec_kernel.backend.models import ExecConfig, ExecInspect, Stream
 from dexec_kernel.cells.limits import CellLimits
 from dexec_kernel.cells.outcome import Outcome, Snapshot
@@ -119,15 +120,21 @@ class Cell:
 
 def processes(host: str, container: str) -> list[str]:
     """Return the command lines of a container's processes besides its own command."""
-    rows = containers.top(host, container, "-eo pid,stat,args")
-    rows = [row for row in rows if not row["STAT"].startswith("Z")]
-    return sorted(row["COMMAND"] for row in rows if row["COMMAND"] != "sleep 2147483647")
+    listing = of_container(containers.inspect(host, container)["Id"])
+    lines = [process.command for process in listing if not process.zombie]
+    return sorted(line for line in lines if line != "sleep 2147483647")
 
 
 async def gone(host: str, container: str) -> None:
     """Wait until nothing but its own command is left in a container."""
 
-    async def look() -> bool:
-        return not await asyncio.to_thread(processes, host, container)
+    left: list[str] = []
 
-    await until_seen(look)
+    async def is_empty() -> bool:
+        left[:] = await asyncio.to_thread(processes, host, container)
+        return not left
+
+    try:
+        await until_seen(is_empty)
+    except AssertionError as error:
+        raise AssertionError(f"there are still {left}") from error

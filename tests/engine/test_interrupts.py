@@ -12,9 +12,8 @@ from dexec_kernel.cells import execution as execution_module
 from dexec_kernel.cells.outcome import Exited, Interrupted, State
 from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.errors import SignalError
-from tests.engine.execs import PATIENT, Cell, processes
+from tests.engine.execs import PATIENT, Cell, gone
 from tests.gate import Gate
-from tests.waiting import until_seen
 
 PYTHON = """
 exec python3 -c '
@@ -52,14 +51,6 @@ async def interrupted(cell: Cell, task: asyncio.Task[object]) -> str:
     return outcome.signal
 
 
-async def assert_nothing_is_left(host: str, container: str) -> None:
-    # The kernel reaps on its own time; our own last look may still be on its way out.
-    async def is_empty() -> bool:
-        return not await asyncio.to_thread(processes, host, container)
-
-    await until_seen(is_empty)
-
-
 @pytest.mark.parametrize("image", ["busybox", "debian"])
 @pytest.mark.parametrize("name", SOURCES)
 async def test_everything_ends(client, host, request, image, name):
@@ -71,7 +62,7 @@ async def test_everything_ends(client, host, request, image, name):
     await interrupted(cell, task)
     assert name in MAY_TAKE_MORE or cell.run.snapshot().exit_code == 130
     assert cell.stdout == "begun\n"
-    await assert_nothing_is_left(host, container)
+    await gone(host, container)
     assert await Cell(client, container, "true", workspaces=workspaces).outcome() == Exited(0, "")
 
 
@@ -81,7 +72,7 @@ async def test_python_with_children(client, host, debian):
     await interrupted(cell, task)
     assert "KeyboardInterrupt" in cell.stderr
     assert cell.run.snapshot().exit_code == 130
-    await assert_nothing_is_left(host, debian)
+    await gone(host, debian)
 
 
 async def test_who_ignores_a_signal_gets_the_next(client, host, busybox):
@@ -90,7 +81,7 @@ async def test_who_ignores_a_signal_gets_the_next(client, host, busybox):
     task = await cell.started()
     # A machine that is slower than the grace goes on to the last.
     assert await interrupted(cell, task) in {"SIGTERM", "SIGKILL"}
-    await assert_nothing_is_left(host, busybox)
+    await gone(host, busybox)
 
 
 async def test_who_ignores_all_is_killed(client, host, busybox):
@@ -98,7 +89,7 @@ async def test_who_ignores_all_is_killed(client, host, busybox):
     cell = Cell(client, busybox, source, grace=HASTY)
     task = await cell.started()
     assert await interrupted(cell, task) == "SIGKILL"
-    await assert_nothing_is_left(host, busybox)
+    await gone(host, busybox)
 
 
 async def test_interrupts_do_not_wait_for_the_grace(client, host, debian):
@@ -110,7 +101,7 @@ async def test_interrupts_do_not_wait_for_the_grace(client, host, debian):
         await cell.until(lambda: word in cell.stdout)  # noqa: B023 -- called at once
     assert await interrupted(cell, task) == "SIGKILL"
     assert cell.stdout == "begun\nINT\nTERM\n"
-    await assert_nothing_is_left(host, debian)
+    await gone(host, debian)
 
 
 async def test_kernel_that_goes_away_is_quicker_still(client, host, busybox):
@@ -118,7 +109,7 @@ async def test_kernel_that_goes_away_is_quicker_still(client, host, busybox):
     task = await cell.started()
     cell.run.interrupt(urgent=True)
     assert (await task).signal == "SIGKILL"
-    await assert_nothing_is_left(host, busybox)
+    await gone(host, busybox)
 
 
 async def test_cell_may_clean_up_after_itself(client, debian):
@@ -134,7 +125,7 @@ async def test_session_left_for_another_group(client, host, debian):
     cell = Cell(client, debian, "set -m; sleep 88000 & sleep 87000 & echo begun; wait")
     task = await cell.started()
     await interrupted(cell, task)
-    await assert_nothing_is_left(host, debian)
+    await gone(host, debian)
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["shell known", "shell unknown"])
@@ -148,7 +139,7 @@ async def test_interrupt_at_any_moment_of_the_start(client, host, busybox, known
         await asyncio.sleep(delay / 1000)  # Some moment or other; each must do.
         cell.run.interrupt()
         assert isinstance(await task, Interrupted)
-    await assert_nothing_is_left(host, busybox)
+    await gone(host, busybox)
 
 
 async def test_interrupt_of_one_cell_leaves_the_other_alone(client, host, debian):
@@ -160,7 +151,7 @@ async def test_interrupt_of_one_cell_leaves_the_other_alone(client, host, debian
     await asyncio.to_thread(gate.open)
     assert await tasks[1] == Exited(0, "")
     assert (one.stdout, other.stdout) == ("begun\n", "begun\ndone\n")
-    await assert_nothing_is_left(host, debian)
+    await gone(host, debian)
 
 
 async def test_interrupt_of_a_cell_that_has_just_ended(client, busybox):
@@ -178,7 +169,7 @@ async def test_without_a_shell_signals_come_from_this_machine(client, host, nosh
     await cell.known()
     await interrupted(cell, task)
     assert cell.run.snapshot().exit_code == 130
-    await assert_nothing_is_left(host, noshell)
+    await gone(host, noshell)
 
 
 async def test_without_a_shell_and_from_another_machine_the_note_says_so(

@@ -17,7 +17,7 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
-from devtools import containers
+from devtools import containers, processes
 from tests.gate import Gate
 from tests.kernel.forking import ForkingProvisioner, ForkServer
 from tests.kernel.pool import Pool
@@ -353,11 +353,13 @@ def commands(host: str) -> Callable[[str], list[str]]:
     """List the command lines of a container's processes, but for its PID 1 and the standbys."""
 
     def look(container: str) -> list[str]:
-        listing = containers.top(host, container, "-e -o pid -o comm=NAME -o args")
+        listing = processes.of_container(containers.inspect(host, container)["Id"])
         return [
-            row["COMMAND"]
-            for row in listing
-            if "2147483647" not in row["COMMAND"] and row["NAME"] != STANDBY
+            process.command
+            for process in listing
+            if not process.zombie
+            and "2147483647" not in process.command
+            and process.name != STANDBY
         ]
 
     return look

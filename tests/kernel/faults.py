@@ -8,12 +8,11 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from devtools import containers, images, processes
+from devtools import containers, freezer, images, processes
 from devtools.private import PrivateService
 from tests.kernel.conftest import STANDBY, Kernel, Result
 from tests.waiting import until
@@ -31,8 +30,6 @@ NOT_RUN = frozenset(
     }
 )
 _numbers = itertools.count(1)
-#: How often no exec is seen to start before none does.
-_QUIET_LOOKS = 3
 
 
 class Scene:
@@ -76,20 +73,13 @@ class Scene:
 
     def processes(self) -> dict[int, str]:
         """Command lines by PID, of all in the container but its PID 1; it needs no engine."""
-        found = {}
-        for path in Path("/proc").iterdir():
-            if not path.name.isdecimal():
-                continue
-            try:
-                is_inside = self.id in (path / "cgroup").read_text()
-                line = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
-                name = (path / "comm").read_text().strip()
-            except OSError:
-                continue
-            # A zombie has no command line; runc is what starts an exec.
-            if is_inside and line and "2147483647" not in line and not name.startswith("runc"):
-                found[int(path.name)] = f"{name}: {line}"
-        return found
+        return {
+            process.pid: f"{process.name}: {process.command}"
+            for process in processes.of_container(self.id)
+            # runc is what starts an exec.
+            if not (process.zombie or process.name.startswith("runc"))
+            and "2147483647" not in process.command
+        }
 
     def has(self, word: str) -> int:
         """How many processes in the container have a word in their name or command line."""
@@ -103,39 +93,17 @@ class Scene:
         an open stdin by an exec.
         """
         until(lambda: self.has("dexec-guardian"))
-        containers.run(self.host, self.id, ["true"])
-        quiet = itertools.count()
-        until(lambda: not self._is_starting() and next(quiet) >= _QUIET_LOOKS)
-
-    def _is_starting(self) -> bool:
-        """Whether a runc is at work for the container, as one is until an exec has started."""
-        for path in Path("/proc").glob("[0-9]*"):
-            try:
-                if not (path / "comm").read_text().startswith("runc"):
-                    continue
-                if self.id in (path / "cmdline").read_text() + (path / "cgroup").read_text():
-                    return True
-            except OSError:
-                continue
-        return False
+        freezer.settle(self.host, self.id)
 
     def pause(self) -> None:
         containers.pause(self.host, self.id)
 
     def unpause(self) -> None:
-        """Let the container go on. Where Docker has deadlocked it, it is lost: raise TimeoutError.
-
-        Its processes are ended then, so that the engine answers again.
-        """
+        """Let the container go on. Where Docker has deadlocked it, it is lost: TimeoutError."""
         try:
-            containers.unpause(self.host, self.id)
+            freezer.unpause(self.host, self.id)
         except TimeoutError:
             self.is_lost = True
-            for state in Path("/sys/fs/cgroup/freezer/docker", self.id).glob("freezer.state"):
-                state.write_text("THAWED")
-                for pid in (state.parent / "cgroup.procs").read_text().split():
-                    with suppress(ProcessLookupError):
-                        os.kill(int(pid), signal.SIGKILL)
             raise
 
     def occupy(self, script: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from devtools import containers, images
+from devtools import containers, images, processes
 from tests.kernel.conftest import STANDBY
 from tests.kernel.widgets import Widgets
 from tests.waiting import until
@@ -21,8 +21,8 @@ def standbys(host):
     """List the PIDs of a container's standbys."""
 
     def look(container):
-        rows = containers.top(host, container, "-e -o pid -o comm=NAME -o args")
-        return [int(row["PID"]) for row in rows if row["NAME"] == STANDBY]
+        listing = processes.of_container(containers.inspect(host, container)["Id"])
+        return [process.pid for process in listing if process.name == STANDBY]
 
     return look
 
