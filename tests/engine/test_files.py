@@ -31,14 +31,11 @@ ln -s one /src/link; ln -s ../one /src/sub/up; ln /src/one /src/hard; ln -s sub 
 ln -s src /srclink; chmod 700 /src/sub; chmod 555 /src/shut
 mkdir -p /there; echo old > /file; ln -s there /therelink
 """
-#: The states of the target in a container before a copy.
+#: The same targets for a copy in each of the folders.
 MAKE_TARGETS = """
-chmod -R u+w /there /made /no /src 2>/dev/null
-rm -rf /there /therelink /file /made /no /src /srclink
-for name in one link empty hard folderlink shut sub nothing; do rm -rf "/$name"; done
-rm -rf '/two words' '/new
-line' /ünï
-mkdir /there; echo old >/file; ln -s there /therelink
+for folder; do
+    mkdir -p "$folder/there"; echo old >"$folder/file"; ln -s there "$folder/therelink"
+done
 """
 
 
@@ -51,6 +48,12 @@ def make_box(run_container, host):
 @pytest.fixture
 def box(run_container, host):
     return make_box(run_container, host)
+
+
+@pytest.fixture(scope="module")
+def boxes(run_module_container):
+    """The containers that we, and `docker cp`, copy into."""
+    return run_module_container(), run_module_container()
 
 
 @pytest.fixture
@@ -78,13 +81,12 @@ def docker_cp(host, *arguments):
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
-def look(host, box):
-    """The tree in a container, as its own shell lists it."""
-    script = (
-        r"cd /; for f in there file made src; do find $f -exec stat -c '%A %u %g %n %N' {} +; done"
-    )
-    script += " 2>/dev/null; find there file made -type f -exec md5sum {} + 2>/dev/null"
-    return sorted(containers.run(host, box, ["sh", "-c", script]).stdout.splitlines())
+def look(host, box, folder):
+    """The tree below a folder of a container, as its own shell lists it."""
+    script = 'cd "$1"; find . -exec stat -c "%A %u %g %n %N" {} +; find . -type f -exec md5sum {} +'
+    found = containers.run(host, box, ["sh", "-c", script, "sh", folder])
+    assert (found.exit_code, found.stderr) == (0, "")
+    return sorted(found.stdout.splitlines())
 
 
 def local_side(folder):
@@ -137,25 +139,25 @@ async def test_copies_out_as_docker_does(api, host, box, tmp_path, source):
 
 
 @pytest.mark.parametrize("source", SOURCES)
-async def test_copies_in_as_docker_does(api, host, run_container, tmp_path, source):
-    assert docker_cp(host, f"{make_box(run_container, host)}:/src", f"{tmp_path}/src")
+async def test_copies_in_as_docker_does(api, host, box, boxes, tmp_path, source):  # noqa: PLR0917 -- fixtures
+    assert docker_cp(host, f"{box}:/src", f"{tmp_path}/src")
     (tmp_path / "srclink").symlink_to("src")
-    base = str(tmp_path)
-    boxes = [run_container() for _ in range(2)]
-    for target in ["/", "/there", "/there/", "/therelink", "/made", "/made/", "/file", "/no/made"]:
-        seen = []
-        for name in boxes:
-            assert containers.run(host, name, ["sh", "-c", MAKE_TARGETS]).exit_code == 0
-            if name == boxes[0]:
-                try:
-                    await copy_in(api, base + source, name, target)
-                    worked = True
-                except CopyError:
-                    worked = False
-            else:
-                worked = docker_cp(host, base + source, f"{name}:{target}")
-            seen.append((worked, look(host, name)))
-        assert seen[0] == seen[1], (source, target)
+    path = f"{tmp_path}{source}"
+    targets = ["/", "/there", "/there/", "/therelink", "/made", "/made/", "/file", "/no/made"]
+    top = f"/to{SOURCES.index(source)}"
+    places = [f"{top}/{number}" for number in range(len(targets))]
+    for name in boxes:
+        made = containers.run(host, name, ["sh", "-c", MAKE_TARGETS, "sh", *places])
+        assert made.exit_code == 0
+    ours, theirs = boxes
+    for place, target in zip(places, targets, strict=True):
+        try:
+            await copy_in(api, path, ours, place + target)
+            worked = True
+        except CopyError:
+            worked = False
+        assert docker_cp(host, path, f"{theirs}:{place}{target}") == worked, (source, target)
+    assert look(host, ours, top) == look(host, theirs, top)
 
 
 @pytest.mark.parametrize("engine", ["docker", "podman"])
