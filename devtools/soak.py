@@ -116,7 +116,7 @@ class Soak:
     def _create(self) -> None:
         containers.run_container(self._engine.host, images.BUSYBOX, NAME)
 
-    def _running(self, code: str = "sleep 30") -> str:
+    def _running(self, code: str = "sleep 300") -> str:
         request = str(self.client.execute(f"echo begun; {code}", allow_stdin=False))
         while True:
             message: dict[str, Any] = self.client.get_iopub_msg(timeout=_GUARD)
@@ -133,14 +133,20 @@ class Soak:
         self._collect(request)
 
     def _pause(self) -> None:
-        request = self._running("sleep 4; false")
+        request = self._running()
         host = self._engine.host
         container_id = str(containers.inspect(host, NAME)["Id"])
         # The kernel starts one for each cell that takes longer, and nothing after it.
-        _until(lambda: any("dexec-guardian" in p.command for p in of_container(container_id)))
+        _until(
+            lambda: (
+                any("dexec-guardian" in p.command for p in of_container(container_id))
+                or self.client.shell_channel.msg_ready()
+            )  # It has failed.
+        )
         freezer.settle(host, container_id)
         containers.pause(host, container_id)
         freezer.unpause(host, container_id)
+        self.manager.interrupt_kernel()
         self._collect(request)
 
     def _freeze(self) -> None:
