@@ -323,6 +323,10 @@ class WholeEngine(Engine, Files, Logs, MainStreams, Protocol):
         """List a container's processes."""
         ...
 
+    async def container_process_names(self, container: str) -> dict[str, str]:
+        """Return the names of a container's processes by their PIDs on the engine's host."""
+        ...
+
     async def container_restart(self, container: str, *, stop_timeout: int | None = None) -> None:
         """Stop a container and start it again. ``stop_timeout`` is in seconds."""
         ...

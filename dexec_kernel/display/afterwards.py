@@ -7,6 +7,7 @@ from typing import Any
 
 from dexec_kernel.cells.outcome import Snapshot, State
 from dexec_kernel.display.bar import parts_of
+from dexec_kernel.display.html import Html, bundle
 from dexec_kernel.display.line import AMBER, GREY, Look, Part, line_html, line_text
 from dexec_kernel.display.record import MIME_TYPE, record_of
 from dexec_kernel.display.times import span, time_of_day
@@ -16,7 +17,7 @@ _RAN = Look("■", AMBER, "ended with its kernel")
 _IN_BACKGROUND = Look("■", AMBER, "its kernel ended before its background processes")
 
 
-def saved_html(snapshot: Snapshot) -> str:
+def saved_html(snapshot: Snapshot) -> Html:
     """Return the bar for a saved notebook that shows no widgets: it stays true."""
     return line_html(_SAVED, _parts(snapshot))
 
@@ -28,11 +29,7 @@ def orphan_data(snapshot: Snapshot) -> dict[str, Any]:
     record = record_of(snapshot)
     # When it ended nobody has seen.
     record |= {"state": State.INTERRUPTED.value, "ended": None, "duration_s": None}
-    return {
-        "text/plain": line_text(look, parts),
-        "text/html": line_html(look, parts),
-        MIME_TYPE: record,
-    }
+    return {**bundle(line_html(look, parts), line_text(look, parts)), MIME_TYPE: record}
 
 
 def _parts(snapshot: Snapshot) -> list[Part]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dexec_kernel.cells.outcome import Snapshot, State, describe_exit
+from dexec_kernel.display.html import Html, bundle
 from dexec_kernel.display.line import AMBER, BLUE, GREEN, RED, Look, Part, line_html, line_text
 from dexec_kernel.display.text import one_line
 from dexec_kernel.display.times import span
@@ -18,8 +19,8 @@ _GOING = {
 }
 
 
-def bar_html(snapshot: Snapshot, *, is_news: bool = False) -> str:
-    """Return the bar as one HTML element. All that comes from outside is escaped.
+def bar_html(snapshot: Snapshot, *, is_news: bool = False) -> Html:
+    """Return the bar as one HTML element.
 
     With ``is_news`` a screen reader says how the cell ended.
     """
@@ -33,7 +34,7 @@ def bar_text(snapshot: Snapshot) -> str:
 
 def bar_data(snapshot: Snapshot, *, is_news: bool = False) -> dict[str, str]:
     """Return the mime bundle of the bar, without the record."""
-    return {"text/plain": bar_text(snapshot), "text/html": bar_html(snapshot, is_news=is_news)}
+    return bundle(bar_html(snapshot, is_news=is_news), bar_text(snapshot))
 
 
 def parts_of(snapshot: Snapshot) -> list[Part]:

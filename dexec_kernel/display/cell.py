@@ -13,6 +13,7 @@ from dexec_kernel.cells.outcome import Snapshot
 from dexec_kernel.cells.output.text import Piece
 from dexec_kernel.display.afterwards import orphan_data, saved_html
 from dexec_kernel.display.bar import bar_data, bar_html, bar_text
+from dexec_kernel.display.html import bundle
 from dexec_kernel.display.last_form import LastForm, Later
 from dexec_kernel.display.mode import Mode
 from dexec_kernel.display.record import MIME_TYPE, record_of
@@ -189,7 +190,7 @@ class CellDisplay:
 
     def _send_live(self, widget: LiveBar) -> None:
         snapshot = self._snapshot()
-        static = {"text/plain": bar_text(snapshot), "text/html": saved_html(snapshot)}
+        static = bundle(saved_html(snapshot), bar_text(snapshot))
         self._send({MIME_TYPE: record_of(snapshot), **widget.mimebundle(), **static})
         self.update()
 

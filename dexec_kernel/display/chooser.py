@@ -12,6 +12,7 @@ import ipywidgets
 
 from dexec_kernel.display import parts
 from dexec_kernel.display.containers import Choice
+from dexec_kernel.display.html import Html, display
 from dexec_kernel.display.line import HEIGHT
 from dexec_kernel.display.style import box
 
@@ -73,7 +74,7 @@ class ChoiceRow:
     def __init__(self, choice: Choice, on_choose: Callable[[str], None]) -> None:
         self._list = ContainerList(choice, on_choose, images=True)
         words = "for this notebook's cells, from the next run on"
-        self._words = parts.text(f"<div {_WORDS}>{words}</div>")
+        self._words = parts.text(display("div", words, style=_WORDS))
         self._box = parts.row((self._list.widget, self._words))
         self._box.layout.height = "auto"
         self._box.layout.padding = "4px 8px"
@@ -91,11 +92,11 @@ class ChoiceRow:
         """The id by which a stored notebook names the list."""
         return str(self._box.model_id)
 
-    def plain_models(self, html: str) -> dict[str, Any]:
+    def plain_models(self, html: Html) -> dict[str, Any]:
         """Return the states of the models of a row that shows ``html`` and no list."""
         return parts.plain_models(self._box, self._words, html)
 
-    def settle(self, html: str) -> None:
+    def settle(self, html: Html) -> None:
         """Show ``html``, without a list, wherever it is shown, and let go of the models."""
         parts.settle(self._box, self._words, html)
         self._list.close()

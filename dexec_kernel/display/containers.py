@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 from dexec_kernel.backend.models import ContainerInspect, ContainerSummary
+from dexec_kernel.display.html import bundle, display, element
 from dexec_kernel.display.style import CELL, TABLE, box
 from dexec_kernel.display.text import one_line
 
@@ -56,17 +56,15 @@ class Choice:
 def chosen_data(name: str) -> dict[str, str]:
     """Return the mime bundle that says that a container was chosen."""
     name = one_line(name)
-    html = f"Cells run in <b>{escape(name)}</b> from here on. Run the cell again."
-    return {
-        "text/plain": f"Cells run in {name} from here on. Run the cell again.",
-        "text/html": f"<div {_BOX}>{html}</div>",
-    }
+    before, after = "Cells run in ", " from here on. Run the cell again."
+    html = display("div", before, element("b", name), after, style=_BOX)
+    return bundle(html, f"{before}{name}{after}")
 
 
 def closed_data() -> dict[str, str]:
     """Return the mime bundle of a choice that was not made."""
     text = "No container was chosen here."
-    return {"text/plain": text, "text/html": f"<div {_BOX}><i>{text}</i></div>"}
+    return bundle(display("div", element("i", text), style=_BOX), text)
 
 
 def choice_data(
@@ -94,11 +92,11 @@ def choice_data(
         for item in running
     ]
     lines = [f"{mark} {magic}  ({image}, {status})" for mark, magic, image, status in rows]
-    body = "".join(
-        f"<tr><td {CELL}>{mark}</td><td {CELL}><code>{escape(magic)}</code></td>"
-        f"<td {CELL}>{escape(image)}</td><td {CELL}>{escape(status)}</td></tr>"
+    body = [
+        element("tr", *(element("td", cell, style=CELL) for cell in cells))
         for mark, magic, image, status in rows
-    )
-    table = f"<table {TABLE}>{body}</table>" if body else ""
-    html = f"<div {box()}><div>{escape(head)}</div>{table}</div>"
-    return {"text/plain": "\n".join([head, *lines]), "text/html": html}
+        for cells in [(mark, element("code", magic), image, status)]
+    ]
+    table = [element("table", *body, style=TABLE)] if body else []
+    html = display("div", element("div", head), *table, style=box())
+    return bundle(html, "\n".join([head, *lines]))

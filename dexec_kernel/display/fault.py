@@ -17,7 +17,7 @@ from dexec_kernel.cells.outcome import (
     describe_exit,
     exit_reason,
 )
-from dexec_kernel.display.text import sendable
+from dexec_kernel.display.text import sendable, some_lines
 from dexec_kernel.errors import CommandNotStarted, DexecError, NotChosenError
 
 # Not red: JupyterLab shows errors on red, which in its dark theme leaves ANSI red hardly readable.
@@ -34,11 +34,12 @@ class CellFault:
 
     def content(self) -> dict[str, Any]:
         """Return ``ename``, ``evalue`` and ``traceback`` (messaging spec, "Execution errors")."""
-        head = f"{_BOLD}{self.name}{_RESET}: {self.value}"
+        value = some_lines(self.value)
+        head = f"{_BOLD}{self.name}{_RESET}: {value}"
         content = {
             "ename": self.name,
-            "evalue": self.value,
-            "traceback": [head, *self.details],
+            "evalue": value,
+            "traceback": [head, *map(some_lines, self.details)],
         }
         return {key: sendable(value) for key, value in content.items()}
 

@@ -14,12 +14,13 @@ import json
 import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
-from dexec_kernel.display.markdown import harmless_markdown
+from dexec_kernel.display.html import HTML_TYPE, bundle, display, element
+from dexec_kernel.display.markdown import shown_markdown
+from dexec_kernel.display.preview import preview
 from dexec_kernel.display.style import CELL, TABLE
-from dexec_kernel.display.text import is_deep, well_formed
+from dexec_kernel.display.text import is_deep, some_lines, well_formed
 from dexec_kernel.units import format_size
 
 #: In bytes: the limits for reading a file and for showing text.
@@ -35,7 +36,6 @@ _IMAGES = {
     b"GIF87a": "image/gif",
     b"GIF89a": "image/gif",
 }
-_FRAME = 'style="width:100%;height:480px;border:1px solid #8888;background:#fff"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +92,15 @@ def _svg(text: str, size: int, whole: bool) -> Shown | None:  # noqa: FBT001 -- 
     if not whole:
         return _too_large("image/svg+xml", size)
     source = base64.b64encode(text.encode()).decode()
-    html = f'<img alt="SVG image" style="max-width:100%" src="data:image/svg+xml;base64,{source}">'
-    return Shown({"text/plain": f"image/svg+xml, {format_size(size)}", "text/html": html})
+    address = f"data:image/svg+xml;base64,{source}"
+    image = element("img", alt="SVG image", style="max-width:100%", src=address)
+    return Shown(bundle(display("div", image), f"image/svg+xml, {format_size(size)}"))
 
 
 def _html(text: str, size: int, whole: bool) -> Shown | None:  # noqa: FBT001 -- a renderer
     if not whole:
-        return _too_large("text/html", size)
-    html = f'<iframe sandbox="" {_FRAME} srcdoc="{escape(text)}"></iframe>'
-    return Shown({"text/plain": f"text/html, {format_size(size)}", "text/html": html})
+        return _too_large(HTML_TYPE, size)
+    return Shown(bundle(preview(text), f"{HTML_TYPE}, {format_size(size)}"))
 
 
 def _json(text: str, _size: int, whole: bool) -> Shown | None:  # noqa: FBT001 -- a renderer
@@ -118,7 +118,7 @@ def _markdown(text: str, size: int, whole: bool) -> Shown | None:  # noqa: FBT00
     shown = _plain(text, size)
     if not whole or shown.note:
         return None
-    return Shown({**shown.data, "text/markdown": harmless_markdown(text)})
+    return Shown({**shown.data, "text/markdown": shown_markdown(text)})
 
 
 def _csv(text: str, _size: int, whole: bool) -> Shown | None:  # noqa: FBT001 -- a renderer
@@ -145,8 +145,8 @@ def _table(text: str, separator: str, *, whole: bool) -> Shown | None:
         return None
     widest = max(len(row) for row in rows)
     tags = ["th", *["td"] * len(rows)]
-    body = "".join(
-        "<tr>" + "".join(f"<{tag} {CELL}>{escape(c)}</{tag}>" for c in row[:COLUMNS]) + "</tr>"
+    body = (
+        element("tr", *(element(tag, cell, style=CELL) for cell in row[:COLUMNS]))
         for tag, row in zip(tags, rows, strict=False)
     )
     notes = []
@@ -156,8 +156,7 @@ def _table(text: str, separator: str, *, whole: bool) -> Shown | None:
     if widest > COLUMNS:
         notes.append(f"the first {COLUMNS} of {widest} columns")
     plain = "\n".join("  ".join(row[:COLUMNS]) for row in rows)
-    data = {"text/plain": _printable(plain), "text/html": f"<table {TABLE}>{body}</table>"}
-    return Shown(data, ", ".join(notes))
+    return Shown(bundle(display("table", *body, style=TABLE), plain), ", ".join(notes))
 
 
 def _plain(text: str, size: int) -> Shown:
@@ -166,15 +165,7 @@ def _plain(text: str, size: int) -> Shown:
     note = ""
     if shown_size < size - len("\ufeff".encode()):
         note = f"the first {format_size(shown_size)} of {format_size(size)}"
-    return Shown({"text/plain": _printable(shown)}, note)
-
-
-def _printable(text: str) -> str:
-    """Return text without what a front end takes for commands: escape sequences and the like."""
-    return "".join(
-        c if c.isprintable() or c in "\n\t\r" else f"\\x{ord(c):02x}" if ord(c) < 256 else c  # noqa: PLR2004
-        for c in text
-    )
+    return Shown({"text/plain": some_lines(shown)}, note)
 
 
 def _hexdump(data: bytes, size: int) -> Shown:

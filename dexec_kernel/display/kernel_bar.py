@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dexec_kernel.cells.outcome import Snapshot
 from dexec_kernel.display.bar import look_of
 from dexec_kernel.display.containers import Choice
+from dexec_kernel.display.html import Html
 from dexec_kernel.display.line import AMBER, BLUE, GREY, Look, Part, line_html, line_text
 from dexec_kernel.display.text import one_line
 from dexec_kernel.units import format_duration
@@ -31,8 +32,8 @@ class KernelState:
     has_ended: bool = False
 
 
-def kernel_bar_html(state: KernelState) -> str:
-    """Return the bar as one HTML element. All that comes from outside is escaped."""
+def kernel_bar_html(state: KernelState) -> Html:
+    """Return the bar as one HTML element."""
     return line_html(_look(state), _parts(state), border=state.has_ended)
 
 

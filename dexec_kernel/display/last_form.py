@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from dexec_kernel.display.html import HTML_TYPE, Html
+
 
 class Later(Protocol):
     """Takes care of bars for front ends that come later."""
@@ -29,11 +31,11 @@ class Live(Protocol):
         """The id by which a stored notebook names it."""
         ...
 
-    def plain_models(self, html: str) -> dict[str, Any]:
+    def plain_models(self, html: Html) -> dict[str, Any]:
         """Return the states of its models where it shows ``html`` without controls."""
         ...
 
-    def settle(self, html: str) -> None:
+    def settle(self, html: Html) -> None:
         """Show ``html`` without controls, and let go of the models."""
         ...
 
@@ -61,8 +63,8 @@ class LastForm:
             self._live.close()
         else:
             # The page that shows it takes no update of a display that it has not begun.
-            self._live.settle(data["text/html"])
+            self._live.settle(data[HTML_TYPE])
 
     def _store(self, data: Mapping[str, Any], *, has_ended: bool) -> None:
-        models = self._live.plain_models(data["text/html"])
+        models = self._live.plain_models(data[HTML_TYPE])
         self._later.keep(self._live.bar_id, models, data, has_ended=has_ended)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
-from dexec_kernel.display.style import FONT, INDENT, NO_MATH
+from dexec_kernel.display.html import Html, display, element, joined
+from dexec_kernel.display.style import FONT, INDENT
 
 #: In pixels: the height of a bar, live or static, so that nothing moves when one becomes the other.
 HEIGHT = 22
@@ -61,22 +61,25 @@ class Part:
 
 def line_html(
     look: Look, parts: Sequence[Part], *, border: bool = True, is_news: bool = False
-) -> str:
-    """Return the line as one HTML element. All that comes from outside is escaped.
+) -> Html:
+    """Return the line as one HTML element.
 
     With ``is_news`` a screen reader reads out the words of ``look`` when they appear (ARIA, the
     role ``status``).
     """
-    sign = f'<span aria-hidden="true" style="color:{look.colour}">{look.sign}</span>'
-    role = 'role="status" ' if is_news else ""
-    words = f'<span {role}style="{_FIXED};font-weight:600">{sign} {escape(look.words)}</span>'
+    sign = element("span", look.sign, aria_hidden="true", style=f"color:{look.colour}")
+    role = {"role": "status"} if is_news else {}
+    words = element("span", sign, f" {look.words}", **role, style=f"{_FIXED};font-weight:600")
     edge = f"{_EDGE}px solid {look.colour}" if border else "0"
-    items = [words, *(_item(part) for part in parts)]
-    separator = f'<span aria-hidden="true" style="{_FIXED};opacity:.4"> · </span>'
-    return (
-        f'<div class="dexec-bar {NO_MATH}" role="group"'
-        f' aria-label="{escape(line_text(look, parts))}"'
-        f' style="{_STYLE}{edge}">{separator.join(items)}</div>'
+    separator = element("span", " · ", aria_hidden="true", style=f"{_FIXED};opacity:.4")
+    return display(
+        "div",
+        words,
+        *(joined(separator, _item(part)) for part in parts),
+        class_="dexec-bar",
+        role="group",
+        aria_label=line_text(look, parts),
+        style=f"{_STYLE}{edge}",
     )
 
 
@@ -85,21 +88,18 @@ def line_text(look: Look, parts: Sequence[Part]) -> str:
     return " · ".join([look.words, *(part.text for part in parts)])
 
 
-def _item(part: Part) -> str:
+def _item(part: Part) -> Html:
     style = f"{_FIXED};{_FAINT}"
     if part.shrink and len(part.text) > _SHORT:
         style = (
             f"flex:0 {part.shrink} auto;min-width:5em;overflow:hidden;text-overflow:ellipsis;"
             f"{_FAINT}"
         )
-    text = escape(part.text)
+    text = [part.text]
     if part.is_path:
         # A browser follows no link from a server's page to a file: the path is there to be copied.
-        label, _, path = text.partition(" ")
+        label, _, path = part.text.partition(" ")
         if part.url:
-            label = (
-                f'<a href="{escape(part.url)}" target="_blank" rel="noopener"'
-                f' style="{_LINK}">{label}</a>'
-            )
-        text = f'{label} <span style="user-select:all">{path}</span>'
-    return f'<span title="{escape(part.title)}" style="{style}">{text}</span>'
+            label = element("a", label, href=part.url, target="_blank", rel="noopener", style=_LINK)
+        text = [label, " ", element("span", path, style="user-select:all")]
+    return element("span", *text, title=part.title, style=style)

@@ -12,6 +12,7 @@ from typing import Any
 
 from dexec_kernel.display import parts
 from dexec_kernel.display.chooser import ContainerList
+from dexec_kernel.display.html import Html
 from dexec_kernel.display.kernel_bar import KernelState, kernel_bar_html
 from dexec_kernel.display.text import one_line
 
@@ -52,7 +53,7 @@ class Panel:
         """Show another state."""
         self._state = state
         self._list.update(state.choice)
-        self._html.value = kernel_bar_html(state) + parts.STYLE
+        parts.show(self._html, kernel_bar_html(state))
         self._interrupt.disabled = state.running is None
         self._restart.disabled = not state.choice.current_id
 
@@ -65,11 +66,11 @@ class Panel:
         """The id by which a stored notebook names the panel."""
         return str(self._box.model_id)
 
-    def plain_models(self, html: str) -> dict[str, Any]:
+    def plain_models(self, html: Html) -> dict[str, Any]:
         """Return the states of the models of a panel that shows ``html`` and no controls."""
         return parts.plain_models(self._box, self._html, html)
 
-    def settle(self, html: str) -> None:
+    def settle(self, html: Html) -> None:
         """Show ``html``, without controls, wherever it is shown, and let go of the models."""
         parts.settle(self._box, self._html, html)
         self._close_controls()

@@ -11,6 +11,7 @@ from typing import Any
 
 import ipywidgets
 
+from dexec_kernel.display.html import Html, joined, style_sheet
 from dexec_kernel.display.line import HEIGHT
 from dexec_kernel.display.text import one_line
 
@@ -19,18 +20,21 @@ from dexec_kernel.display.text import one_line
 HEIGHT_PX = f"{HEIGHT}px"
 _BUTTON_CLASS, _FIELD_CLASS, _BAR_CLASS = "dexec-button", "dexec-field", "dexec-live"
 _SETTLED_CLASS = "dexec-settled"
-STYLE = (
-    f"<style>.{_BUTTON_CLASS}.jupyter-button{{line-height:{HEIGHT_PX}}}"
+STYLE = style_sheet(
+    f".{_BUTTON_CLASS}.jupyter-button{{line-height:{HEIGHT_PX}}}"
     f".{_FIELD_CLASS} :is(input,select){{height:{HEIGHT_PX}!important;line-height:20px;"
     "font-size:12px;border-radius:2px}"
     f".{_FIELD_CLASS} select{{padding-top:0;padding-bottom:0}}"
     f".{_FIELD_CLASS} .widget-label{{height:{HEIGHT_PX};line-height:{HEIGHT_PX};font-size:12px}}"
-    f".{_BAR_CLASS} .widget-html-content{{width:100%}}</style>"
+    f".{_BAR_CLASS} .widget-html-content{{width:100%}}"
 )
 # Without a comm ipywidgets marks each widget with the image of a broken chain.
-_SETTLED_STYLE = (
-    f"{STYLE}<style>.{_SETTLED_CLASS}.jupyter-widgets-disconnected::before,"
-    f".{_SETTLED_CLASS} .jupyter-widgets-disconnected::before{{content:none}}</style>"
+_SETTLED_STYLE = joined(
+    STYLE,
+    style_sheet(
+        f".{_SETTLED_CLASS}.jupyter-widgets-disconnected::before,"
+        f".{_SETTLED_CLASS} .jupyter-widgets-disconnected::before{{content:none}}"
+    ),
 )
 #: The width below which a bar's text leaves its line to the controls.
 _TEXT_WIDTH = "220px"
@@ -57,10 +61,10 @@ def button(
     return made
 
 
-def text(html: str) -> ipywidgets.HTML:
+def text(html: Html) -> ipywidgets.HTML:
     """Return the text of a bar, which takes what room there is, and a line of its own in need."""
     return ipywidgets.HTML(
-        value=html + STYLE,
+        value=joined(html, STYLE),
         layout=ipywidgets.Layout(
             flex=f"1 1 {_TEXT_WIDTH}",
             min_width="0",
@@ -69,6 +73,11 @@ def text(html: str) -> ipywidgets.HTML:
             overflow="hidden",
         ),
     )
+
+
+def show(widget: ipywidgets.HTML, html: Html) -> None:
+    """Replace the text of a bar."""
+    widget.value = joined(html, STYLE)
 
 
 def row(children: tuple[ipywidgets.Widget, ...]) -> ipywidgets.HBox:
@@ -101,8 +110,8 @@ def field(widget: ipywidgets.DOMWidget) -> None:
 
 def mimebundle(widget: ipywidgets.DOMWidget) -> dict[str, Any]:
     """Return what shows a widget."""
-    bundle = widget._repr_mimebundle_()
-    return dict(bundle[0] if isinstance(bundle, tuple) else bundle)
+    shown = widget._repr_mimebundle_()
+    return dict(shown[0] if isinstance(shown, tuple) else shown)
 
 
 def close(*widgets: ipywidgets.DOMWidget | None) -> None:
@@ -116,7 +125,7 @@ def close(*widgets: ipywidgets.DOMWidget | None) -> None:
 
 
 def plain_models(
-    box: ipywidgets.Box, text: ipywidgets.HTML, html: str
+    box: ipywidgets.Box, text: ipywidgets.HTML, html: Html
 ) -> dict[str, dict[str, Any]]:
     """Return the states of the models of ``box``, by id, with nothing but ``text`` in it."""
     models = (box, box.layout, text, text.layout, text.style)
@@ -125,16 +134,16 @@ def plain_models(
     state["children"] = [f"IPY_MODEL_{text.model_id}"]
     state["_view_count"] = None  # Nobody hears how often it is seen.
     state["_dom_classes"] = [*state["_dom_classes"], _SETTLED_CLASS]
-    states[text.model_id]["state"]["value"] = html + _SETTLED_STYLE
+    states[text.model_id]["state"]["value"] = joined(html, _SETTLED_STYLE)
     return states
 
 
-def settle(box: ipywidgets.Box, text: ipywidgets.HTML, html: str) -> None:
+def settle(box: ipywidgets.Box, text: ipywidgets.HTML, html: Html) -> None:
     """Leave nothing but ``text`` in a box that a front end goes on showing.
 
     The kernel forgets the models, and the front end is not told to close them.
     """
-    text.value = html + _SETTLED_STYLE
+    text.value = joined(html, _SETTLED_STYLE)
     box.add_class(_SETTLED_CLASS)
     box.children = (text,)
     for model in (box, box.layout, text, text.layout, text.style):

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from html import escape
-
+from dexec_kernel.display.html import bundle, display, element
 from dexec_kernel.display.style import box
 from dexec_kernel.display.text import one_line
 from dexec_kernel.files.report import Report
 from dexec_kernel.units import format_size
 
 _BOX = box(22, ";white-space:pre-wrap")
-_BAR = 'style="width:16em;height:8px;vertical-align:middle"'
+_BAR = "width:16em;height:8px;vertical-align:middle"
 
 
 def progress_data(report: Report, title: str, *, seconds: float) -> dict[str, str]:
     """Return the mime bundle of a running copy; ``title`` names source and target."""
     expected = report.expected
     text = f"{format_size(report.size)}"
-    bar = f"<progress {_BAR}></progress>"
+    bar = element("progress", style=_BAR)
     if expected:
         # A file may grow while it is copied.
         share = min(report.size / expected, 1.0)
         text = f"{share:.0%} of {format_size(expected)}"
-        bar = f'<progress value="{share:.3f}" max="1" {_BAR}></progress>'
+        bar = element("progress", value=f"{share:.3f}", max="1", style=_BAR)
     speed = f"{format_size(report.size / seconds)}/s" if seconds > 0 else ""
     words = " · ".join(part for part in (text, speed, f"{report.files} files done") if part)
-    plain = f"{one_line(title)}: {words}"
-    html = f"<div {_BOX}>{escape(one_line(title))}  {bar}  {escape(words)}</div>"
-    return {"text/plain": plain, "text/html": html}
+    html = display("div", f"{one_line(title)}  ", bar, f"  {words}", style=_BOX)
+    return bundle(html, f"{one_line(title)}: {words}")
 
 
 def summary_data(report: Report, title: str, *, ending: str) -> dict[str, str]:
@@ -35,4 +33,4 @@ def summary_data(report: Report, title: str, *, ending: str) -> dict[str, str]:
     head = f"{one_line(title)}: {ending}{', ' if ending else ''}{report.summary}"
     lines = [head, *(f"  {one_line(line)}" for line in report.omissions)]
     text = "\n".join(lines)
-    return {"text/plain": text, "text/html": f"<div {_BOX}>{escape(text)}</div>"}
+    return bundle(display("div", text, style=_BOX), text)

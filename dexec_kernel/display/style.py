@@ -11,14 +11,11 @@ FONT = "font-family:system-ui,sans-serif;font-size:12px"
 #: In pixels: what a box is indented by.
 INDENT = 8
 
-#: Front ends take text between two dollars for mathematics, but not here: names of MathJax 3 and 2.
-NO_MATH = "mathjax_ignore tex2jax_ignore"
-TABLE = f'class="{NO_MATH}" style="margin:0;border-collapse:collapse;font-size:12px"'
-CELL = 'style="text-align:left;padding:2px 12px 2px 0"'
-PRE = f'style="margin:0;padding-left:{INDENT}px;background:none;font-size:12px;line-height:18px"'
+TABLE = "margin:0;border-collapse:collapse;font-size:12px"
+CELL = "text-align:left;padding:2px 12px 2px 0;white-space:pre-wrap"
+PRE = f"margin:0;padding-left:{INDENT}px;background:none;font-size:12px;line-height:18px"
 
 
 def box(line_height: int = 20, more: str = "") -> str:
-    """Return the attributes of a box with text; the height of its lines is in pixels."""
-    style = f"padding-left:{INDENT}px;{FONT};line-height:{line_height}px{more}"
-    return f'class="{NO_MATH}" style="{style}"'
+    """Return the style of a box with text; the height of its lines is in pixels."""
+    return f"padding-left:{INDENT}px;{FONT};line-height:{line_height}px{more}"

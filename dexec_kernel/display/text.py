@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,12 +11,38 @@ from typing import Any
 MAX_DEPTH = 100
 
 
-def one_line(text: str) -> str:
-    """Return ``text`` without line ends and other control characters, bidirectional ones included.
+#: Characters that act instead of being seen: controls, formats such as bidirectional overrides,
+#: halves of surrogate pairs, and separators of lines and paragraphs.
+_ACTING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+#: Joiners: emoji and several scripts are made of them, and they act on their neighbours alone.
+_JOINERS = frozenset("\u200c\u200d")
 
-    The result neither breaks the line nor reorders the text next to it.
+
+def one_line(text: str) -> str:
+    r"""Return ``text`` in one line, with escapes such as ``\n`` and ``\x1b`` for what would act.
+
+    The result neither breaks the line nor reorders or colours the text next to it.
     """
-    return "".join(char if char.isprintable() else " " for char in text)
+    return _visible(text, "")
+
+
+def some_lines(text: str) -> str:
+    """Return ``text`` as :func:`one_line` does, but with its line ends and tabs."""
+    return _visible(text.replace("\r\n", "\n"), "\n\t")
+
+
+def _visible(text: str, kept: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        char
+        if char.isprintable()
+        or char in kept
+        or char in _JOINERS
+        or unicodedata.category(char) not in _ACTING
+        else char.encode("unicode_escape").decode()
+        for char in text
+    )
 
 
 def well_formed(text: str) -> str:

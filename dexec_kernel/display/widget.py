@@ -12,6 +12,7 @@ from typing import Any
 
 from dexec_kernel.cells.input.stdin import Stdin
 from dexec_kernel.display import parts
+from dexec_kernel.display.html import Html
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Actions:
 class LiveBar:
     """A bar that is updated in place. Close it when the cell has ended."""
 
-    def __init__(self, html: str, actions: Actions) -> None:
+    def __init__(self, html: Html, actions: Actions) -> None:
         self._actions = actions
         self._html = parts.text(html)
         self._button = parts.button(
@@ -48,9 +49,9 @@ class LiveBar:
         """Return what shows the widget."""
         return parts.mimebundle(self._box)
 
-    def update(self, html: str) -> None:
+    def update(self, html: Html) -> None:
         """Show another state."""
-        self._html.value = html + parts.STYLE
+        parts.show(self._html, html)
 
     def offer_stop(self) -> None:
         """Say of the button that it ends what lives on, as the cell itself has ended."""
@@ -86,11 +87,11 @@ class LiveBar:
         """The id by which a stored notebook names the bar."""
         return str(self._box.model_id)
 
-    def plain_models(self, html: str) -> dict[str, Any]:
+    def plain_models(self, html: Html) -> dict[str, Any]:
         """Return the states of the models of a bar that shows ``html`` and has no buttons."""
         return parts.plain_models(self._box, self._html, html)
 
-    def settle(self, html: str) -> None:
+    def settle(self, html: Html) -> None:
         """Show ``html``, without buttons, wherever the bar is shown, and let go of the models."""
         parts.settle(self._box, self._html, html)
         self._close_controls()

@@ -18,6 +18,8 @@ from dexec_kernel.errors import ContainerNotRunning, EngineApiError
 
 #: Podman runs the image's own ps, if there is one, unless the columns are named.
 _PODMAN_PS = "user,hpid,pid,ppid,pcpu,etime,tty,time,args"
+#: A process's name may have spaces, and comes last therefore.
+_NAMES, _PODMAN_NAMES = "-eo pid,comm", "hpid,comm"
 
 _ATTACH_WITHOUT_STDIN_SINCE = "1.42"
 
@@ -55,9 +57,22 @@ class ContainerCalls(EngineCalls):
         Raises :class:`ContainerNotFound`, :class:`ContainerNotRunning`, and
         :class:`EngineApiError`, as where the engine's host has no ``ps``.
         """
+        return await self._top(container, podman=_PODMAN_PS)
+
+    async def container_process_names(self, container: str) -> dict[str, str]:
+        """Return the names of a container's processes by their PIDs on the engine's host.
+
+        A process can change its name, other than its command line. Raises as
+        :meth:`container_top` does, and where the host's ``ps`` has no columns to choose from.
+        """
+        top = await self._top(container, docker=_NAMES, podman=_PODMAN_NAMES)
+        return {row[0]: row[-1] for row in top.processes if row}
+
+    async def _top(self, container: str, *, docker: str = "", podman: str = "") -> ContainerTop:
         path = f"/containers/{path_segment(container, 'container')}/top"
         try:
-            params = {"ps_args": _PODMAN_PS} if (await self.ping()).is_podman else None
+            columns = podman if (await self.ping()).is_podman else docker
+            params = {"ps_args": columns} if columns else None
             answer = await self._call("GET", path, params=params, container=container)
         except EngineApiError as error:
             raise answers.top_refused(error) from error

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from dexec_kernel.backend.targets import candidates
 from dexec_kernel.cells.source.is_complete import Status, is_complete
 from dexec_kernel.cells.workspace import Workspace, Workspaces
+from dexec_kernel.display.text import some_lines
 from dexec_kernel.errors import DexecError
 from dexec_kernel.jupyter.target import Target
 from dexec_kernel.magics.catalogue import REGISTRY
@@ -81,7 +82,7 @@ class Language:
         text: str | None = magic_help(code, position, REGISTRY)
         if not text:
             text = await self._within(self._describe(code, position))
-        data = {"text/plain": text} if text else {}
+        data = {"text/plain": some_lines(text)} if text else {}
         return {"status": "ok", "found": bool(text), "data": data, "metadata": {}}
 
     @staticmethod

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dexec_kernel.cells.workspace import Workspaces
+from dexec_kernel.display.html import bundle
 from dexec_kernel.display.kernel_bar import KernelState, kernel_bar_html, kernel_bar_text
 from dexec_kernel.display.last_form import LastForm
 from dexec_kernel.errors import DexecError
@@ -110,7 +111,7 @@ class KernelStatus:
         state = replace(
             self._state(), running=None, folder="", standby=0, notice="", has_ended=True
         )
-        return {"text/plain": kernel_bar_text(state), "text/html": kernel_bar_html(state)}
+        return bundle(kernel_bar_html(state), kernel_bar_text(state))
 
     def _update(self) -> None:
         self._timer = None

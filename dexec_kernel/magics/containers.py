@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from dexec_kernel.backend.models import ContainerInspect
@@ -10,8 +12,9 @@ from dexec_kernel.backend.targets import candidates
 from dexec_kernel.cells.source.parser import MagicParser
 from dexec_kernel.display.containers import choice_data
 from dexec_kernel.display.table import table_data
-from dexec_kernel.errors import ContainerNotFound, NotChosenError
+from dexec_kernel.errors import ContainerNotFound, EngineApiError, NotChosenError
 from dexec_kernel.magics.context import MagicContext
+from dexec_kernel.magics.processes import fold, has_cells
 from dexec_kernel.magics.registry import Magic
 
 _SHORT_ID = 12
@@ -48,10 +51,20 @@ async def _containers(context: MagicContext, _arguments: Namespace) -> None:
     context.show(table_data(("", "name", "id", "state", "image", "status"), rows))
 
 
-async def _ps(context: MagicContext, _arguments: Namespace) -> None:
+async def _ps(context: MagicContext, arguments: Namespace) -> None:
     container = await context.container()
-    top = await (await context.client()).container_top(container.id)
-    context.show(table_data(top.titles, top.processes))
+    client = await context.client()
+    top = await client.container_top(container.id)
+    if arguments.all:
+        context.show(table_data(top.titles, top.processes))
+        return
+    names: Mapping[str, str] = {}
+    if has_cells(top):
+        # An engine's host may have a ps that knows no names: then all shells count as cells.
+        with suppress(EngineApiError):
+            names = await client.container_process_names(container.id)
+    folded = fold(top, names)
+    context.show(table_data(top.titles, folded.rows, folded.note))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +99,17 @@ def _container_parser() -> MagicParser:
     return parser
 
 
+def _ps_parser() -> MagicParser:
+    parser = MagicParser(
+        "%ps",
+        "List the processes of the current container. The engine's host lists them, so\n"
+        "that the image needs no ps. PIDs are the host's; Podman's are HPID. The processes\n"
+        "that dexec-kernel itself has there, for any notebook, are counted below the list.",
+    )
+    parser.add_argument("-a", "--all", action="store_true", help="list those of dexec-kernel too")
+    return parser
+
+
 MAGICS = (
     Magic(
         "container",
@@ -102,11 +126,7 @@ MAGICS = (
     Magic(
         "ps",
         "list the container's processes",
-        MagicParser(
-            "%ps",
-            "List the processes of the current container. The engine's host lists them, so\n"
-            "that the image needs no ps. PIDs are the host's; Podman's are HPID.",
-        ),
+        _ps_parser(),
         _ps,
     ),
 )

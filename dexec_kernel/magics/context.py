@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any, Protocol
 
 from dexec_kernel.backend.models import ContainerInspect
@@ -15,7 +14,7 @@ from dexec_kernel.cells.outcome import Snapshot
 from dexec_kernel.cells.past import PastCells
 from dexec_kernel.cells.workspace import Workspace, Workspaces
 from dexec_kernel.display.cell import Publish
-from dexec_kernel.display.style import PRE
+from dexec_kernel.display.table import text_data
 from dexec_kernel.policy.rules import Policy
 
 
@@ -91,10 +90,9 @@ class MagicContext:
         self.publish("stream", {"name": stream, "text": text})
 
     def show(self, data: Mapping[str, Any]) -> None:
-        """Display a mime bundle. All that comes from outside must be escaped in its HTML."""
+        """Display a mime bundle, the HTML of which is made by :mod:`dexec_kernel.display.html`."""
         self.publish("display_data", {"data": dict(data), "metadata": {}, "transient": {}})
 
     def show_text(self, text: str) -> None:
         """Display plain text, such as help, in a fixed font."""
-        html = f"<pre {PRE}>{escape(text)}</pre>"
-        self.show({"text/plain": text, "text/html": html})
+        self.show(text_data(text))

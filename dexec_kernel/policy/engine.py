@@ -119,6 +119,11 @@ class PolicedEngine:
         await self._use(container)
         return await self._engine.container_top(container)
 
+    async def container_process_names(self, container: str) -> dict[str, str]:
+        """Return the names of a container's processes by their PIDs on the engine's host."""
+        await self._use(container)
+        return await self._engine.container_process_names(container)
+
     async def container_restart(self, container: str, *, stop_timeout: int | None = None) -> None:
         """Restart a container."""
         known = await self._use(container)

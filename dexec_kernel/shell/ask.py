@@ -9,7 +9,7 @@ from typing import Protocol
 from dexec_kernel.backend.collect import collect
 from dexec_kernel.backend.models import ExecConfig
 from dexec_kernel.backend.protocol import Backend
-from dexec_kernel.shell.commands import Shell, script_text
+from dexec_kernel.shell.commands import Shell, script_program
 from dexec_kernel.shell.marks import new_mark
 
 #: In seconds: after this nobody listens any more; the scripts have limits of their own.
@@ -47,10 +47,15 @@ async def ask(
         if shell is Shell.NONE:
             break
         mark = new_mark()
-        name = f"dexec-{script.removesuffix('.sh')}"
-        command = [shell.value, "-c", script_text(script), name, mark, *arguments]
+        name = script.removesuffix(".sh")
+        program = script_program(shell, name, [script], [mark, *arguments])
         config = ExecConfig(
-            command, user=user, working_dir=working_dir, in_root=in_root, privileged=privileged
+            program.command,
+            env=program.env,
+            user=user,
+            working_dir=working_dir,
+            in_root=in_root,
+            privileged=privileged,
         )
         marked = mark.encode()
         try:

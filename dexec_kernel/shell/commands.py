@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -13,6 +13,13 @@ from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.shell.marks import Marks
 from dexec_kernel.shell.state import ShellState
 
+#: The first words of a shell that waits for a cell or runs it.
+CELL_COMMAND = ": dexec-kernel, waits for a cell, runs it"
+#: The ``-c`` of a shell that runs another script. `ps` and the engine's events show it; they do not
+#: show the environment.
+SCRIPT_COMMAND = 'eval "$DEXEC_SCRIPT"'
+#: The name of the process of a shell while it waits for a cell: driver.sh gives it.
+STANDBY_NAME = "dexec-standby"
 #: What a shell that runs a cell is told as its ``-c``, on one line: errors count the cell's.
 #:
 #: 1. what `ps` shows;
@@ -26,8 +33,10 @@ from dexec_kernel.shell.state import ShellState
 #:    seen by the user, or has failed, the shell ends by reaching the end of this, with the cell's
 #:    exit code. Arithmetic in redirections is no command that a trap or a trace could see: it keeps
 #:    that code, and sends a trace that goes to a descriptor of the user's to /dev/null too.
+#:
+#: Through the environment it would need one more ``eval``, which traces of the cell would show.
 _BOOTSTRAP = (
-    ": dexec-kernel, waits for a cell, runs it;"
+    f"{CELL_COMMAND};"
     'eval "$DEXEC_DRIVER";'
     '{ eval "${BASH_EXECUTION_STRING-$_}"'
     ' >&7 2>&8 7>&- 8>&- 9<&- 3>&- 4>&- 5>&- 6>&- <&"$((_=0))";} 2>/dev/null;'
@@ -174,24 +183,42 @@ def driver_arguments(
     return parts
 
 
-def signal_command(
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A command that runs a script of this package; it needs ``env`` in its environment."""
+
+    command: list[str]
+    env: dict[str, str]
+
+
+def script_program(
+    shell: Shell, name: str, scripts: Sequence[str], arguments: Sequence[str] = ()
+) -> Program:
+    """Return what runs ``scripts``, one after the other, with ``name`` as ``$0``.
+
+    They do not have their own text in their environment.
+    """
+    text = "\n".join(["unset -v DEXEC_SCRIPT", *map(script_text, scripts)])
+    command = [shell.value, "-c", SCRIPT_COMMAND, f"dexec-{name}", *arguments]
+    return Program(command, {"DEXEC_SCRIPT": text})
+
+
+def signal_program(
     shell: Shell, signal: str, leader: int, known: Mapping[int, int] | None = None
-) -> list[str]:
-    """Return the command that sends ``signal`` ("INT", or "0" for none) to what a cell started.
+) -> Program:
+    """Return what sends ``signal`` ("INT", or "0" for none) to the processes that a cell started.
 
     It prints who is alive, as PID:START. ``leader`` is the PID of the cell inside the container;
     ``known`` are those that an earlier call has printed, each with its start time.
     """
-    script = f"{script_text('reach.sh')}\n{script_text('signal.sh')}"
     processes = [f"{pid}:{start}" for pid, start in (known or {}).items()]
-    return [shell.value, "-c", script, "dexec-signal", signal, str(leader), *processes]
+    arguments = [signal, str(leader), *processes]
+    return script_program(shell, "signal", ["reach.sh", "signal.sh"], arguments)
 
 
-def guardian_command(shell: Shell) -> list[str]:
-    """Return the command that ends the cells that it is told of when its stdin ends.
+def guardian_program(shell: Shell) -> Program:
+    """Return what ends the cells that it is told of when its stdin ends.
 
     Until then it looks for their readers when it is asked to.
     """
-    scripts = ("reach.sh", "waiting.sh", "guardian.sh")
-    script = "\n".join(script_text(name) for name in scripts)
-    return [shell.value, "-c", script, "dexec-guardian"]
+    return script_program(shell, "guardian", ["reach.sh", "waiting.sh", "guardian.sh"])

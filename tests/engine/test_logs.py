@@ -105,6 +105,8 @@ async def test_processes(place):
         return row[-1] == "sleep 2147483647"
 
     await until_seen(has_its_command)
+    [pid] = (row[top.titles.index("HPID" if place.is_podman else "PID")] for row in top.processes)
+    assert await place.client.container_process_names(name) == {pid: "sleep"}
     containers.stop(place.host, name)
     with pytest.raises(ContainerNotRunning):
         await place.client.container_top(name)

@@ -51,6 +51,19 @@ def test_a_killed_kernel_ends_its_cell(own, commands, gone, image, code):
     assert gone(name) == []
 
 
+def test_the_list_of_processes_counts_ours(own, commands):
+    kernel, name = own()
+    kernel.run("sleep 100000 &")
+    wait_for_guardian(kernel, commands, name)
+    [shown] = kernel.run("%ps").of("display_data")
+    *rows, note = shown["data"]["text/plain"].splitlines()
+    assert any("sleep 100000" in row for row in rows)
+    assert not any("DEXEC" in row or "dexec-guardian" in row for row in rows)
+    assert "1 guardian" in note
+    [shown] = kernel.run("%ps -a").of("display_data")
+    assert 'eval "$DEXEC_SCRIPT" dexec-guardian' in shown["data"]["text/plain"]
+
+
 @pytest.mark.parametrize("image", [images.BUSYBOX, images.DEBIAN])
 @pytest.mark.parametrize("options", ["", "%%exec -u student\n", "%%exec -t\n"])
 def test_it_sees_that_a_cell_waits_for_input(own, host, image, options):

@@ -10,7 +10,7 @@ from dexec_kernel.backend.models import ExecConfig
 from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.signals import NO_SIGNAL
 from dexec_kernel.errors import PolicyRefused, SignalError
-from dexec_kernel.shell.commands import Shell, signal_command
+from dexec_kernel.shell.commands import Shell, signal_program
 
 #: In seconds: a signal takes about 50 ms, so that an engine that takes this long is stuck. Where
 #: there is no other way to signal, it has longer.
@@ -63,8 +63,8 @@ class ContainerSignaller:
         return alive
 
     async def _send(self, name: str, user: str) -> set[int]:
-        command = signal_command(self._shell, name, self._leader, self._known)
-        config = ExecConfig(command, user=user, in_root=True)
+        program = signal_program(self._shell, name, self._leader, self._known)
+        config = ExecConfig(program.command, env=program.env, user=user, in_root=True)
         try:
             output = await collect(
                 self._backend,

@@ -16,7 +16,7 @@ from dexec_kernel.backend.models import ExecConfig
 from dexec_kernel.backend.protocol import Backend, Exec
 from dexec_kernel.cells.signals.leftovers import Leftover, Leftovers
 from dexec_kernel.errors import DexecError
-from dexec_kernel.shell.commands import Shell, guardian_command
+from dexec_kernel.shell.commands import Shell, guardian_program
 from dexec_kernel.shell.marks import new_mark
 
 _T = TypeVar("_T")
@@ -169,8 +169,10 @@ class _Guardian:
         async with self._lock, asyncio.timeout(_START_TIMEOUT):
             is_new = self._exec is None
             if self._exec is None:
+                program = guardian_program(self._place.shell)
                 config = ExecConfig(
-                    guardian_command(self._place.shell),
+                    program.command,
+                    env=program.env,
                     attach_stdin=True,
                     user=self._place.user,
                     in_root=True,

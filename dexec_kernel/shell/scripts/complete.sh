@@ -1,6 +1,6 @@
 # dexec-kernel: lists the completions of a word. Typed text is never evaluated.
 #
-# Run as: SHELL -c THIS dexec-complete MARK KIND CWD HOME FOLDER BASE
+# Run as: SHELL -c 'eval "$DEXEC_SCRIPT"' dexec-complete MARK KIND CWD HOME FOLDER BASE
 # KIND is command, program, file, folder or variable. FOLDER and BASE are the two parts of the word
 # as plain text: BASE is compared, never expanded; with a HOME of "~" the FOLDER is below the home.
 # Prints between two MARKs: a letter for the type and a name, each ended by a slash, which no name

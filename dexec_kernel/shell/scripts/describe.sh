@@ -1,6 +1,6 @@
 # dexec-kernel: describes a word. Typed text is never evaluated, and no program is run.
 #
-# Run as: SHELL -c THIS dexec-describe MARK KIND CWD HOME NAME
+# Run as: SHELL -c 'eval "$DEXEC_SCRIPT"' dexec-describe MARK KIND CWD HOME NAME
 # KIND is command, file or variable; NAME is plain text, for variable an identifier; with a HOME of
 # "~" the NAME is below the home. Prints between two MARKs.
 # shellcheck disable=SC3044,SC3045 # bash has compgen, and all have ulimit -t

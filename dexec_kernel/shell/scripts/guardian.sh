@@ -1,7 +1,7 @@
 # dexec-kernel: ends the long cells of a kernel that was killed, and looks for a cell's readers.
 # Follows reach.sh and waiting.sh.
 #
-# Run as: SHELL -c THIS dexec-guardian
+# Run as: SHELL -c 'eval "$DEXEC_SCRIPT"' dexec-guardian
 # Prints its PID. Is told on stdin, a line each: "add LEADER", "del LEADER", "end", and
 # "waiting LEADER MARK", which it answers as waiting.sh does, so that no exec need start. End of file
 # before "end" means that the kernel is gone: then the processes of those cells get SIGTERM, a

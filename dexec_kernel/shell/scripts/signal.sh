@@ -1,6 +1,6 @@
 # dexec-kernel: signals the processes of one cell, and lists those alive. Follows reach.sh.
 #
-# Run as: SHELL -c THIS dexec-signal SIGNAL LEADER [PID:START …]
+# Run as: SHELL -c 'eval "$DEXEC_SCRIPT"' dexec-signal SIGNAL LEADER [PID:START …]
 # LEADER is the PID of the cell's process, which leads its process group and its session. SIGNAL is
 # a name without SIG, or 0 for none. The rest is the output of an earlier call. Prints PID:START
 # of the processes that were alive before the signal, and a full stop. The reader need not wait for

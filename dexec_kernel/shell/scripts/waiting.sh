@@ -1,6 +1,6 @@
 # dexec-kernel: tells whether a process of one cell waits for the cell's input.
 #
-# Run as: SHELL -c THIS dexec-waiting MARK LEADER
+# Run as: SHELL -c 'eval "$DEXEC_SCRIPT"' dexec-waiting MARK LEADER
 # guardian.sh follows this text, too: run as dexec-guardian, it answers there.
 # LEADER is the PID of the cell's process, which leads its session and has the cell's stdin. Prints
 # between two MARKs the PID of a process that waits, and "noecho" if the terminal does not show

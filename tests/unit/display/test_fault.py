@@ -77,3 +77,10 @@ def test_candidates_can_be_copied_as_they_stand():
     error = errors.NotChosenError("Which one?", candidates=("web", "db"), advice="Choose.")
     lines = plain(fault.of_error(error).content())
     assert lines[1:] == ["  %container web", "  %container db", "Choose."]
+
+
+def test_text_from_outside_does_not_act_in_an_error():
+    error = errors.EngineUnavailable("a\x1b[31mb\u202ec\nd")
+    content = fault.of_error(error).content()
+    assert content["evalue"] == "a\\x1b[31mb\\u202ec\nd"
+    assert plain(content)[0] == f"EngineUnavailable: {content['evalue']}"

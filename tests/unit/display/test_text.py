@@ -6,7 +6,14 @@ import json
 
 import pytest
 
-from dexec_kernel.display.text import MAX_DEPTH, is_deep, one_line, sendable, well_formed
+from dexec_kernel.display.text import (
+    MAX_DEPTH,
+    is_deep,
+    one_line,
+    sendable,
+    some_lines,
+    well_formed,
+)
 
 
 def nested(depth: int):
@@ -16,8 +23,25 @@ def nested(depth: int):
     return value
 
 
-def test_a_line_has_nothing_that_breaks_it():
-    assert one_line("a\nb\u202ec\ud800") == "a b c "
+@pytest.mark.parametrize(
+    ("text", "line", "lines"),
+    [
+        ("a\nb\tc\r\nd", "a\\nb\\tc\\r\\nd", "a\nb\tc\nd"),
+        ("\x1b[31m\x07\x85\r", "\\x1b[31m\\x07\\x85\\r", "\\x1b[31m\\x07\\x85\\r"),
+        (
+            "\u202e\u2066\u2028\ufeff",
+            "\\u202e\\u2066\\u2028\\ufeff",
+            "\\u202e\\u2066\\u2028\\ufeff",
+        ),
+        ("\ud800\U000e0041", "\\ud800\\U000e0041", "\\ud800\\U000e0041"),
+        # An emoji of several, a space that does not break, a sign of a font of one's own.
+        ("👩\u200d🚀 \u00a0\ue0b0 ü", "👩\u200d🚀 \u00a0\ue0b0 ü", "👩\u200d🚀 \u00a0\ue0b0 ü"),
+        ("$x$ <b>", "$x$ <b>", "$x$ <b>"),
+    ],
+)
+def test_what_would_act_is_shown(text, line, lines):
+    assert one_line(text) == line
+    assert some_lines(text) == lines
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,13 @@ async def test_processes(engine, client):
     assert (await client.container_top("web")).processes == ()
 
 
+async def test_names_of_processes(engine, client):
+    top = {"Titles": ["PID", "COMMAND"], "Processes": [["12", "tmux: server"], ["13", "sh"]]}
+    engine.on("GET /v1.41/containers/web/top", answer(200, top))
+    assert await client.container_process_names("web") == {"12": "tmux: server", "13": "sh"}
+    assert "ps_args=-eo+pid%2Ccomm" in engine.calls[-1]
+
+
 @pytest.mark.parametrize("body", [[], "x", {}, {"Titles": ["A"], "Processes": [["1", "2"]]}, 3])
 async def test_processes_that_make_no_sense(engine, client, body):
     engine.on("GET /v1.41/containers/web/top", answer(200, body))

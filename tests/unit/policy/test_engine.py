@@ -71,6 +71,7 @@ VERBS = {
     "exec_detached": lambda e, name: e.exec_detached(name, COMMAND),
     "container_oom_since": lambda e, name: e.container_oom_since(name, 0.0),
     "container_top": lambda e, name: e.container_top(name),
+    "container_process_names": lambda e, name: e.container_process_names(name),
     "container_restart": lambda e, name: e.container_restart(name),
     "container_logs": lambda e, name: e.container_logs(name),
     "container_attach_ws": lambda e, name: e.container_attach_ws(name),

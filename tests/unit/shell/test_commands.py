@@ -1,19 +1,25 @@
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from dexec_kernel.backend.models import MAX_ARGUMENT_SIZE, ExecConfig
 from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.shell.commands import (
+    CELL_COMMAND,
     DriverOptions,
     Shell,
     driver_arguments,
     driver_command,
     driver_environment,
     driver_stdin,
-    signal_command,
+    guardian_program,
+    script_program,
+    signal_program,
 )
 from dexec_kernel.shell.marks import Marks
+from tests.unit.support.local_shells import each_shell, script
 
 
 @pytest.mark.parametrize(
@@ -31,14 +37,30 @@ def test_cell_that_no_arguments_hold():
         driver_arguments("x" * 1_600_000)
 
 
-def test_commands_say_whose_they_are_and_nothing_of_the_cell():
+def test_process_lists_show_commands_that_say_whose_they_are():
     for shell in (Shell.BASH, Shell.SH):
-        assert driver_command(shell)[0] == shell.value
-        assert driver_command(shell)[2].startswith(": dexec-kernel, waits for a cell")
-        assert "\n" not in driver_command(shell)[2]
-        command = signal_command(shell, "INT", 17)
-        assert command[0] == shell.value
-        assert command[-3:] == ["dexec-signal", "INT", "17"]
+        cell = driver_command(shell)
+        assert cell[0] == shell.value
+        assert cell[2].startswith(CELL_COMMAND)
+        assert "\n" not in cell[2]
+        signal = signal_program(shell, "INT", 17, {18: 3})
+        assert signal.command[0] == shell.value
+        assert signal.command[3:] == ["dexec-signal", "INT", "17", "18:3"]
+        for command in (signal.command, guardian_program(shell).command):
+            assert len(" ".join(command)) < 80
+
+
+@each_shell
+def test_a_script_finds_its_arguments_and_does_not_have_its_text_in_the_environment(shell):
+    ours = script_program(Shell.SH, "environment", ["environment.sh"], ["mark"])
+    done = subprocess.run(script(shell, ours), capture_output=True, check=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout.startswith("mark")
+    assert done.stdout.endswith("mark")
+    assert "DEXEC" not in done.stdout
+
+
+def test_a_driver_is_sent_a_cell_behind_its_mark():
     marks = Marks("greeting", "mark")
     assert driver_stdin("a\nb", marks) == b"mark\na\nb\nmark\n"
     assert driver_stdin("a", marks, b"b") == b"mark\nb\nmarkstate\na\nmark\n"

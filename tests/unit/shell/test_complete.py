@@ -151,10 +151,10 @@ class Local:
 
     def __init__(self, shell):
         self.shell = shell
-        self.commands = []
+        self.configs = []
 
     async def exec(self, container, config):
-        self.commands.append(config.cmd)
+        self.configs.append(config)
         return self
 
     async def ask(self, script, arguments=()):
@@ -163,13 +163,14 @@ class Local:
     upgraded = True
 
     async def read(self):
-        command = list(self.commands[-1])
+        config = self.configs[-1]
         words = ["busybox", "sh"] if self.shell == "busybox" else [self.shell]
         done = subprocess.run(  # noqa: ASYNC221 -- nothing else runs
-            [*words, *command[1:]],
+            [*words, *config.cmd[1:]],
             capture_output=True,
             check=False,
             env={
+                **config.env,
                 "PATH": "/usr/bin:/bin",
                 "HOME": "/root",
                 "MULTI": "a\nFAKE=b'c",

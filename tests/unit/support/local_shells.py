@@ -26,11 +26,12 @@ from dexec_kernel.cells.driver import (
 )
 from dexec_kernel.shell.commands import (
     DriverOptions,
+    Program,
     Shell,
     driver_command,
     driver_environment,
     driver_stdin,
-    signal_command,
+    signal_program,
 )
 from dexec_kernel.shell.handover import Handover
 from dexec_kernel.shell.marks import Marks
@@ -95,8 +96,14 @@ def environment(
     return {**plain_environment(), **ours}
 
 
+def script(shell: str, ours: Program) -> list[str]:
+    """Return the command that runs a script of ours in a shell of this machine."""
+    env = [f"{name}={value}" for name, value in ours.env.items()]
+    return ["env", *env, *program(shell), *ours.command[1:]]
+
+
 def signals(shell: str, signal: str, leader: int) -> list[str]:
-    return [*program(shell), *signal_command(Shell.SH, signal, leader)[1:]]
+    return script(shell, signal_program(Shell.SH, signal, leader))
 
 
 def as_in_a_container() -> None:

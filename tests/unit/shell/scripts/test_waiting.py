@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from dexec_kernel.shell.commands import Shell, guardian_command, script_text
-from tests.unit.support.local_shells import each_shell, program, until
+from dexec_kernel.shell.commands import Shell, guardian_program, script_program
+from tests.unit.support.local_shells import each_shell, program, script, until
 
 MARK = "mark"
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -38,8 +38,8 @@ def start() -> Iterator[Start]:
 
 
 def look(shell: str, leader: int) -> str:
-    command = [*program(shell), "-c", script_text("waiting.sh"), "dexec-waiting", MARK]
-    done = subprocess.run([*command, str(leader)], capture_output=True, check=False, text=True)
+    ours = script_program(Shell.SH, "waiting", ["waiting.sh"], [MARK, str(leader)])
+    done = subprocess.run(script(shell, ours), capture_output=True, check=False, text=True)
     assert done.stderr == ""
     assert done.stdout.startswith(MARK)
     assert done.stdout.endswith(MARK)
@@ -50,8 +50,7 @@ def look(shell: str, leader: int) -> str:
 def test_a_guardian_answers_for_each_leader_as_often_as_it_is_asked(shell, start):
     reader, sleeper = start(*program("dash"), "-c", "read a"), start("sleep", "900")
     waiter(shell, reader.pid)
-    name, *arguments = guardian_command(Shell(shell))
-    command = [*program(name), *arguments]
+    command = script(shell, guardian_program(Shell(shell)))
     asked = "".join(
         f"add {leader}\nwaiting {leader} {MARK}\n"
         for leader in (reader.pid, sleeper.pid, reader.pid)
