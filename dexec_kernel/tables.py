@@ -5,13 +5,14 @@ Each problem names the key and says what would be right.
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 _T = TypeVar("_T")
+
+_LARGEST = 10**15
 
 _KINDS = {
     bool: "true or false",
@@ -33,6 +34,13 @@ def read_toml(content: bytes) -> dict[str, object]:
         raise ValueError(f"it is not TOML: {error}") from error
     except RecursionError as error:
         raise ValueError("its values are nested too deeply") from error
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Return whether a value is a number that can be reckoned with."""
+    is_one = isinstance(value, int | float) and not isinstance(value, bool)
+    # TOML has infinity, nan, and numbers of any length.
+    return is_one and -_LARGEST <= value <= _LARGEST  # type: ignore[operator] # it is one
 
 
 class Table:
@@ -101,9 +109,8 @@ class Table:
     def number(self, key: str, *, above: float, right: str) -> float | None:
         """Return a number greater than ``above``, None where the key is missing."""
         value = self._take(key)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if value is None or (is_number and math.isfinite(value) and value > above):  # type: ignore[arg-type, operator] # it is a number
-            return value  # type: ignore[return-value] # see above
+        if value is None or (is_number(value) and value > above):
+            return value
         self.wrong(key, right)
         return None
 
@@ -112,7 +119,7 @@ class Table:
         value = self._take(key)
         if value is None:
             return None
-        if isinstance(value, int) and not isinstance(value, bool) and value >= least:
+        if is_number(value) and isinstance(value, int) and value >= least:
             return value
         self.wrong(key, right)
         return None
@@ -175,6 +182,6 @@ def _shown(value: object) -> str:
         return repr(value)
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, int | float):
+    if isinstance(value, float) or is_number(value):
         return str(value)
     return _KINDS.get(type(value), type(value).__name__)

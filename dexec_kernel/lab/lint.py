@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ class _Lint:
         if content is not None:
             lab, problems = parse_lab(content)
             self._add(FILE, [*problems, *(self._volumes(lab) if lab else ())])
-        if (self._folder / SETUP).exists():
+        if os.path.lexists(self._folder / SETUP):
             self._script(SETUP)
         tasks = None if lab is None else [task.name for task in lab.tasks]
         self._folder_of(CHECKS, ".sh", tasks, needed=True)
@@ -99,13 +100,13 @@ class _Lint:
 
     def _volumes(self, lab: Lab) -> Iterator[str]:
         """Look at the lab's folders that its containers see. A link may lead anywhere."""
-        here = self._folder.resolve()
+        here = Path(os.path.realpath(self._folder))
         secrets = [here / name for name in SECRETS]
         for volume in {item: None for container in lab.containers for item in container.volumes}:
             if not volume.startswith(".") or volume_fault(volume):
                 continue
             source = self._folder / volume.partition(":")[0]
-            real = source.resolve()
+            real = Path(os.path.realpath(source))  # resolve() raises where links go in circles
             if not source.exists():
                 yield f"volumes: there is no {source.relative_to(self._folder)} in the lab"
             elif not real.is_relative_to(here) or any(

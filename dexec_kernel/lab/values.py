@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
 from pathlib import PurePosixPath
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(b|[kmg]b?|[kmg]ib)?", re.IGNORECASE)
+from dexec_kernel.tables import is_number
+
+_SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]+)?)\s*(b|[kmg]b?|[kmg]ib)?", re.IGNORECASE)
 _FACTORS = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
+_DURATION = re.compile(r"(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9}(?:\.[0-9]+)?)s)?")
 _VOLUME = re.compile(r"(?P<source>[^:]+):(?P<target>/[^:]+)(?::(?P<mode>ro|rw))?")
 _VOLUME_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]+")
 #: What no container of a lab may see.
@@ -31,7 +32,7 @@ CAPABILITIES = frozenset(
 
 def size(value: object) -> int | None:
     """Return bytes for a number, or for a text such as ``128m``; None for anything else."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    if is_number(value) and isinstance(value, int):
         return value if value > 0 else None
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
@@ -42,8 +43,8 @@ def size(value: object) -> int | None:
 
 def duration(value: object) -> float | None:
     """Return seconds for a number, or for a text such as ``1h30m``; None for anything else."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value if value > 0 and math.isfinite(value) else None
+    if is_number(value):
+        return value if value > 0 else None
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         return None
@@ -53,18 +54,18 @@ def duration(value: object) -> float | None:
 
 def points(value: object) -> float | None:
     """Return a number that is not negative; None for anything else."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number and math.isfinite(value) and value >= 0 else None  # type: ignore[arg-type, operator, return-value] # it is one
+    return value if is_number(value) and value >= 0 else None
 
 
 def some_text(value: object) -> str | None:
-    """Return a text that is not empty; None for anything else."""
-    return value if isinstance(value, str) and value.strip() else None
+    """Return a text that is not blank; None for anything else, and for what no file is called."""
+    is_text = isinstance(value, str) and value.strip() and "\0" not in value
+    return value if is_text else None  # type: ignore[return-value] # it is one
 
 
 def words(value: object) -> tuple[str, ...] | None:
     """Return the words of a command, from a list or from a line; None for anything else."""
-    if isinstance(value, str):
+    if isinstance(value, str) and "\0" not in value:
         try:
             found = shlex.split(value)
         except ValueError:
@@ -78,7 +79,7 @@ def texts(value: object) -> tuple[str, ...] | None:
     items = [value] if isinstance(value, str) else value
     if not isinstance(items, list) or not items:
         return None
-    return tuple(items) if all(isinstance(item, str) and item for item in items) else None
+    return tuple(items) if all(some_text(item) for item in items) else None
 
 
 def variables(value: object) -> dict[str, str] | None:

@@ -62,6 +62,11 @@ def test_what_is_missing_has_its_default():
         ("true", lambda t: t.number("k", above=0, right="s"), "k is true, and should be s"),
         ("nan", lambda t: t.number("k", above=0, right="s"), "k is nan, and should be s"),
         ("inf", lambda t: t.number("k", above=0, right="s"), "k is inf, and should be s"),
+        (
+            "1" + "0" * 400,
+            lambda t: t.number("k", above=0, right="s"),
+            "k is a number, and should be s",
+        ),
         ("0", lambda t: t.number("k", above=0, right="s"), "k is 0, and should be s"),
         ("-1", lambda t: t.whole("k", least=0, right="w"), "k is -1, and should be w"),
         ("1.0", lambda t: t.whole("k", least=0, right="w"), "k is 1.0, and should be w"),

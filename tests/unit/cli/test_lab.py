@@ -48,6 +48,9 @@ def test_problems_are_lines_and_the_exit_code(tmp_path, capsys):
 def test_what_cannot_be_done_is_said(tmp_path, capsys):
     assert run(["lab", "lint", str(tmp_path / "none")]) == FAILED
     assert "There is no folder" in capsys.readouterr().err
+    (tmp_path / "my").mkdir()
+    assert run(["lab", "lint", str(tmp_path / "my")]) == FAILED
+    assert capsys.readouterr().err == "2 problems\n"
     assert run(["lab"]) == OK
     assert "lint" in capsys.readouterr().out
     with pytest.raises(SystemExit):

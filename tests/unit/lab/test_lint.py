@@ -93,6 +93,22 @@ def test_hints_and_the_setup_are_optional(lab):
     assert problems(lab) == []
 
 
+def test_links_that_lead_nowhere(lab):
+    (lab / "setup.sh").unlink()
+    (lab / "setup.sh").symlink_to("gone")
+    (lab / "loop").symlink_to("loop")
+    change(lab, "lab.toml", "cpus = 0.5", 'cpus = 0.5\nvolumes = ["./loop:/l", "./a\\u0000b:/x"]')
+    (lab / "hints/secret.md").unlink()
+    (lab / "hints/secret.md").symlink_to("secret.md")
+    found = problems(lab)
+    assert [problem.partition(":")[0] for problem in found] == [
+        *("lab.toml", "setup.sh", "hints/secret.md"),
+    ]
+    assert "should be text, or a list" in found[0]
+    change(lab, "lab.toml", ', "./a\\u0000b:/x"', "")
+    assert problems(lab)[0] == "lab.toml: volumes: there is no loop in the lab"
+
+
 def test_what_is_no_file_or_too_large(lab):
     (lab / "setup.sh").unlink()
     (lab / "setup.sh").mkdir()

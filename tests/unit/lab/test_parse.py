@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import date
+from unittest.mock import patch
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dexec_kernel.lab import parse
 from dexec_kernel.lab.parse import parse_lab
 from dexec_kernel.lab.spec import Capabilities, Container, Healthcheck, Lab, Task, Where
 
@@ -201,3 +207,30 @@ def test_a_user_who_is_not_root_may_be_checked_inside():
     text = SMALL.replace('image = "i"', 'image = "i"\nuser = "student"') + "where = 'inside'"
     assert problems_of(text) == []
     assert problems_of(text.replace('"student"', '"0:1000"')) != []
+
+
+_keys = st.text(max_size=3) | st.sampled_from(
+    [
+        *("title", "container", "containers", "image", "mem_limit", "cpus", "tmpfs", "cap_add"),
+        *("environment", "volumes", "healthcheck", "test", "depends_on", "lab", "time", "keep"),
+        *("capabilities", "tasks", "points", "files", "where", "after", "a", "b"),
+    ]
+)
+_leaves = st.one_of(
+    *(st.text(max_size=4), st.integers(), st.floats(), st.booleans()),
+    st.sampled_from(["inside", "./a:/b", "1h", "a", 10**400, date(2026, 1, 1)]),
+)
+_values = st.recursive(
+    _leaves,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_keys, inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(_keys, _values, max_size=6))
+def test_whatever_is_in_it_is_a_lab_or_a_problem(content):
+    with patch.object(parse, "read_toml", lambda _content: content):
+        lab, problems = parse_lab(b"")
+    assert lab is not None
+    assert all(isinstance(problem, str) for problem in problems)
+    assert lab.points >= 0

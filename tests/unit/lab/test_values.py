@@ -15,6 +15,7 @@ from dexec_kernel.lab import values
         *((1, 1), ("1", 1), ("128m", 128 * 1024**2), ("1.5g", 1536 * 1024**2), ("2KB", 2048)),
         *(("1GiB", 1024**3), (" 7b ", 7), ("64K", 65536)),
         *((0, None), (-1, None), (True, None), ("", None), ("0m", None), ("m", None)),
+        *((10**400, None), ("9" * 400, None)),
         *(("1t", None), ("1 000", None), (1.5, None), ([], None), ("-1m", None)),
     ],
 )
@@ -28,6 +29,7 @@ def test_sizes(value, wanted):
         *((90, 90), (0.5, 0.5), ("90m", 5400), ("1h30m", 5400), ("1h30m15.5s", 5415.5)),
         *(("45s", 45), (" 2h ", 7200)),
         *((0, None), (-1, None), (math.inf, None), (math.nan, None), (False, None), ("", None)),
+        *((10**400, None), ("9" * 400 + "s", None)),
         *(("30", None), ("1m1h", None), ("0s", None), ("1d", None), ([], None)),
     ],
 )
@@ -37,7 +39,16 @@ def test_durations(value, wanted):
 
 @pytest.mark.parametrize(
     ("value", "wanted"),
-    [(0, 0), (1, 1), (2.5, 2.5), (-1, None), (True, None), ("1", None), (math.nan, None)],
+    [
+        (0, 0),
+        (1, 1),
+        (2.5, 2.5),
+        (-1, None),
+        (True, None),
+        ("1", None),
+        (math.nan, None),
+        (10**400, None),
+    ],
 )
 def test_points(value, wanted):
     assert values.points(value) == wanted
@@ -60,7 +71,8 @@ def test_texts():
     assert values.texts(["a", "b"]) == ("a", "b")
     assert values.texts([""]) is values.texts({}) is values.texts("") is None
     assert values.some_text("a") == "a"
-    assert values.some_text(" ") is values.some_text(1) is None
+    assert values.some_text(" ") is values.some_text(1) is values.some_text("a\0b") is None
+    assert values.words("a\0b") is values.texts(["a\0b"]) is None
 
 
 @pytest.mark.parametrize(

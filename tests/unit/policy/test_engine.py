@@ -30,6 +30,7 @@ class Engine:
     """Knows some containers, and notes every other call that reaches it."""
 
     url = "unix:///engine"
+    is_remote = False
 
     def __init__(self, *containers: ContainerInspect) -> None:
         self.containers = list(containers)
@@ -248,7 +249,7 @@ async def test_files():
 async def test_what_names_no_container_is_passed_on():
     engine = Engine(LAB)
     guarded = PolicedEngine(engine, Policy(file="p"), Home())
-    assert guarded.url == "unix:///engine"
+    assert (guarded.url, guarded.is_remote) == ("unix:///engine", False)
     for verb in ("answers", "ping", "api_version", "aclose"):
         await getattr(guarded, verb)()
     await guarded.container_exec_inspect("e")

@@ -85,6 +85,7 @@ def test_every_problem_is_named_with_the_file():
     "content",
     [
         *(b"x", b"\xff", b"timeout = 1", b"containers = 1", b"[limits]\ntimeout = 0"),
+        *(b"[limits]\ntimeout = 1" + b"0" * 400, b"[limits]\nlog = 1" + b"0" * 5000),
         *(b"[limits]\ntimeout = nan", b"[limits]\noutput = 0", b"[limits]\nlog = -1"),
         *(b"[exec]\nusers = [1]", b"[containers]\nswitching = 0", b"engines = ['']"),
     ],
