@@ -209,6 +209,19 @@ def test_nothing_is_left_of_a_process_that_is_killed(sshd, host):
     until(lambda: _is_gone(int(session), Path(path).parent))
 
 
+@pytest.mark.parametrize("options", ['command="exit 7"', 'restrict,port-forwarding,command="cat"'])
+async def test_an_account_that_may_only_forward(sshd, far_url, busybox, options):
+    keys = sshd.directory / "authorized_keys"
+    before = keys.read_text()
+    keys.write_text(f"{options} {before}")
+    try:
+        async with EngineClient(parse_host(far_url, source="the test")) as client:
+            for word in ("one", "two"):
+                assert (await execute(client, busybox, "echo", word))[1] == f"{word}\n"
+    finally:
+        keys.write_text(before)
+
+
 async def test_a_master_of_the_users_is_used_and_keeps_nothing(sshd, host, busybox, monkeypatch):
     control = sshd.directory / "control"
     monkeypatch.setenv("PATH", sshd.client("master", f"ControlPath {control}"))

@@ -29,6 +29,7 @@ class SshRoute:
         self._tunnel: SshTunnel | None = None
         self._opening: asyncio.Task[None] | None = None
         self._is_closed = False
+        self._runs_command = True
         self.advice = advice
 
     @property
@@ -95,7 +96,8 @@ class SshRoute:
     async def _open(self) -> None:
         if self._tunnel is not None:
             await self._tunnel.aclose()
-        self._tunnel = await SshTunnel.open(self._destination)
+            self._runs_command = self._runs_command and not self._tunnel.command_failed
+        self._tunnel = await SshTunnel.open(self._destination, runs_command=self._runs_command)
 
 
 def _retrieve(task: asyncio.Task[None]) -> None:

@@ -39,11 +39,12 @@ _PLAIN = re.compile(r"[A-Za-z0-9/._-]+")
 
 #: The shell becomes ssh; its child reads our pipe to the end and then ends the process group. A
 #: forwarding through a master of the user's (ControlPath) outlives ssh, and is cancelled.
-#: $1: the private folder; $2: ssh; then its arguments.
+#: $1: the private folder; $2: ssh; then its arguments. The stdin of ssh comes as stdout: it is a
+#: pipe of its own, since some versions of ssh make theirs non-blocking.
 _SCRIPT = """\
 folder=$1 ssh=$2
 shift 2
-exec 3<&0 </dev/null
+exec 3<&0 4<&1 </dev/null >/dev/null
 (
     trap '' HUP INT TERM
     read -r _ <&3
@@ -52,13 +53,13 @@ exec 3<&0 </dev/null
     (sleep 3; kill -KILL 0) &
     "$ssh" -O cancel "$@"
     kill -KILL 0
-) >/dev/null 2>&1 &
-exec "$ssh" "$@" 3<&-
+) 4<&- >/dev/null 2>&1 &
+exec "$ssh" "$@" <&4 3<&- 4<&-
 """
 
 _OPTIONS = (
-    # Neither a command nor a terminal, an agent or a display for the other machine.
-    *("-N", "-T", "-a", "-x"),
+    # Neither a terminal, an agent nor a display for the other machine.
+    *("-T", "-a", "-x"),
     # Nobody would see a question.
     *("-o", "BatchMode=yes"),
     # A master of the user's is used. Ours would end others' sessions together with the kernel.
@@ -74,22 +75,38 @@ _OPTIONS = (
 )
 
 
+#: OpenSSH's server sends small packets without delay only after it has run a command: without one
+#: an answer waits for the acknowledgement of the piece before it, up to 40 ms. This one ends with
+#: its stdin.
+_COMMAND = "cat"
+#: The exit code of ssh for its own failures. Any other is the command's.
+_FAILED = 255
+
+
 class SshTunnel:
     """A running ssh. Make it with :meth:`open`, and close it with :meth:`aclose`."""
 
     def __init__(
-        self, folder: str, process: asyncio.subprocess.Process, lifeline: int, stderr: int
+        self,
+        folder: str,
+        process: asyncio.subprocess.Process,
+        lifelines: tuple[int, ...],
+        stderr: int,
     ) -> None:
         self.path = f"{folder}/{_SOCKET}"
         self._process = process
-        self._lifeline = lifeline
+        self._lifelines = lifelines
         self._stderr = _Stderr(stderr)
         self._reaper = asyncio.create_task(self._reap())
 
     @classmethod
-    async def open(cls, destination: SshDestination) -> Self:
-        """Connect, within ``TIMEOUT`` seconds. Raises :class:`EngineUnavailable`."""
-        tunnel = await cls._start(destination)
+    async def open(cls, destination: SshDestination, *, runs_command: bool = True) -> Self:
+        """Connect, within ``TIMEOUT`` seconds. Raises :class:`EngineUnavailable`.
+
+        Without ``runs_command`` no command is run on the other machine, which makes calls slower.
+        So it is where the account may run none.
+        """
+        tunnel = await cls._start(destination, runs_command=runs_command)
         try:
             async with asyncio.timeout(TIMEOUT):
                 while tunnel.is_up and not tunnel.listens():  # noqa: ASYNC110 -- ssh tells nobody
@@ -104,11 +121,13 @@ class SshTunnel:
             raise
         if not tunnel.is_up:
             await tunnel.aclose()
+            if runs_command and tunnel.command_failed:
+                return await cls.open(destination, runs_command=False)
             raise _unavailable(destination, tunnel.words(), "it ended at once")
         return tunnel
 
     @classmethod
-    async def _start(cls, destination: SshDestination) -> Self:
+    async def _start(cls, destination: SshDestination, *, runs_command: bool) -> Self:
         program = shutil.which("ssh")
         if program is None:
             raise EngineUnavailable(
@@ -120,15 +139,16 @@ class SshTunnel:
         try:
             folder = _private_folder()
             forward = f"{folder}/{_SOCKET}:{destination.socket}"
-            stdin, lifeline = os.pipe()
-            opened += (stdin, lifeline)
-            stderr, theirs = os.pipe()
-            opened += (stderr, theirs)
+            ends = [os.pipe() for _ in range(3)]
+            opened = [descriptor for pair in ends for descriptor in pair]
+            (watched, lifeline), (stdin, other), (stderr, theirs) = ends
+            options = _OPTIONS if runs_command else (*_OPTIONS, "-N")
+            command = [_COMMAND] if runs_command else []
             process = await asyncio.create_subprocess_exec(
                 *("/bin/sh", "-c", _SCRIPT, "dexec-ssh", folder, program),
-                *(*_OPTIONS, "-L", forward, *destination.arguments),
-                stdin=stdin,
-                stdout=asyncio.subprocess.DEVNULL,
+                *(*options, "-L", forward, *destination.arguments, *command),
+                stdin=watched,
+                stdout=stdin,
                 stderr=theirs,
                 start_new_session=True,
                 # Not even a window may ask, as of the ssh that a ProxyJump starts.
@@ -142,14 +162,23 @@ class SshTunnel:
             if isinstance(error, OSError):
                 raise EngineUnavailable(f"ssh cannot be started: {error}.") from error
             raise
-        os.close(stdin)
-        os.close(theirs)
-        return cls(folder, process, lifeline, stderr)
+        for descriptor in (watched, stdin, theirs):
+            os.close(descriptor)
+        return cls(folder, process, (lifeline, other), stderr)
 
     @property
     def is_up(self) -> bool:
         """Whether ssh runs, and is not being ended."""
-        return self._lifeline >= 0 and not self._has_exited()
+        return bool(self._lifelines) and not self._has_exited()
+
+    @property
+    def command_failed(self) -> bool:
+        """Whether ssh, which has ended, did so because no command may be run for us."""
+        code = self._process.returncode
+        if code is None or code < 0:
+            return False
+        words = self.words().last
+        return code != _FAILED or "open failed" in words or "remote command" in words
 
     def listens(self) -> bool:
         """Whether ssh has connected, and made the socket."""
@@ -182,9 +211,9 @@ class SshTunnel:
 
     def _let_go(self) -> None:
         """Close the pipe that the shell reads: it ends ssh, and removes the folder."""
-        lifeline, self._lifeline = self._lifeline, -1
-        if lifeline >= 0:
-            os.close(lifeline)
+        lifelines, self._lifelines = self._lifelines, ()
+        for descriptor in lifelines:
+            os.close(descriptor)
 
     async def _reap(self) -> None:
         await self._process.wait()

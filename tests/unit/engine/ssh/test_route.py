@@ -18,6 +18,8 @@ class Tunnel:
 
     made: list[Tunnel]
     fault: EngineUnavailable | None
+    commands: list[bool]
+    command_failed = False
     may_open: asyncio.Event
 
     def __init__(self) -> None:
@@ -26,8 +28,9 @@ class Tunnel:
         self.said = SshWords()
 
     @classmethod
-    async def open(cls, destination: SshDestination) -> Tunnel:
+    async def open(cls, destination: SshDestination, *, runs_command: bool) -> Tunnel:
         assert destination == FAR
+        cls.commands.append(runs_command)
         await cls.may_open.wait()
         if cls.fault is not None:
             raise cls.fault
@@ -46,6 +49,7 @@ def tunnels(monkeypatch) -> type[Tunnel]:
     class Ours(Tunnel):
         made: list[Tunnel] = []  # noqa: RUF012 -- one class a test
         fault = None
+        commands: list[bool] = []  # noqa: RUF012 -- one class a test
         may_open = asyncio.Event()
 
     Ours.may_open.set()
@@ -77,6 +81,15 @@ async def test_a_connection_that_was_lost_is_made_again(tunnels, route):
     tunnels.made[0].is_up = False
     await route.ready()
     assert route.path == "/near/1"
+
+
+async def test_no_command_is_run_again_where_none_may_be(tunnels, route):
+    await route.ready()
+    tunnels.made[0].is_up, tunnels.made[0].command_failed = False, True
+    await route.ready()
+    tunnels.made[1].is_up = False
+    await route.ready()
+    assert tunnels.commands == [True, False, False]
 
 
 async def test_each_attempt_fails_for_itself(tunnels, route):

@@ -41,7 +41,7 @@ async def test_a_tunnel_is_closed_with_all_that_belongs_to_it(ssh, tmp_path):
     said = tunnel.words().last
     assert said.startswith("never ")
     assert "BatchMode=yes" in said
-    assert said.endswith(f"-L {tunnel.path}:/var/run/docker.sock -l me -- far")
+    assert said.endswith(f"-L {tunnel.path}:/var/run/docker.sock -l me -- far cat")
     assert os.stat(folder).st_mode & 0o777 == 0o700  # noqa: PTH116 -- one look
     await tunnel.aclose()
     await tunnel.aclose()
@@ -64,6 +64,28 @@ async def test_the_end_of_ssh_is_noticed(ssh):
     while tunnel.is_up:  # noqa: ASYNC110 -- a process tells nobody
         await asyncio.sleep(0.02)
     assert tunnel.words().last == "gone"
+    await tunnel.aclose()
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "exit 1",
+        "echo 'channel 0: open failed: refused' >&2; exit 255",
+        "echo 'Cannot execute command-line and remote command.' >&2; exit 255",
+    ],
+)
+async def test_without_a_command_where_none_may_be_run(ssh, refusal):
+    ssh(f'for word; do :; done; [ "$word" = cat ] && {{ {refusal}; }}; {_FORWARD}; exec sleep 1000')
+    tunnel = await SshTunnel.open(FAR)
+    assert tunnel.is_up
+    await tunnel.aclose()
+
+
+async def test_the_command_waits_for_the_end_of_its_stdin(ssh):
+    ssh(f"{_FORWARD}; exec cat")
+    tunnel = await SshTunnel.open(FAR)
+    assert tunnel.is_up
     await tunnel.aclose()
 
 
