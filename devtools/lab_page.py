@@ -197,9 +197,8 @@ class Cell:
         self.line = root.locator(".dexec-field input")
         # JupyterLab shows a question that is answered for another half second.
         asking = root.locator(".jp-OutputArea-child:not(.jp-OutputArea-stdin-hiding)")
-        #: The field for the answer to a program, and the program's question.
+        #: JupyterLab's own field, which asks where the bar cannot.
         self.input = asking.locator(".jp-Stdin-input")
-        self.question = asking.locator(".jp-Stdin-prompt")
         self.stdout = self._output("stdout")
         self.stderr = self._output("stderr")
         # JupyterLab shows an error as it shows stderr; ours begin with the name in bold.
@@ -231,9 +230,9 @@ class Cell:
         raise PlaywrightTimeout("JupyterLab does not run the cell")
 
     def answer(self, text: str) -> None:
-        """Type a line into the input box that the cell shows, and Enter."""
-        self.input.fill(text)
-        self.input.press("Enter")
+        """Type a line into the field in the cell's bar, and Enter."""
+        self.line.fill(text)
+        self.line.press("Enter")
 
     def wait_replied(self, timeout: float = _PATIENCE) -> None:
         """Wait until the cell has its number, though background processes may live on."""

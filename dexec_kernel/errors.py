@@ -228,7 +228,12 @@ class ExecNotFound(EngineApiError):
 
 
 class PathNotFound(EngineApiError):
-    """The file or folder does not exist in the container."""
+    """The file or folder does not exist, in the container or on the kernel's side."""
+
+    @classmethod
+    def of(cls, message: str, *, advice: str = "") -> Self:
+        """Return the error where it is not the engine that has looked."""
+        return cls(message, status=_NOT_FOUND, advice=advice)
 
 
 class PathForbidden(EngineApiError):
@@ -244,7 +249,8 @@ class CommandNotStarted(EngineError):
 
     ``exit_code`` is the engine's (126 or 127), ``engine_text`` what the engine wrote about it, and
     ``missing_command`` is true when the reason is that the image has no such command,
-    ``bad_folder`` when it is the folder that the command was to begin in.
+    ``bad_folder`` when it is the folder that the command was to begin in. ``short_reason`` is for
+    the bar, "" where the exit code says it.
     """
 
     def __init__(
@@ -255,6 +261,7 @@ class CommandNotStarted(EngineError):
         engine_text: str,
         missing_command: bool = False,
         bad_folder: bool = False,
+        short_reason: str = "",
         advice: str = "",
     ) -> None:
         super().__init__(message, advice=advice)
@@ -262,6 +269,7 @@ class CommandNotStarted(EngineError):
         self.engine_text = engine_text
         self.missing_command = missing_command
         self.bad_folder = bad_folder
+        self.short_reason = short_reason
 
 
 class ExecLost(EngineError):

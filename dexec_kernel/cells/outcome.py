@@ -219,6 +219,8 @@ def snapshot_of(
             said.append(f"it has ended already, exit code {outcome.exit_code}")
     exit_code = outcome.exit_code if isinstance(outcome, Stopped) else execution.exit_code
     reason = outcome.reason if isinstance(outcome, Exited) else ""
+    if isinstance(outcome, Failed) and isinstance(outcome.error, CommandNotStarted):
+        reason = outcome.error.short_reason
     if exit_code is not None and not reason:
         reason = exit_reason(exit_code)
     return Snapshot(

@@ -77,7 +77,7 @@ class CellRun:
         self._stdin = stdin
         self._starts = Starts(workspace, cell, limits.console_size, may_ask=stdin is not None)
         self._notes: list[str] = []
-        self._ladder = Ladder(limits.interrupt_grace)
+        self._ladder = Ladder(limits.interrupt_grace, listener.changed)
         self._interrupted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._running = asyncio.Event()
         self._execution = self._new_execution()
@@ -175,6 +175,7 @@ class CellRun:
     def snapshot(self) -> Snapshot:
         """Return what is known of the cell now."""
         duration = self._ended_after
+        ending = [f"interrupting, {self._ladder.words}"] if self._ladder.words else []
         return snapshot_of(
             self._execution,
             self._outcome,
@@ -182,7 +183,7 @@ class CellRun:
             options=self._cell.options,
             started=self._started,
             duration=time.monotonic() - self._clock if duration is None else duration,
-            notes=self._notes,
+            notes=[*ending, *self._notes],
         )
 
     # --- the work -----------------------------------------------------------------------------

@@ -11,6 +11,8 @@ from dexec_kernel.units import format_duration, format_size
 
 _KIB = 1024
 _SHORT_ID = 12
+#: The exit code of a shell that SIGKILL has ended.
+_KILLED = 128 + 9
 #: The looks of cells whose command has not ended, as far as is known.
 _GOING = {
     State.RUNNING: Look("●", BLUE, "running"),
@@ -98,7 +100,8 @@ def look_of(snapshot: Snapshot) -> Look:
         case State.EXITED:
             return Look("✗", RED, ending or "exit code unknown")
         case State.INTERRUPTED:
-            return Look("■", AMBER, f"interrupted, {ending or 'exit code unknown'}")
+            how = "killed" if exit_code == _KILLED else "interrupted"
+            return Look("■", AMBER, f"{how}, {ending or 'exit code unknown'}")
         case State.STOPPED:
             return Look("■", AMBER, f"stopped, {ending or 'exit code unknown'}")
         case State.TIMED_OUT:

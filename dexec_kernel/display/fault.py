@@ -22,6 +22,8 @@ from dexec_kernel.errors import CommandNotStarted, DexecError, NotChosenError
 
 # Not red: JupyterLab shows errors on red, which in its dark theme leaves ANSI red hardly readable.
 _BOLD, _RESET = "\x1b[1m", "\x1b[0m"
+#: How a cell was ended by a signal, "" for none, where that is not simply an interrupt by it.
+_ENDED_BY = {"": "interrupted", "SIGKILL": "killed (SIGKILL)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def interrupted(signal: str, note: str) -> CellFault:
     """Return the fault of an interrupted cell."""
     return CellFault(
         "KeyboardInterrupt",
-        f"interrupted by {signal}" if signal else "interrupted",
+        _ENDED_BY.get(signal, f"interrupted by {signal}"),
         (note,) if note else (),
     )
 

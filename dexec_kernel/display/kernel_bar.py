@@ -82,6 +82,7 @@ def _parts(state: KernelState) -> list[Part]:
         folder = one_line(state.folder)
         parts.append(Part(f"in {folder}", f"the next cell begins in {folder}", shrink=100))
     if state.standby:
-        title = "execs that were started ahead, for cells to begin at once"
-        parts.append(Part(f"{state.standby} standby", title))
+        count = f"{state.standby} exec{'s' * (state.standby != 1)}"
+        title = f"the next cell begins at once: started ahead for it: {count}"
+        parts.append(Part("ready", title))
     return parts

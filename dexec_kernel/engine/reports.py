@@ -49,15 +49,17 @@ def explain(command: Sequence[str], exit_code: int | None, engine_text: str) -> 
     text = engine_text.strip()
     name = command[0] if command else "?"
     missing = bad_folder = False
+    short = ""
     if _not_in_path.search(text):
         # First, because a missing command may have any name.
         reason, advice, missing = _no_command(name)
     elif names_unknown_user(text):
-        reason = "the container has no such user"
+        reason, short = "the container has no such user", "no such user"
         advice = "Users are those of the container's /etc/passwd; a number works always."
     elif _bad_directory.search(text):
         reason = "the working directory does not exist in the container, or cannot be entered"
         advice, bad_folder = "Name one that exists.", True
+        short = "no such folder"
     elif _no_such_file.search(text):
         reason, advice, missing = _no_command(name)
     elif _denied.search(text):
@@ -78,6 +80,7 @@ def explain(command: Sequence[str], exit_code: int | None, engine_text: str) -> 
         engine_text=text,
         missing_command=missing,
         bad_folder=bad_folder,
+        short_reason=short,
         advice=advice,
     )
 

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, replace
 
 from dexec_kernel.backend.protocol import Files
-from dexec_kernel.errors import CopyError, PathNotFound
+from dexec_kernel.errors import CopyError, PathNotFound, UsageError
 from dexec_kernel.files.bridge import Reader, Writer, in_thread
 from dexec_kernel.files.copy import require_folder, send
 from dexec_kernel.files.follow import follow
@@ -50,17 +50,17 @@ class FileContent:
 async def read_file(files: Files, container: str, path: str, *, limit: int) -> FileContent:
     """Read the first ``limit`` bytes of a file. The rest is not transferred.
 
-    Raises :class:`CopyError` if it is not a file, and the engine's errors.
+    Raises :class:`UsageError` if it is not a file, and the engine's errors.
     """
     followed = await follow(files, container, path)
     path, found = followed.path, followed.require()
     if found.is_dir:
-        raise CopyError(
+        raise UsageError(
             f"{path} in the container {container!r} is a folder.",
             advice=f"Show a file in it, or list it: ls {path}",
         )
     if found.is_special:
-        raise CopyError(f"{path} in the container {container!r} is not a regular file.")
+        raise UsageError(f"{path} in the container {container!r} is not a regular file.")
     async with await files.copy_from_container(container, path) as archive:
         reader = Reader(aiter(archive), lambda: None)
         content = await in_thread(lambda: _first_file(reader, path, limit), reader)
@@ -79,10 +79,10 @@ async def write_file(
     """Write a file; return whether it existed before. Its mode and owner are kept then.
 
     A new file has mode 0644 and belongs to ``owner``, uid and gid. A symbolic link is followed.
-    Raises :class:`CopyError`, and the engine's errors.
+    Raises :class:`UsageError`, :class:`CopyError`, and the engine's errors.
     """
     if asserts_folder(path):
-        raise CopyError(f"{path} is a folder's name.", advice="Add the file's name.")
+        raise UsageError(f"{path} is a folder's name.", advice="Add the file's name.")
     before: FileContent | None = None
     try:
         limit = APPEND_LIMIT + 1 if append else 0

@@ -131,12 +131,12 @@ async def send(
 async def require_folder(files: Files, container: str, path: str) -> PathStat:
     """Return what is known of a folder in a container, symbolic links followed.
 
-    Raises :class:`CopyError` where it is missing, or none.
+    Raises :class:`PathNotFound` where it is missing, :class:`CopyError` where it is none.
     """
     try:
         found = (await follow(files, container, path)).require()
     except PathNotFound as error:
-        raise CopyError(
+        raise PathNotFound.of(
             f"There is no folder {path} in the container {container!r}.",
             advice=f"Make it: mkdir -p {path}",
         ) from error
@@ -155,7 +155,7 @@ def local_target(path: str) -> Destination:
     except FileNotFoundError:
         folder = parent_of(real)
         if not os.path.isdir(folder):  # noqa: PTH112
-            raise CopyError(f"There is no folder {folder}.") from None
+            raise PathNotFound.of(f"There is no folder {folder}.") from None
         return Destination(real + end, exists=False, is_folder=False)
     except OSError as error:
         raise CopyError(f"{path}: {error.strerror}.") from error
@@ -171,7 +171,7 @@ def _local_source(path: str, *, follow_link: bool) -> tuple[Source, str]:
     try:
         mode = os.lstat(real).st_mode
     except FileNotFoundError as error:
-        raise CopyError(
+        raise PathNotFound.of(
             f"There is no {path} on the kernel's side.",
             advice=f"The kernel works in {os.getcwd()}. A path in the container begins with a :",  # noqa: PTH109
         ) from error

@@ -6,7 +6,7 @@ The engine's own option for that (``copyUIDGID``) does not understand ``USER 12:
 from __future__ import annotations
 
 from dexec_kernel.backend.protocol import Files
-from dexec_kernel.errors import CopyError, PathNotFound
+from dexec_kernel.errors import CopyError, PathNotFound, UsageError
 from dexec_kernel.files.content import read_file
 
 _LIMIT = 1024 * 1024
@@ -39,7 +39,7 @@ async def owner_of(files: Files, container: str, user: str) -> tuple[int, int]:
 async def _entries(files: Files, container: str, path: str) -> list[list[str]]:
     try:
         content = await read_file(files, container, path, limit=_LIMIT)
-    except (PathNotFound, CopyError):
+    except (PathNotFound, UsageError, CopyError):
         return []  # An image need not have one.
     lines = content.data.decode("utf-8", "replace").splitlines()
     return [[*line.split(":"), "", "", "", ""] for line in lines]

@@ -9,7 +9,7 @@ import os
 import posixpath
 from dataclasses import dataclass
 
-from dexec_kernel.errors import CopyError
+from dexec_kernel.errors import CopyError, PathNotFound, UsageError
 
 _COMPOSE = "compose:"
 _NOT_A_NAME = ("/", ".", "~")
@@ -28,10 +28,10 @@ def parse_location(text: str) -> Location:
     """Read an argument of ``%cp``: ``:PATH``, ``NAME:PATH``, or a path on the kernel's side.
 
     One with a colon in it that is meant for the kernel's side is written ``./a:b``. A path in a
-    container begins at its root. Raises :class:`CopyError`.
+    container begins at its root. Raises :class:`UsageError`.
     """
     if not text:
-        raise CopyError("A path is empty.")
+        raise UsageError("A path is empty.")
     name, colon, path = text.partition(":")
     if text.startswith(_COMPOSE):
         name, colon, path = text.removeprefix(_COMPOSE).partition(":")
@@ -39,7 +39,7 @@ def parse_location(text: str) -> Location:
     if not colon or name.startswith(_NOT_A_NAME):
         return Location(text)
     if not path:
-        raise CopyError(f"{text!r} names no path in the container.", advice=f"Write {text}/PATH.")
+        raise UsageError(f"{text!r} names no path in the container.", advice=f"Write {text}/PATH.")
     return Location(posixpath.join("/", path), in_container=True, container=name)
 
 
@@ -111,14 +111,14 @@ class Landing:
 
 
 def landing_of(source: Source, target: Destination) -> Landing:
-    """Apply the rules of ``docker cp``. Raises :class:`CopyError`."""
+    """Apply the rules of ``docker cp``. Raises :class:`CopyError`, :class:`PathNotFound`."""
     if target.exists and target.is_folder:
         return Landing(target.path, "" if source.content_only else source.name)
     if target.exists and (source.is_folder or asserts_folder(target.path)):
         what = "A folder cannot be copied to a file" if source.is_folder else "No folder"
         raise CopyError(f"{what}: {target.path} is a file.")
     if not target.exists and asserts_folder(target.path) and not source.is_folder:
-        raise CopyError(
+        raise PathNotFound.of(
             f"There is no folder {target.path}.",
             advice="Make it, or leave out the / at the end to copy to a file of that name.",
         )

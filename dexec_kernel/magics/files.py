@@ -13,7 +13,7 @@ from dexec_kernel.cells.source.parser import MagicParser
 from dexec_kernel.display.file import READ_LIMIT, show_file
 from dexec_kernel.display.progress import progress_data, summary_data
 from dexec_kernel.display.text import one_line
-from dexec_kernel.errors import CopyError
+from dexec_kernel.errors import UsageError
 from dexec_kernel.files.content import read_file, write_file
 from dexec_kernel.files.copy import copy_in, copy_out
 from dexec_kernel.files.owner import owner_of
@@ -63,13 +63,13 @@ class _Bar:
 async def _cp(context: MagicContext, arguments: Namespace) -> None:
     source, target = parse_location(arguments.source), parse_location(arguments.target)
     if source.in_container and target.in_container:
-        raise CopyError(
+        raise UsageError(
             "%cp does not copy from one container to another, as docker cp does not.",
             advice=f"Copy to the kernel's side first:\n  %cp {arguments.source} /tmp/\n"
             f"  %cp /tmp/{base_name(source.path) or '.'} {arguments.target}",
         )
     if not (source.in_container or target.in_container):
-        raise CopyError(
+        raise UsageError(
             "Neither path is in a container.",
             advice="One of them begins with a colon, :/PATH, or with a container, NAME:/PATH.",
         )
@@ -129,7 +129,7 @@ async def _writefile(context: MagicContext, arguments: Namespace) -> None:
 def _in_container(text: str, magic: str) -> Location:
     location = parse_location(text)
     if not location.in_container:
-        raise CopyError(
+        raise UsageError(
             f"{magic} takes a path in a container, which begins with a colon.",
             advice=f"Write {magic} :{text}",
         )

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from dexec_kernel.cells.source.parser import MagicParser
 from dexec_kernel.display.table import line_data
 from dexec_kernel.display.text import one_line
-from dexec_kernel.errors import CopyError, UsageError
+from dexec_kernel.errors import CopyError, PathNotFound, UsageError
 from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.registry import Magic
 from dexec_kernel.units import format_size
@@ -38,7 +38,9 @@ async def _log(context: MagicContext, arguments: Namespace) -> None:
 
 
 def save(log: Path, target: Path, *, force: bool) -> None:
-    """Copy a log to ``target``, whole or not at all; raises :class:`CopyError`.
+    """Copy a log to ``target``, whole or not at all.
+
+    Raises :class:`CopyError`, and :class:`PathNotFound` if the log or the folder is gone.
 
     An existing file is replaced with ``force`` only; a link at its place is never followed.
     """
@@ -54,7 +56,7 @@ def save(log: Path, target: Path, *, force: bool) -> None:
     except FileNotFoundError as error:
         if not log.exists():
             raise _gone(log) from error
-        raise CopyError(f"There is no folder {target.parent}.") from error
+        raise PathNotFound.of(f"There is no folder {target.parent}.") from error
     except OSError as error:
         raise CopyError(f"{target}: {error.strerror or error}.") from error
 
@@ -82,7 +84,7 @@ def _log_of(context: MagicContext, number: int | None) -> Path:
             found = cell.snapshot.log
     if found is None:
         whose = "No cell" if number is None else f"No cell [{number}]"
-        raise CopyError(
+        raise UsageError(
             f"{whose} has a log.",
             advice="A cell has one if the notebook shows only a part of its output.",
         )
@@ -102,8 +104,8 @@ def _size(path: Path) -> int:
         raise CopyError(f"{path}: {error.strerror or error}.") from error
 
 
-def _gone(log: Path) -> CopyError:
-    return CopyError(
+def _gone(log: Path) -> PathNotFound:
+    return PathNotFound.of(
         f"The log {log} is gone.", advice="Later logs replace the oldest; see DEXEC_LOG_LIMIT."
     )
 

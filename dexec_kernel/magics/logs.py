@@ -8,7 +8,10 @@ import time
 from argparse import Namespace
 from datetime import datetime
 
+from dexec_kernel.backend.models import Frame
+from dexec_kernel.backend.protocol import FrameReader
 from dexec_kernel.cells.source.parser import MagicParser
+from dexec_kernel.display.table import line_data
 from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.registry import Magic
 from dexec_kernel.magics.streaming import LIMIT, Ending, print_stream
@@ -35,14 +38,34 @@ async def _logs(context: MagicContext, arguments: Namespace) -> None:
         tail=None if tail == _ALL else tail,
         since=arguments.since,
     )
+    counted = _Counted(connection)
     try:
-        if await print_stream(connection, context) is Ending.FULL:
+        ending = await print_stream(counted, context)
+        if ending is Ending.ENDED and not counted.size:
+            is_whole = not arguments.since and arguments.tail is None
+            what = "is empty" if is_whole else "has nothing for these options"
+            context.show(line_data([f"The log of {container.name} {what}."]))
+        elif ending is Ending.FULL:
             context.write(
                 f"\n%logs stops here, after {LIMIT // 1024 // 1024} MiB; see --tail and --since.\n",
                 "stderr",
             )
     finally:
         connection.close()
+
+
+class _Counted:
+    """Counts the bytes of a stream."""
+
+    def __init__(self, stream: FrameReader) -> None:
+        self._stream = stream
+        self.size = 0
+
+    async def read(self) -> list[Frame]:
+        """Read as the stream does."""
+        frames = await self._stream.read()
+        self.size += sum(len(frame.data) for frame in frames)
+        return frames
 
 
 def _lines(text: str) -> int | str:

@@ -20,6 +20,7 @@ _HIDDEN = "(not shown: its name looks like that of a secret)"
 
 async def _env(context: MagicContext, arguments: Namespace) -> None:
     container = await context.container()
+    found: dict[str, str] = {}
     for word in arguments.assignments:
         name, equals, value = word.partition("=")
         if not equals or not name.isidentifier() or not name.isascii():
@@ -27,8 +28,12 @@ async def _env(context: MagicContext, arguments: Namespace) -> None:
                 f"%env: {word.partition('=')[0]!r} is not NAME=VALUE.",
                 advice=_parser_env().usage_line,
             )
-        (await context.workspace(container)).session.set_variable(name, value)
-    if arguments.assignments:
+        found[name] = value
+    if found:
+        session = (await context.workspace(container)).session
+        for name, value in found.items():
+            session.set_variable(name, value)
+        context.show(line_data([f"Set for the cells in {container.name}: {', '.join(found)}."]))
         return
     require_running(container)
     workspace = await context.workspace(container)

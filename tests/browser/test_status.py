@@ -133,7 +133,7 @@ def test_kill(lab: Lab):
     assert box(cell.kill_button)["height"] == 22
     cell.kill_button.click()
     cell.wait()
-    expect(cell.static_bar).to_contain_text("interrupted, exit code 137 (SIGKILL)")
+    expect(cell.static_bar).to_contain_text("killed, exit code 137 (SIGKILL)")
 
 
 def test_status_docked(lab: Lab, host: str, debian: str, busybox: str):

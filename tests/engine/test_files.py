@@ -15,7 +15,13 @@ from devtools import containers, images
 from devtools.podman import PrivatePodman
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import find_endpoint
-from dexec_kernel.errors import ContainerNotFound, CopyError, FileSystemReadOnly, PathNotFound
+from dexec_kernel.errors import (
+    ContainerNotFound,
+    CopyError,
+    FileSystemReadOnly,
+    PathNotFound,
+    UsageError,
+)
 from dexec_kernel.files.content import read_file, write_file
 from dexec_kernel.files.copy import copy_in, copy_out
 from dexec_kernel.files.owner import owner_of
@@ -186,7 +192,7 @@ async def round_trip(host, tmp_path):
         async with EngineClient(find_endpoint({"DOCKER_HOST": host})) as api:
             sent = await copy_in(api, str(here), "round-trip", "/there")
             got = await copy_out(api, "round-trip", "/there", str(tmp_path / "back"))
-            with pytest.raises(CopyError, match="There is no folder /no"):
+            with pytest.raises(PathNotFound, match="There is no folder /no"):
                 await copy_in(api, str(here), "round-trip", "/no/such")
             with pytest.raises(PathNotFound):
                 await copy_out(api, "round-trip", "/no/such", str(tmp_path))
@@ -286,17 +292,17 @@ async def test_what_cannot_be_copied(api, host, box, tmp_path):
     )
     with pytest.raises(CopyError, match="leads out"):
         await copy_out(api, box, "/out", str(tmp_path))
-    with pytest.raises(CopyError, match="no folder"):
+    with pytest.raises(PathNotFound, match="no folder"):
         await copy_out(api, box, "/src", str(tmp_path / "no/such"))
-    with pytest.raises(CopyError, match="There is no"):
+    with pytest.raises(PathNotFound, match="There is no"):
         await copy_in(api, str(tmp_path / "missing"), box, "/")
     with pytest.raises(CopyError, match="neither"):
         await copy_in(api, "/dev/null", box, "/")
     report = await copy_out(api, box, "/mixed", str(tmp_path))
     assert (report.files, report.omitted) == (1, 1)
-    with pytest.raises(CopyError, match="folder"):
+    with pytest.raises(UsageError, match="folder"):
         await read_file(api, box, "/src", limit=1)
-    with pytest.raises(CopyError, match="regular"):
+    with pytest.raises(UsageError, match="regular"):
         await read_file(api, box, "/pipe", limit=1)
 
 
@@ -335,7 +341,7 @@ async def test_a_file_that_is_written_belongs_to_the_right_one(api, host, run_co
         ("/tmp/old/x", "folder"),
         ("/tmp/", "folder"),
     ):
-        with pytest.raises((CopyError, PathNotFound), match=match):
+        with pytest.raises((CopyError, PathNotFound, UsageError), match=match):
             await write_file(api, name, path, b"")
-    with pytest.raises(CopyError, match="is a folder"):
+    with pytest.raises(UsageError, match="is a folder"):
         await write_file(api, name, "/tmp", b"")

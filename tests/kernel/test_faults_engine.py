@@ -276,7 +276,7 @@ def test_an_interrupt_of_a_fork_bomb(start, scenes, tmp_path):
         kernel.turn()
         kernel.interrupt()
         reply = kernel.collect(request).reply
-        assert reply["evalue"] == "interrupted by SIGKILL", reply
+        assert reply["evalue"] == "killed (SIGKILL)", reply
         assert not scene.has("100000")
     finally:
         scene.remove()

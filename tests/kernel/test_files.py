@@ -49,16 +49,16 @@ def test_copies_both_ways(here, host, box, tmp_path):
     ("cell", "name", "words"),
     [
         ("%cp :/nope .", "PathNotFound", "no /nope"),
-        ("%cp nope :/", "CopyError", "no"),
-        ("%cp a b", "CopyError", "Neither"),
-        ("%cp :/a other:/b", "CopyError", "from one container to another"),
+        ("%cp nope :/", "PathNotFound", "no"),
+        ("%cp a b", "UsageError", "Neither"),
+        ("%cp :/a other:/b", "UsageError", "from one container to another"),
         ("%cp no-such-container:/a .", "ContainerNotFound", "no-such-container"),
         ("%cp :/a", "CellSyntaxError", "DST"),
-        ("%show /etc/passwd", "CopyError", "colon"),
-        ("%show :/etc", "CopyError", "folder"),
+        ("%show /etc/passwd", "UsageError", "colon"),
+        ("%show :/etc", "UsageError", "folder"),
         ("%show :/nope", "PathNotFound", "nope"),
-        ("%%writefile :/no/such/file\nx", "CopyError", "no folder /no/such"),
-        ("%%writefile x\ny", "CopyError", "colon"),
+        ("%%writefile :/no/such/file\nx", "PathNotFound", "no folder /no/such"),
+        ("%%writefile x\ny", "UsageError", "colon"),
     ],
 )
 def test_what_is_wrong_is_said(here, cell, name, words):

@@ -58,9 +58,9 @@ def test_a_cell_that_ignores_sigint_ends_by_sigterm_and_then_sigkill(own, gone):
     code = "trap '' INT{more}; echo started; while :; do sleep 0.1; done"
     reply = kernel.run(code.format(more=""), at=kernel.interrupt_at("started")).reply
     # A machine that is slower than the grace goes on to the last signal.
-    assert reply["evalue"] in {"interrupted by SIGTERM", "interrupted by SIGKILL"}
+    assert reply["evalue"] in {"interrupted by SIGTERM", "killed (SIGKILL)"}
     reply = kernel.run(code.format(more=" TERM"), at=kernel.interrupt_at("started")).reply
-    assert reply["evalue"] == "interrupted by SIGKILL"
+    assert reply["evalue"] == "killed (SIGKILL)"
     assert gone(name) == []
 
 
@@ -76,7 +76,7 @@ def test_each_interrupt_goes_on_to_the_next_signal(own, gone):
     traps = 'for name in INT TERM; do trap "echo $name" $name; done'
     result = kernel.run(f"{traps}; echo started; while :; do sleep 0.1; done", at=interrupt)
     assert told == ["started", "INT", "TERM"]
-    assert result.reply["evalue"] == "interrupted by SIGKILL"
+    assert result.reply["evalue"] == "killed (SIGKILL)"
     assert gone(name) == []
 
 

@@ -26,7 +26,7 @@ def test_kill_ends_a_cell_that_heeds_no_other_signal(kernel, widgets, gone, busy
     widgets.until(lambda: "deaf" in output(widgets))
     widgets.click("Kill")
     result = kernel.collect(cell, at=widgets.take)
-    assert result.reply["evalue"] == "interrupted by SIGKILL"
+    assert result.reply["evalue"] == "killed (SIGKILL)"
     record = widgets.record()
     assert (record["state"], record["exit_code"]) == ("interrupted", 137)
     assert gone(busybox) == []

@@ -36,7 +36,7 @@ ARROWS: dict[str, set[str]] = {
     "cells.source": {"shell.language", "errors"},
     "cells.output": {"folders", "served_logs", "errors", "units", "cells.states"},
     "cells.input": {"shell", "backend", "cells.source.options", "errors"},
-    "cells.signals": {"shell", "backend", "errors"},
+    "cells.signals": {"shell", "backend", "errors", "units"},
     "cells.standby": {
         *("shell", "backend", "cells.command", "cells.workspace", "cells.source.options", "errors"),
         *("cells.driver", "cells.signals"),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from dexec_kernel.cells.signals import NO_SIGNAL, Signaller
+from dexec_kernel.units import format_duration
 
 SIGNALS = ("INT", "TERM", "KILL")
 #: In seconds: when it is looked first whether the processes are gone, which most are at once, and
@@ -28,11 +31,14 @@ class Ladder:
     """The steps from SIGINT to SIGKILL, and how long each waits.
 
     ``grace`` is in seconds. :meth:`skip` goes on to the next step at once, :meth:`kill` to the
-    last.
+    last. ``changed`` is called when a signal has been sent.
     """
 
-    def __init__(self, grace: float) -> None:
+    def __init__(self, grace: float, changed: Callable[[], None] = lambda: None) -> None:
         self.grace = grace
+        self._changed = changed
+        #: The signal that was sent last, and when the next one is due.
+        self._sent: tuple[str, float] | None = None
         #: The steps that nobody wants to wait for, also before the first signal is sent.
         self._skips = 0
         self._kills = False
@@ -48,6 +54,18 @@ class Ladder:
         self._kills = True
         self._woken.set()
 
+    @property
+    def words(self) -> str:
+        """What comes next, for the user: ``SIGTERM in 2 s``; "" while there is nothing to end."""
+        if self._sent is None:
+            return ""
+        name, due = self._sent
+        if name == SIGNALS[-1]:
+            return f"SIG{name} was sent"
+        following = SIGNALS[SIGNALS.index(name) + 1]
+        left = max(0.0, due - asyncio.get_running_loop().time())
+        return f"SIG{following} in {format_duration(math.ceil(left), whole=True)}"
+
     async def climb(self, signaller: Signaller, ended: asyncio.Task[object]) -> Ended:
         """Send signals until every process of the cell is gone.
 
@@ -55,21 +73,26 @@ class Ladder:
         gone. Raises what :meth:`Signaller.send` raises.
         """
         alive: set[int] = set()
-        for name in SIGNALS:
-            if self._kills and name != SIGNALS[-1]:
-                continue
-            await signaller.send(name)
-            alive = await self._wait(name, signaller, ended)
-            if not alive:
-                return Ended(name, frozenset())
-            self._skips = max(0, self._skips - 1)
-        return Ended(SIGNALS[-1], frozenset(alive))
+        try:
+            for name in SIGNALS:
+                if self._kills and name != SIGNALS[-1]:
+                    continue
+                await signaller.send(name)
+                alive = await self._wait(name, signaller, ended)
+                if not alive:
+                    return Ended(name, frozenset())
+                self._skips = max(0, self._skips - 1)
+            return Ended(SIGNALS[-1], frozenset(alive))
+        finally:
+            self._sent = None
 
     async def _wait(self, name: str, signaller: Signaller, ended: asyncio.Task[object]) -> set[int]:
         """Wait until nothing is alive or the time is up; return what is alive."""
         loop = asyncio.get_running_loop()
         grace = self.grace if name != "KILL" else _KILL_GRACE
         deadline = loop.time() + grace
+        self._sent = name, deadline
+        self._changed()
         pause = _FIRST_LOOK
         while True:
             self._woken.clear()

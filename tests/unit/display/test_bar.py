@@ -47,7 +47,7 @@ STATES = {
     ),
     "exit 0": ({}, "exit code 0 · 84 ms · PID 4711 · web · dexec-demo/busybox:1 · root@/"),
     "exit 3": ({"exit_code": 3}, "exit code 3 · 84 ms"),
-    "killed": (
+    "out of memory": (
         {"exit_code": 137, "exit_reason": "SIGKILL, out of memory"},
         "exit code 137 (SIGKILL, out of memory) · 84 ms",
     ),
@@ -55,6 +55,10 @@ STATES = {
     "interrupted": (
         {"state": State.INTERRUPTED, "exit_code": 130, "exit_reason": "SIGINT"},
         "interrupted, exit code 130 (SIGINT) · 84 ms",
+    ),
+    "killed": (
+        {"state": State.INTERRUPTED, "exit_code": 137, "exit_reason": "SIGKILL"},
+        "killed, exit code 137 (SIGKILL) · 84 ms",
     ),
     "interrupted, code unknown": (
         {"state": State.INTERRUPTED, "exit_code": None},

@@ -30,7 +30,7 @@ def test_a_failed_command():
         ("SIGINT", "", "interrupted by SIGINT", []),
         ("", "", "interrupted", []),
         ("", "before it was started", "interrupted", ["before it was started"]),
-        ("SIGKILL", "a note", "interrupted by SIGKILL", ["a note"]),
+        ("SIGKILL", "a note", "killed (SIGKILL)", ["a note"]),
     ],
 )
 def test_an_interrupted_cell(signal, note, value, lines):

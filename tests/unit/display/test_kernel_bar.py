@@ -54,7 +54,7 @@ def texts(snapshot):
         (KernelState(IN_WEB, running=running), "running · 5 s · PID 4711"),
         (
             KernelState(IN_WEB, last=failed, folder="/srv", standby=2),
-            "idle · last cell: ✗ exit code 3 · PID 4711 · in /srv · 2 standby",
+            "idle · last cell: ✗ exit code 3 · PID 4711 · in /srv · ready",
         ),
         (
             KernelState(IN_WEB, last=elsewhere),

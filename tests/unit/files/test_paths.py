@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dexec_kernel.errors import CopyError
+from dexec_kernel.errors import CopyError, PathNotFound, UsageError
 from dexec_kernel.files.paths import (
     Destination,
     Landing,
@@ -45,7 +45,7 @@ def test_a_location_is_read_as_docker_cp_reads_it(text, location):
 
 @pytest.mark.parametrize("text", ["", ":", "web:"])
 def test_a_location_without_a_path_is_refused(text):
-    with pytest.raises(CopyError):
+    with pytest.raises(UsageError):
         parse_location(text)
 
 
@@ -121,7 +121,7 @@ def test_where_it_lands(source, target, landing):
     ],
 )
 def test_where_it_cannot_land(source, target):
-    with pytest.raises(CopyError):
+    with pytest.raises((CopyError, PathNotFound)):
         landing_of(source, target)
 
 

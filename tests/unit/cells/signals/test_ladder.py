@@ -78,6 +78,22 @@ async def test_those_whose_leader_has_gone_do_not_wait_for_the_grace():
     assert loop.time() - begun < 1
 
 
+async def test_it_says_what_comes_next():
+    ended = asyncio.create_task(asyncio.sleep(60))
+    words: list[str] = []
+
+    def changed() -> None:
+        words.append(ladder.words)
+        ladder.skip()
+
+    ladder = Ladder(29.5, changed)
+    assert ladder.words == ""
+    await asyncio.wait_for(ladder.climb(FakeSignaller({LEADER: "KILL"}), ended), 1)
+    assert words == ["SIGTERM in 30 s", "SIGKILL in 30 s", "SIGKILL was sent"]
+    assert ladder.words == ""
+    ended.cancel()
+
+
 async def test_skip_goes_on_to_the_next_signal_at_once():
     ended = asyncio.create_task(asyncio.sleep(60))
     signaller = FakeSignaller({LEADER: "KILL"})
