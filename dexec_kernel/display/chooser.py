@@ -73,7 +73,7 @@ class ChoiceRow:
 
     def __init__(self, choice: Choice, on_choose: Callable[[str], None]) -> None:
         self._list = ContainerList(choice, on_choose, images=True)
-        words = "for this notebook's cells, from the next run on"
+        words = "runs this cell, and the notebook's cells from here on"
         self._words = parts.text(display("div", words, style=_WORDS))
         self._box = parts.row((self._list.widget, self._words))
         self._box.layout.height = "auto"

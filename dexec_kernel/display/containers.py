@@ -53,17 +53,22 @@ class Choice:
         return found
 
 
-def chosen_data(name: str) -> dict[str, str]:
-    """Return the mime bundle that says that a container was chosen."""
+def offer_text(choice: Choice) -> str:
+    """Return the choice for those who see no widget: a line of a magic for each container."""
+    lines = [f"  %container {one_line(item.name)}" for item in choice.candidates]
+    return "\n".join(["Choose a container; the cell is run then:", *lines])
+
+
+def chosen_data(name: str, *, runs: bool = False) -> dict[str, str]:
+    """Return the mime bundle that says that a container was chosen, and that the cell ``runs``."""
     name = one_line(name)
-    before, after = "Cells run in ", " from here on. Run the cell again."
+    before, after = "Cells run in ", f" from here on.{'' if runs else ' Run the cell again.'}"
     html = display("div", before, element("b", name), after, style=_BOX)
     return bundle(html, f"{before}{name}{after}")
 
 
-def closed_data() -> dict[str, str]:
-    """Return the mime bundle of a choice that was not made."""
-    text = "No container was chosen here."
+def closed_data(text: str) -> dict[str, str]:
+    """Return the mime bundle of a choice that was not made, with our own words for it."""
     return bundle(display("div", element("i", text), style=_BOX), text)
 
 

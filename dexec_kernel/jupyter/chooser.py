@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dexec_kernel.cells.outcome import Failed, Outcome
 from dexec_kernel.cells.source.options import CellOptions
-from dexec_kernel.display.containers import chosen_data, closed_data
+from dexec_kernel.display.containers import chosen_data, closed_data, offer_text
 from dexec_kernel.display.last_form import LastForm
 from dexec_kernel.errors import ContainerNotFound, ContainerNotRunning, NotChosenError
 from dexec_kernel.jupyter.bars import Bars
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from dexec_kernel.display.chooser import ChoiceRow
 
 
+_NOT_CHOSEN = "No container was chosen here."
 #: What another container would help with.
 _ERRORS = (NotChosenError, ContainerNotFound, ContainerNotRunning)
 
@@ -43,10 +45,14 @@ class Chooser:
         self._list: ChoiceRow | None = None
         self._last_form: LastForm | None = None
         self._messages: Messages | None = None
+        self._again: Callable[[], bool] = bool
         self._display_id = ""
 
-    async def offer(self, messages: Messages) -> None:
-        """Show the list in the cell whose messages these are, unless there is nothing to choose."""
+    async def offer(self, messages: Messages, again: Callable[[], bool]) -> None:
+        """Show the list in the cell whose messages these are, unless there is nothing to choose.
+
+        ``again`` runs the cell; it returns False where it cannot.
+        """
         self.withdraw()
         await self._watch.add(self._update)
         if not self._watch.choice.candidates:
@@ -55,16 +61,17 @@ class Chooser:
         from dexec_kernel.display.chooser import ChoiceRow  # noqa: PLC0415 -- see the module
 
         self._messages, self._display_id = messages, uuid.uuid4().hex
+        self._again = again
         self._list = ChoiceRow(self._watch.choice, self._chosen)
         self._last_form = LastForm(self._list, self._bars)
-        self._last_form.keep(closed_data())
-        text = "Choose a container here, or with %container NAME."
+        self._last_form.keep(closed_data(_NOT_CHOSEN))
+        text = offer_text(self._watch.choice)
         self._send("display_data", {**self._list.mimebundle(), "text/plain": text})
 
-    def withdraw(self) -> None:
-        """Close the list, unless it was used."""
+    def withdraw(self, text: str = _NOT_CHOSEN) -> None:
+        """Close the list, unless it was used; ``text`` is shown in its place."""
         if self._list is not None:
-            self._end(closed_data())
+            self._end(closed_data(text))
 
     def _update(self) -> None:
         choice = self._watch.choice
@@ -75,8 +82,10 @@ class Chooser:
             self._list.update(choice)
 
     def _chosen(self, name: str) -> None:
+        if self._list is None:
+            return  # It was used, or closed, in the moment of the click.
         self._settings.container = name
-        self._end(chosen_data(name))
+        self._end(chosen_data(name, runs=self._again()))
 
     def _end(self, data: dict[str, str]) -> None:
         self._watch.remove(self._update)

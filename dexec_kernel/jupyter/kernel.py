@@ -123,8 +123,10 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
 
         ``header`` is the interrupt's, None for a signal. Called on the main event loop.
         """
-        self._interrupts.take(header, held=not self._is_executing)
-        if not self._is_executing:
+        is_again = self._service is not None and self._service.is_executing
+        is_executing = self._is_executing or is_again
+        self._interrupts.take(header, held=not is_executing)
+        if not is_executing:
             return
         self._is_interrupted = True
         if self._waiting is not None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import FIRST_COMPLETED
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from ipykernel.kernelbase import Kernel
 
@@ -26,7 +27,14 @@ from dexec_kernel.cells.why import unexpected
 from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.display.fault import CellFault, fault_of, interrupted, of_error
 from dexec_kernel.display.mode import Mode
-from dexec_kernel.errors import DexecError, EngineUnavailable, PolicyRefused, PolicyUnusable
+from dexec_kernel.errors import (
+    DexecError,
+    EngineUnavailable,
+    NotChosenError,
+    PolicyRefused,
+    PolicyUnusable,
+)
+from dexec_kernel.jupyter.again import Again, FailedCell, chooses_only
 from dexec_kernel.jupyter.bars import Bars
 from dexec_kernel.jupyter.chooser import Chooser, wants_choice
 from dexec_kernel.jupyter.containers import ContainerWatch
@@ -54,6 +62,10 @@ _RECEIPT = 2.0
 _DEFAULTS = Settings()
 
 
+#: What went wrong with a cell, None for nothing; and the cell, if another container would help.
+Ending: TypeAlias = tuple[CellFault | None, FailedCell | None]
+
+
 class Service:
     """Serves the front end of one kernel. Everything happens on the main event loop.
 
@@ -72,7 +84,13 @@ class Service:
         log = kernel.log
         self._kernel, self._settings, self._log = kernel, settings, log
         self._target = Target(settings)
+        self._has_waiting = has_waiting
         self._is_executing = self._is_interrupted = False
+        self._turn = asyncio.Lock()
+        self._interrupts = 0
+        #: The last cell, if it failed for lack of a container.
+        self._failed: FailedCell | None = None
+        self._again = Again(kernel, self._serve_again)
         self._offering: asyncio.Task[None] | None = None
         self._finding: asyncio.Task[tuple[Backend, ContainerInspect]] | None = None
         leftovers = self._leftovers = Leftovers(self._target.client)
@@ -107,6 +125,7 @@ class Service:
             log=log,
         )
         self._magics: MagicContext | None = None
+        self._completed = 0
         self.history = History(self._history_file, log)
         self.language = Language(
             self._target,
@@ -122,9 +141,15 @@ class Service:
         self._preparation.at_start()
         self._settings.observe(lambda _change: self._preparation.after_cell(), "container")
 
+    @property
+    def is_executing(self) -> bool:
+        """Whether a cell runs: also one that is run again, without a request."""
+        return self._is_executing
+
     def interrupt(self, *, by_front_end: bool = True) -> None:
         """Interrupt the cell that runs, if one does; ``by_front_end``, or by a button of ours."""
         self._is_interrupted = True
+        self._interrupts += 1
         self._stop_magics_and_finding()
         self._cells.interrupt(by_front_end=by_front_end)
 
@@ -150,6 +175,7 @@ class Service:
         asking.cancel()
         if not await deadline.wait(ending, reserve=_REST):
             self._log.warning("What cells have started could not be ended in time.")
+        await deadline.wait(self._again.aclose(), reserve=_LAST)
         rest = (self._status, self._watch, self._preparation, self.language, self.history)
         closing = (part.aclose() for part in (*rest, self._cells, self._bars))
         if not await deadline.wait(*closing, reserve=_LAST):
@@ -169,9 +195,25 @@ class Service:
         only the former gets widgets.
         """
         messages = Messages(self._kernel, silent=silent)
-        self._is_executing, self._is_interrupted, offers = True, False, False
+        before, failed = self._interrupts, None
+        async with self._turn:
+            if self._interrupts != before:
+                # It came while the cell waited for one that is run again.
+                fault = interrupted("", "")
+                messages.publish("error", fault.content())
+                return fault
+            if not silent:
+                failed, self._failed = self._failed, None
+            work = self._execute(code, messages, failed, interactive=interactive)
+            return await self._serve(work, messages, interactive=interactive)
+
+    async def _serve(
+        self, work: Awaitable[Ending], messages: Messages, *, interactive: bool
+    ) -> CellFault | None:
+        """Do the work of a cell; show what went wrong, and return it."""
+        self._is_executing, self._is_interrupted, failed = True, False, None
         try:
-            fault, offers = await self._execute(code, messages, interactive=interactive)
+            fault, failed = await work
         except DexecError as error:
             fault = of_error(error)
             if isinstance(error, EngineUnavailable):
@@ -182,14 +224,22 @@ class Service:
             self._is_executing = False
             self._preparation.after_cell()
         if fault is not None:
-            messages.publish("error", fault.content())
-            if offers and self._is_live(messages, interactive=interactive):
-                await self._offer(messages)
+            is_live = self._is_live(messages, interactive=interactive)
+            shown = fault
+            if failed is not None and is_live and fault.name == NotChosenError.__name__:
+                # The list below the error has the containers. The reply is for programs, too.
+                shown = replace(fault, details=())
+            messages.publish("error", shown.content())
+            if failed is not None and is_live:
+                await self._offer(messages, failed)
+        if interactive and not messages.silent:
+            self._failed = failed
         return fault
 
-    async def _offer(self, messages: Messages) -> None:
+    async def _offer(self, messages: Messages, failed: FailedCell) -> None:
         """Show the containers that there are to choose from. An interrupt ends the look at them."""
-        offering = self._offering = asyncio.create_task(self._chooser.offer(messages))
+        offer = self._chooser.offer(messages, partial(self._again.start, failed))
+        offering = self._offering = asyncio.create_task(offer)
         try:
             await asyncio.wait({offering})
         finally:
@@ -198,31 +248,69 @@ class Service:
         if not offering.cancelled() and (error := offering.exception()) is not None:
             self._log.error("No containers can be shown.", exc_info=error)
 
+    async def _serve_again(self, failed: FailedCell, messages: Messages) -> None:
+        """Run a cell again, when no other runs."""
+        before = self._interrupts
+        async with self._turn:
+            if self._interrupts == before:
+                self._failed = None
+                messages.publish("clear_output", {"wait": False})
+                work = self._run_failed(failed, messages, failed.number)
+                await self._serve(work, messages, interactive=True)
+
+    async def _run_failed(self, failed: FailedCell, messages: Messages, number: int) -> Ending:
+        """Run what has not run of a cell."""
+        self._target.policy.check_settings(self._settings, _DEFAULTS)
+        given = (failed.cell, failed.code, messages, None)
+        return await self._run_parsed(*given, interactive=True, number=number)
+
     async def find_history(self, *values: Any, **named: Any) -> list[Entry]:
         """Return lines of the history; the arguments are those of a ``history_request``."""
         return await self.history.find(HistoryRequest(*values, **named))
 
     async def _execute(
-        self, code: str, messages: Messages, *, interactive: bool
-    ) -> tuple[CellFault | None, bool]:
-        """Run a cell; return what went wrong, and whether another container would help."""
+        self, code: str, messages: Messages, failed: FailedCell | None, *, interactive: bool
+    ) -> Ending:
+        """Run a cell. ``failed`` is the one before it, if that failed for lack of a container."""
         if self._settings.fault is not None:
             raise self._settings.fault
         self._target.policy.check_settings(self._settings, _DEFAULTS)
-        cell = parse_cell(code)
-        if not await self._run_magics(cell, messages, interactive=interactive):
-            return interrupted("", ""), False
+        given, number = (parse_cell(code), code, messages, failed), self._kernel.execution_count
+        return await self._run_parsed(*given, interactive=interactive, number=number)
+
+    async def _run_parsed(
+        self,
+        cell: Cell,
+        code: str,
+        messages: Messages,
+        failed: FailedCell | None,
+        *,
+        interactive: bool,
+        number: int,
+    ) -> Ending:
+        try:
+            completed = await self._run_magics(cell, messages, interactive=interactive)
+        except NotChosenError as error:
+            rest = replace(cell, magics=cell.magics[self._completed :])
+            return of_error(error), FailedCell.of(self._kernel, rest, code, number)
+        if not completed or self._is_interrupted:
+            return interrupted("", ""), None
+        if failed is not None and interactive and chooses_only(cell) and not self._has_waiting():
+            self._chooser.withdraw(f"The cell was run with %container, as [{number}].")
+            messages.publish("display_data", failed.announcement)
+            return await self._run_failed(failed, messages, number)
         if not cell.runs:
-            return None, False
-        if self._is_interrupted:
-            return interrupted("", ""), False
-        outcome = await self._run(cell, code, messages, interactive=interactive)
+            return None, None
+        outcome = await self._run(cell, code, messages, interactive=interactive, number=number)
         if cell.options.no_error and isinstance(outcome, Exited):
-            return None, False
-        return fault_of(outcome), wants_choice(outcome, cell.options)
+            return None, None
+        failed = None
+        if wants_choice(outcome, cell.options):
+            failed = FailedCell.of(self._kernel, replace(cell, magics=()), code, number)
+        return fault_of(outcome), failed
 
     async def _run(
-        self, cell: Cell, code: str, messages: Messages, *, interactive: bool
+        self, cell: Cell, code: str, messages: Messages, *, interactive: bool, number: int
     ) -> Outcome:
         """Run a cell, whose whole text is ``code``, in its container."""
 
@@ -245,9 +333,7 @@ class Service:
             self._finding = None
         if self._is_interrupted:
             return Interrupted("", "")
-        past = None
-        if not messages.silent:
-            past = self._cells.past.begin(self._kernel.execution_count, code)
+        past = None if messages.silent else self._cells.past.begin(number, code)
         return await self._cells.run(
             backend, container, cell, messages, interactive=interactive, past=past
         )
@@ -280,7 +366,7 @@ class Service:
         try:
             completed = await run_calls(calls, context)
         finally:
-            self._magics = None
+            self._magics, self._completed = None, context.completed
         if completed and cell.help:
             context.show_text(cell.help)
         return completed

@@ -63,6 +63,8 @@ class MagicContext:
     show_status: Callable[[Mapping[str, str]], Awaitable[None]] | None = None
     #: What an administrator allows. Most of it is the engine's to refuse.
     policy: Policy = field(default_factory=Policy)
+    #: How many of the cell's magics have run to their end.
+    completed: int = 0
 
     async def client(self) -> WholeEngine:
         """Return the engine's client. Raises :class:`EngineUnavailable`."""

@@ -113,6 +113,7 @@ async def run_calls(calls: Sequence[Call], context: MagicContext) -> bool:
             if not work.done():
                 return False
             work.result()
+            context.completed += 1
         finally:
             interrupted.cancel()
             work.cancel()

@@ -296,23 +296,105 @@ def test_where_nobody_can_use_a_bar_there_is_a_line(start_kernel, busybox, how):
 # --- the chooser ----------------------------------------------------------------------------------
 
 
-def test_a_cell_without_a_container_offers_a_choice(start_kernel, busybox, debian):
+def test_a_choice_runs_the_cell_that_had_no_container_once(start_kernel, busybox, debian):
     kernel = start_kernel()
     widgets = Widgets(kernel)
-    result = kernel.run("echo hi", at=widgets.take)
+    request = kernel.send("%timeout 900\n%env A=1\necho hi $A; read -r line; echo $line")
+    result = kernel.collect(request, at=widgets.take)
     assert result.reply["ename"] == "NotChosenError"
-    assert [output["kind"] for output in result.outputs] == ["error", "display_data"]
-    assert WIDGET in result.outputs[1]["data"]
+    assert f"%container {debian}" in "\n".join(result.reply["traceback"])
+    [error] = result.of("error")
+    assert len(error["traceback"]) == 1
+    [choice] = [output for output in result.outputs if WIDGET in output.get("data", {})]
+    assert f"%container {debian}" in choice["data"]["text/plain"]
+
     widgets.choose(debian)
-    widgets.until(lambda: not widgets.states)
-    [update] = [m for m in widgets.messages if m["msg_type"] == "update_display_data"]
-    text = f"Cells run in {debian} from here on. Run the cell again."
-    assert update["content"]["data"]["text/plain"] == text
-    assert WIDGET not in update["content"]["data"]
-    again = kernel.run("echo hi", at=widgets.take)
-    assert again.text() == "hi\n"
-    assert again.record["container"] == debian
+    widgets.until(lambda: [m for m in widgets.messages if m["msg_type"] == "clear_output"])
+    # It is that cell in all respects: its question is the cell's, and the next cell waits.
+    assert kernel.asked(request)
+    later = kernel.send("echo later")
+    kernel.client.input("a line")
+    after = kernel.later(request, lambda found: found and idles(found[-1]))
+    printed = [m["content"]["text"] for m in after if m["msg_type"] == "stream"]
+    assert "".join(printed) == "hi 1\na line\n"
+    assert kernel.collect(later, at=widgets.take).text() == "later\n"
+    kinds = [m["msg_type"] for m in widgets.messages if m["parent_header"]["msg_id"] == request]
+    assert kinds.count("clear_output") == 1
+    [update] = [
+        m["content"]["data"]["text/plain"]
+        for m in widgets.messages
+        if m["msg_type"] == "update_display_data" and "Cells run" in str(m["content"])
+    ]
+    assert update == f"Cells run in {debian} from here on."
     assert widgets.comms() == set()
+
+
+def idles(message: dict[str, Any]) -> bool:
+    return message["content"].get("execution_state") == "idle"
+
+
+def test_an_interrupt_ends_a_cell_that_is_run_again_and_the_one_behind_it(
+    start_kernel, busybox, debian
+):
+    kernel = start_kernel()
+    widgets = Widgets(kernel)
+    request = kernel.send("echo begun; sleep 1000")
+    kernel.collect(request, at=widgets.take)
+    widgets.choose(debian)
+    kernel.later(request, lambda found: found and found[-1]["msg_type"] == "stream")
+    behind = kernel.send("echo behind")
+    kernel.turn()
+    kernel.manager.interrupt_kernel()
+    after = kernel.later(request, lambda found: found and idles(found[-1]))
+    [error] = [m["content"] for m in after if m["msg_type"] == "error"]
+    assert error["ename"] == "KeyboardInterrupt"
+    assert kernel.reply(behind)["status"] in {"aborted", "error"}
+    assert kernel.run("echo hi").text() == "hi\n"
+
+
+def test_the_magic_runs_the_cell_that_had_no_container_before_it(start_kernel, busybox, debian):
+    kernel = start_kernel()
+    assert kernel.run("%timeout\necho hi; exit 3").reply["ename"] == "NotChosenError"
+    result = kernel.run(f"%container {debian}")
+    assert (result.reply["evalue"], result.text()) == ("exit code 3", "hi\n")
+    shown = [o["data"]["text/plain"] for o in result.outputs if o["kind"] == "display_data"]
+    assert "Cell [1] had no container. It runs here: %timeout" in shown
+    assert len(shown) == 3, "the cell's magics are not run again"
+    # Once, and no other cell than the last.
+    assert kernel.run(f"%container {debian}").text() == ""
+
+
+@pytest.mark.parametrize(
+    ("between", "choosing"),
+    [
+        ("%timeout", "%container {0}"),
+        (None, "%container {0}\necho mine"),
+        (None, "%container {0}\n%timeout"),
+        (None, "%container"),
+    ],
+)
+def test_the_magic_runs_nothing_where_it_may_not_be_meant(
+    between, choosing, start_kernel, busybox, debian
+):
+    kernel = start_kernel()
+    kernel.run("echo hi")
+    if between is not None:
+        kernel.run(between)
+    assert kernel.run(choosing.format(debian)).text() in {"", "mine\n"}
+
+
+def test_the_magic_runs_nothing_where_more_cells_wait_or_nobody_looks(
+    start_kernel, busybox, debian
+):
+    kernel = start_kernel()
+    kernel.run("echo hi", allow_stdin=False)
+    assert kernel.run(f"%container {debian}").text() == ""
+    kernel.run("%container nowhere")
+    kernel = start_kernel()
+    kernel.run("echo hi")
+    first, second = kernel.send(f"%container {debian}"), kernel.send("echo hi")
+    texts = [kernel.collect(request).text() for request in (first, second)]
+    assert texts == ["", "hi\n"], "Run All runs no cell twice"
 
 
 def test_a_container_that_is_gone_offers_a_choice_once(start_kernel, busybox):

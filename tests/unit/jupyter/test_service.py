@@ -24,6 +24,7 @@ class Kernel:
     def __init__(self) -> None:
         self.log = logging.getLogger("dexec-test")
         self.iopub_socket = None
+        self.execution_count = 1
         self.session = SimpleNamespace(send=self._send)
         self.sent: list[tuple[str, dict[str, Any]]] = []
 
