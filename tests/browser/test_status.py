@@ -124,16 +124,21 @@ def test_a_narrow_pane(lab: Lab):
 
 
 def test_kill(lab: Lab):
-    lab.server.write("kill.ipynb", ["trap '' INT TERM; echo deaf; while :; do sleep 1; done"])
+    deaf = "trap '' INT TERM; echo deaf; while :; do sleep 1; done"
+    lab.server.write("kill.ipynb", [deaf])
     lab.open("kill.ipynb")
     cell = lab.cell(0)
     cell.start()
     expect(cell.stdout).to_contain_text("deaf")
     expect(cell.live_bar).to_contain_text(re.compile(r"PID \d+ \(\d+ in the container\)"))
     assert box(cell.kill_button)["height"] == 22
+    cell.interrupt_button.click()
+    expect(cell.live_bar).to_contain_text("interrupting, SIGTERM in")
+    lab.screenshot("interrupting")
     cell.kill_button.click()
     cell.wait()
     expect(cell.static_bar).to_contain_text("killed, exit code 137 (SIGKILL)")
+    expect(cell.error).to_contain_text("killed (SIGKILL)")
 
 
 def test_status_docked(lab: Lab, host: str, debian: str, busybox: str):

@@ -68,7 +68,7 @@ def test_the_exec_magic_explains_itself_and_runs_nothing(kernel):
         ("%exec -t", "UnknownMagic", ["Did you mean %%exec?"]),
         ("%%pyhton3", "UnknownMagic", ["Did you mean %%python3?"]),
         ("%%logs", "UnknownMagic", ["Did you mean %logs?"]),
-        ("%zzzzzz", "UnknownMagic", ["There is no magic %zzzzzz.", "%containers"]),
+        ("%zzzzzz", "UnknownMagic", ["There is no magic %zzzzzz.", "%magics lists"]),
         ("%logs --tial 3", "CellSyntaxError", ["%logs", "'--tial'", "Did you mean --tail?"]),
         ("%logs --tail x", "CellSyntaxError", ["%logs", "'x' is neither a number of lines"]),
         ("%logs --since x", "CellSyntaxError", ["%logs", "'x' is neither"]),
