@@ -36,6 +36,9 @@ class Engine:
     async def client(self) -> Engine:
         return self
 
+    async def tunnel(self) -> None:
+        return None
+
     async def container_list(self) -> list[ContainerSummary]:
         self.lists += 1
         return listed(*self.names)
@@ -52,7 +55,7 @@ class FakeWatch:
 
     made: list[FakeWatch]
 
-    def __init__(self, _environ, *, on_containers, on_lost, check) -> None:
+    def __init__(self, _environ, *, on_containers, on_lost, check, tunnel) -> None:
         self.on_containers, self.on_lost = on_containers, on_lost
         self.has_ended = asyncio.Event()
         self.made.append(self)
