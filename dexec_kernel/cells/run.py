@@ -175,7 +175,7 @@ class CellRun:
     def snapshot(self) -> Snapshot:
         """Return what is known of the cell now."""
         duration = self._ended_after
-        ending = [f"interrupting, {self._ladder.words}"] if self._ladder.words else []
+        ending = [self._ladder.words] if self._ladder.words else []
         return snapshot_of(
             self._execution,
             self._outcome,

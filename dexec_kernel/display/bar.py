@@ -11,6 +11,8 @@ from dexec_kernel.units import format_duration, format_size
 
 _KIB = 1024
 _SHORT_ID = 12
+#: In characters: a note like "12.4 MiB left out" is shown whole.
+_SHORT_NOTE = 24
 #: The exit code of a shell that SIGKILL has ended.
 _KILLED = 128 + 9
 #: The looks of cells whose command has not ended, as far as is known.
@@ -67,7 +69,7 @@ def parts_of(snapshot: Snapshot) -> list[Part]:
     parts = [Part(seconds, f"elapsed time, {span(snapshot.started, snapshot.ended)}")]
     if snapshot.note:
         note = one_line(snapshot.note)
-        parts.append(Part(note, note, shrink=1))
+        parts.append(Part(note, note, shrink=1 if len(note) > _SHORT_NOTE else 0))
     if snapshot.log is not None:
         log = one_line(snapshot.log)
         title = f"the whole output, in a file on the machine of the kernel: {log}"

@@ -112,7 +112,7 @@ def test_long_output(lab: Lab):
     lab.wait_idle()
     lab.seconds_to_scroll()
     lab.screenshot("long-tail")
-    expect(cell.static_bar).to_contain_text("MiB of output left out here")
+    expect(cell.static_bar).to_contain_text("MiB left out")
     [record, _] = lab.records("long.ipynb")
     log = Path(record["log"])
     assert log.stat().st_size == record["output_bytes"] == 14_888_896

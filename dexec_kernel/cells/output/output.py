@@ -160,7 +160,7 @@ class Output:
         """A further message about the output, "" for none."""
         omitted = self._omitted + self._limiter.omitted.size
         if omitted:
-            note = f"{omitted / MIB:,.1f} MiB of output left out here"
+            note = f"{omitted / MIB:,.1f} MiB left out"
             is_log_cut = self._logs and self._log.cut
             return f"{note}; the log is not whole: {self._log.cut}" if is_log_cut else note
         goes_on = self._limiter.head_is_full and self._round_ends is None

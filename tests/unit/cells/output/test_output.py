@@ -61,11 +61,11 @@ async def test_note_while_it_runs_and_at_the_end(folder):
     await front.pump(1_000)
     assert front.output.note == "the output goes on when the cell ends"
     await front.pump(100_000)
-    assert re.fullmatch(r"[56]\.\d MiB of output left out here", front.output.note)
+    assert re.fullmatch(r"[56]\.\d MiB left out", front.output.note)
     assert front.output.log is not None
     await front.output.finish()
     front.output.close()
-    assert "left out here" in front.output.note
+    assert "left out" in front.output.note
     assert f"the whole output is in {front.output.log}]\n" in front.text("stderr")
 
 
@@ -153,7 +153,7 @@ async def test_in_the_background_the_end_of_the_foreground_comes_at_once(folder)
     front.output.begin_background()
     await until(lambda: front.text().endswith((LINE % 9_999).decode()))
     assert front.text("stderr").count("left out") == 1
-    assert "MiB of output left out here" in front.output.note
+    assert "MiB left out" in front.output.note
     front.output.close()
     assert front.text("stderr").count("left out") == 1
 
@@ -194,7 +194,7 @@ async def test_a_background_that_floods_for_ever_stays_within_the_limit(folder, 
         await front.output.ready()
         if number % 500 == 0:
             await asyncio.sleep(0.001)
-    assert front.output.note.endswith("left out here")
+    assert front.output.note.endswith("left out")
     await front.output.finish()
     front.output.close()
     left_out = sum(
