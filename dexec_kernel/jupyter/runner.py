@@ -33,6 +33,7 @@ from dexec_kernel.jupyter.background import BackgroundCells
 from dexec_kernel.jupyter.bars import Bars
 from dexec_kernel.jupyter.input import Input
 from dexec_kernel.jupyter.messages import Messages
+from dexec_kernel.jupyter.notify import Notifier
 from dexec_kernel.jupyter.questions import CellQuestions
 from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.jupyter.widgets import shows_widgets
@@ -79,6 +80,7 @@ class CellRunner:
         self._cell_done.set()
         self._logs: LogFolder | None = None
         self._repeat: asyncio.TimerHandle | None = None
+        self._notifier = Notifier(log)
         self.last: Snapshot | None = None
         self.past = PastCells()
 
@@ -127,6 +129,11 @@ class CellRunner:
                 self._repeat = loop.call_later(_REPEAT_AFTER, display.repeat)
             self.last = run.snapshot()
             note_end()
+            if not messages.silent:
+                settings = self._settings
+                self._notifier.cell_ended(
+                    self.last, seconds=settings.notify, command=settings.notify_command
+                )
             self._cell = None
             self._cell_done.set()
             self._changed()
@@ -167,6 +174,7 @@ class CellRunner:
 
     async def aclose(self) -> None:
         """Remove the logs, and show nothing more."""
+        await self._notifier.aclose()
         if self._repeat is not None:
             self._repeat.cancel()
         if self._logs is not None:

@@ -9,6 +9,13 @@ from dexec_kernel.display.mode import Mode
 from dexec_kernel.errors import ConfigurationError
 
 
+class _CommandLine(Unicode[str, str]):
+    """A text whose quotes are its own: traitlets takes those off that surround it."""
+
+    def from_string(self, s: str) -> str:
+        return s
+
+
 class Settings(HasTraits):
     """The settings. ``fault`` is the error of the first invalid value."""
 
@@ -72,6 +79,16 @@ class Settings(HasTraits):
     ).tag(config=True)
     keep_logs = Bool(
         default_value=False, help="Keep the log files of long outputs after the kernel ends."
+    ).tag(config=True)
+    notify = Float(
+        0.0,
+        min=0.0,
+        help="Seconds. A cell that took longer tells the desktop when it ends (notify-send on the"
+        " kernel's machine), or runs notify_command. 0: never.",
+    ).tag(config=True)
+    notify_command = _CommandLine(
+        help="The program that is told of long cells, with its arguments. It gets one line as its"
+        " last argument, such as 'web: exit code 0 after 2 min 05 s'. No shell reads it."
     ).tag(config=True)
     history_file = Unicode(
         help="The file with the history of cells, or :memory: to store none. Empty:"

@@ -1,0 +1,20 @@
+"""A long cell tells a command of the user's, and no secret of the cell."""
+
+from __future__ import annotations
+
+from tests.waiting import until
+
+
+def test_a_long_cell_runs_the_command_and_a_short_one_does_not(start_kernel, busybox, tmp_path):
+    told, script = tmp_path / "told", tmp_path / "tell it"
+    script.write_text(f'#!/bin/sh\nprintf "%s|" "$@" >>{told}\n')
+    script.chmod(0o755)
+    kernel = start_kernel(
+        DEXEC_CONTAINER=busybox,
+        DEXEC_NOTIFY="0.5",
+        DEXEC_NOTIFY_COMMAND=f"'{script}' $(id) 'a b'",
+    )
+    assert kernel.run("true").reply["status"] == "ok"
+    assert kernel.run("%%exec -e SECRET=hunter2\nsleep 1; exit 3").reply["status"] == "error"
+    until(lambda: told.exists() and told.read_text().endswith("s|"))
+    assert told.read_text().startswith(f"$(id)|a b|{busybox}: exit code 3 after 1.")
