@@ -77,7 +77,7 @@ types: $(ALL) ## check types: mypy
 
 unit: $(ALL) ## test without an engine
 	@$(WANT) unit
-	$(PYTEST) -n 2 --cov --cov-report= tests/unit
+	$(PYTEST) $(BESIDE) --cov --cov-report= tests/unit
 	@"$(BIN)/python" -m devtools.coverage
 
 engine: $(ALL) ## test with real engines

@@ -145,9 +145,22 @@ class Soak:
         )
         freezer.settle(host, container_id)
         containers.pause(host, container_id)
-        freezer.unpause(host, container_id)
-        self.manager.interrupt_kernel()
+        try:
+            freezer.unpause(host, container_id)
+        except TimeoutError:
+            self._resolve_deadlock(request)
+        else:
+            self.manager.interrupt_kernel()
+            self._collect(request)
+
+    def _resolve_deadlock(self, request: str) -> None:
+        """Go on where Docker has deadlocked the container, which is not the kernel's fault."""
+        self.replies["(deadlock in Docker)"] += 1
+        self._engine.kill_daemon()
         self._collect(request)
+        self._engine.start_daemon()
+        containers.remove_container(self._engine.host, NAME)
+        self._create()
 
     def _freeze(self) -> None:
         os.kill(self._engine.pid, signal.SIGSTOP)

@@ -49,6 +49,8 @@ _COLOUR_ATTRIBUTES = frozenset({"bgcolor", "color", "text", "background", "link"
 #: Heights that are said differently from how content makes them.
 _heights = re.compile(r"height|position|float|display|font-size|columns", re.IGNORECASE)
 
+#: In characters: what is read of a document. Python's parser takes quadratic time for some.
+_READ = 32 * 1024
 #: In characters: a document that is longer is not sent twice.
 _MOST_TWICE = 256 * 1024
 _TITLE = "preview of an HTML document"
@@ -64,10 +66,13 @@ _SHEET = style_sheet(
 def preview(document: str) -> Html:
     """Return the display of a document that is not trusted."""
     found = _Document()
-    found.feed(document)
+    found.feed(document[:_READ])
     found.close()
-    style = f"{_STYLE};height:{found.height}px"
-    if found.has_colours or len(document) > _MOST_TWICE:
+    is_long = len(document) > _READ
+    style = f"{_STYLE};height:{_HIGHEST if is_long else found.height}px"
+    # The word may be in the text, where the theme's colours would not harm: white never does.
+    has_colours = found.has_colours or (is_long and _colours.search(document))
+    if has_colours or len(document) > _MOST_TWICE:
         white = f"{style};color-scheme:light;background:#fff"
         return display("div", frame(document, style=white, title=_TITLE))
     light, dark = (

@@ -17,7 +17,7 @@ from dexec_kernel.cli.command import FAILED, OK, run
 from tests.waiting import until
 
 CHECKS = [
-    *("python", "packages", "kernelspec", "server", "endpoint", "connection", "api"),
+    *("python", "packages", "kernelspec", "policy", "server", "endpoint", "connection", "api"),
     *("picker", "container", "state", "cell", "stdin", "user"),
 ]
 

@@ -158,7 +158,10 @@ async def test_a_lost_connection_is_made_again(far, busybox):
         await kill(far)
         assert await asyncio.wait_for(connection.read(), GUARD) == []
     assert (await execute(far, busybox, "echo", "again"))[1] == "again\n"
-    assert (await far.container_exec_inspect(exec_id)).state is ExecState.RUNNING
+    still = await far.container_exec_inspect(exec_id)
+    assert still.state is ExecState.RUNNING
+    assert still.pid is not None
+    os.kill(still.pid, signal.SIGKILL)  # The container is others', too.
     assert ssh_pid(far) != first
     await kill(far)
     assert "shared-busybox" in [found.name for found in await far.container_list()]

@@ -122,7 +122,7 @@ def test_without_a_log(start_kernel, debian, runtime_dir):
 
 def left_out(message):
     """Whether a message is the live bar's, and says that output is left out by now."""
-    return message["msg_type"] == "comm_msg" and "MiB of output left out" in str(message["content"])
+    return message["msg_type"] == "comm_msg" and "MiB left out" in str(message["content"])
 
 
 def test_an_interrupt_works_in_a_flood(bash, debian, gone):

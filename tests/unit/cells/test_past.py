@@ -32,6 +32,7 @@ def test_short_output_is_kept_as_it_was():
     ]
 
 
+@pytest.mark.no_cover  # Its many examples would take twice as long.
 @pytest.mark.parametrize("length", [1, 7, 5_000, 300_000])
 def test_of_a_flood_the_beginning_and_the_end_are_kept(length):
     flood = "".join(f"{number}\n" for number in range(60_000))

@@ -62,6 +62,7 @@ def test_a_document_without_colours_has_a_frame_for_each_theme():
         "<font color=red>",
         "<link rel=stylesheet href=a.css>",
         "<meta name=color-scheme content=dark>",
+        "<p>" * 20_000 + "<p style='color: red'>",
         "<p>" * 100_000,
     ],
 )
@@ -81,6 +82,8 @@ def test_the_height_grows_with_the_content_within_bounds():
     assert height("<pre>\n" + "line\n" * 9 + "</pre>") > 180
     assert height("a<br>" * 5) > 100
     assert height("<p>x</p>" * 1000) == 480
+    # The rest of a long document is not read.
+    assert height("<p></p>" * 5_000 + "<style>") == 480
 
 
 @pytest.mark.parametrize(

@@ -227,6 +227,7 @@ _values = st.recursive(
 )
 
 
+@pytest.mark.no_cover  # Its many examples would take twice as long.
 @given(st.dictionaries(_keys, _values, max_size=6))
 def test_whatever_is_in_it_is_a_lab_or_a_problem(content):
     with patch.object(parse, "read_toml", lambda _content: content):

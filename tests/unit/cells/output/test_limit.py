@@ -43,6 +43,7 @@ def test_size_is_that_of_the_text_in_a_message(data):
     assert json_size(data) >= len(data)
 
 
+@pytest.mark.no_cover  # Its many examples would take twice as long.
 @given(CHUNKS, st.integers(1, 3000))
 def test_every_byte_is_shown_or_counted(chunks, limit):
     head, tail, limiter = run(limit, chunks)

@@ -124,6 +124,7 @@ def test_without_password_leaves_others_alone():
         assert without_password(url) == url
 
 
+@pytest.mark.no_cover  # Its many examples would take twice as long.
 @given(st.text())
 def test_any_text_is_a_safe_destination_or_refused(rest):
     try:
