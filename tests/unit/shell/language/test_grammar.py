@@ -85,7 +85,6 @@ def test_how_much_is_open(text, depth):
     assert caught.value.depth == depth
 
 
-@pytest.mark.no_cover  # Its many examples would take twice as long.
 @given(TEXTS)
 def test_any_text_has_a_verdict(text):
     verdict(text)
