@@ -63,7 +63,10 @@ class MagicParser(argparse.ArgumentParser):
     def read(self, words: Sequence[str]) -> argparse.Namespace:
         """Parse ``words``. Raises :class:`CellSyntaxError` that names the wrong one."""
         self._check_long_options(words)
-        found, unknown = self.parse_known_args(list(words))
+        if self.usage is None:  # argparse would make it here, and not double the magic's sign.
+            self.usage = self.format_usage().removeprefix("usage: ").replace("%", "%%")
+        # Options may stand between the other words: `save -f NAME`.
+        found, unknown = self.parse_known_intermixed_args(list(words))
         if unknown:
             self._refuse(unknown[0])
         return found

@@ -52,6 +52,8 @@ async def test_save_replaces_nothing_unasked(run, tmp_path):
     assert target.read_text() == "mine"
     await run("%log -n 1 save out.txt -f")
     assert target.read_text() == "output of 1"
+    await run("%log save -f -n 2 out.txt")
+    assert target.read_text() == "output of 2"
 
 
 @pytest.mark.parametrize("flag", ["", "-f "])
