@@ -85,8 +85,9 @@ async def watched():
         watch, heard = ContainerWatch(settings, engine), asyncio.Event()
         made.append(watch)
         await watch.add(heard.set)
-        while not FakeWatch.made:  # noqa: ASYNC110 -- no event tells
-            await asyncio.sleep(0)
+        async with asyncio.timeout(1_000):
+            while not FakeWatch.made:  # noqa: ASYNC110 -- no event tells
+                await asyncio.sleep(0.1)
         return watch, settings, heard
 
     yield make

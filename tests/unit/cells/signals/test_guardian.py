@@ -79,8 +79,9 @@ async def beside_a_cell(guardian, execution):
 
 async def is_told(guardian):
     """Wait until the guardian knows of the cell."""
-    while ["add", "12"] not in guardian.lines:  # noqa: ASYNC110 -- the fake has no event
-        await asyncio.sleep(0.1)
+    async with asyncio.timeout(1_000):
+        while ["add", "12"] not in guardian.lines:  # noqa: ASYNC110 -- the fake has no event
+            await asyncio.sleep(0.1)
 
 
 @pytest.fixture
