@@ -156,7 +156,7 @@ class Soak:
     def _resolve_deadlock(self, request: str) -> None:
         """Go on where Docker has deadlocked the container, which is not the kernel's fault."""
         self.replies["(deadlock in Docker)"] += 1
-        self._engine.kill_daemon()
+        self._engine.stop_daemon()
         self._collect(request)
         self._engine.start_daemon()
         containers.remove_container(self._engine.host, NAME)
