@@ -16,6 +16,7 @@ from dexec_kernel.picker import _jupyter_server_extension_points, extension
 from dexec_kernel.picker.extension import DexecPicker
 from dexec_kernel.picker.filters import ContainerFilters
 from dexec_kernel.policy.rules import Policy
+from dexec_kernel.served_logs import FOLDER_VARIABLE, URL_VARIABLE
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +25,9 @@ def environment(monkeypatch, tmp_path):
         monkeypatch.delenv(f"DEXEC_PICKER_{name}", raising=False)
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    # The extension sets them for its server's kernels: they are gone after the test.
+    for name in (URL_VARIABLE, FOLDER_VARIABLE):
+        monkeypatch.setenv(name, "")
 
 
 def begun(manager: object, **settings: object) -> tuple[DexecPicker, list[object]]:

@@ -19,8 +19,6 @@ from typing import Any
 from dexec_kernel.engine.threads import DaemonThreads
 
 _BEGIN = 1_000.0
-#: In seconds: nothing takes less.
-_INSTANT = 1e-9
 #: In seconds, real ones: how long a test may wait for something without a time limit of its own.
 _GUARD = 240.0
 
@@ -79,8 +77,6 @@ class _Selector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]  #
         is_busy = _work.is_going_on()
         ready: list[tuple[selectors.SelectorKey, int]] = super().select(0)
         if ready or (timeout is not None and timeout <= 0):
-            # Or a timer for less than the loop's resolution would be set again and again.
-            self._loop.advance(_INSTANT)
             return ready
         if timeout is None or is_busy:
             # The end of the work wakes the loop.
