@@ -12,8 +12,9 @@ import ipywidgets
 
 from dexec_kernel.display import parts
 from dexec_kernel.display.containers import Choice
-from dexec_kernel.display.html import Html, display
+from dexec_kernel.display.html import display
 from dexec_kernel.display.line import HEIGHT
+from dexec_kernel.display.live import LiveDisplay
 from dexec_kernel.display.style import box
 
 _WORDS = box(HEIGHT, ";opacity:.65")
@@ -68,14 +69,14 @@ class ContainerList:
             self._on_choose(str(change["new"]))
 
 
-class ChoiceRow:
+class ChoiceRow(LiveDisplay):
     """The list alone, and the effect of choosing."""
 
     def __init__(self, choice: Choice, on_choose: Callable[[str], None]) -> None:
         self._list = ContainerList(choice, on_choose, images=True)
         words = "runs this cell, and the notebook's cells from here on"
-        self._words = parts.text(display("div", words, style=_WORDS))
-        self._box = parts.row((self._list.widget, self._words))
+        self._html = parts.text(display("div", words, style=_WORDS))
+        self._box = parts.row((self._list.widget, self._html))
         self._box.layout.height = "auto"
         self._box.layout.padding = "4px 8px"
 
@@ -83,25 +84,5 @@ class ChoiceRow:
         """Show another choice."""
         self._list.update(choice)
 
-    def mimebundle(self) -> dict[str, Any]:
-        """Return what shows the list."""
-        return parts.mimebundle(self._box)
-
-    @property
-    def bar_id(self) -> str:
-        """The id by which a stored notebook names the list."""
-        return str(self._box.model_id)
-
-    def plain_models(self, html: Html) -> dict[str, Any]:
-        """Return the states of the models of a row that shows ``html`` and no list."""
-        return parts.plain_models(self._box, self._words, html)
-
-    def settle(self, html: Html) -> None:
-        """Show ``html``, without a list, wherever it is shown, and let go of the models."""
-        parts.settle(self._box, self._words, html)
+    def _close_controls(self) -> None:
         self._list.close()
-
-    def close(self) -> None:
-        """Close every model, in the kernel and in the browser."""
-        self._list.close()
-        parts.close(self._words, self._box)

@@ -8,12 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from dexec_kernel.display import parts
 from dexec_kernel.display.chooser import ContainerList
-from dexec_kernel.display.html import Html
 from dexec_kernel.display.kernel_bar import KernelState, kernel_bar_html
+from dexec_kernel.display.live import LiveDisplay
 from dexec_kernel.display.text import one_line
 
 
@@ -26,7 +25,7 @@ class PanelActions:
     restart: Callable[[], None]
 
 
-class Panel:
+class Panel(LiveDisplay):
     """A bar that stays. It can be shown in several places: there is one model of each piece."""
 
     def __init__(self, state: KernelState, actions: PanelActions) -> None:
@@ -56,29 +55,6 @@ class Panel:
         parts.show(self._html, kernel_bar_html(state))
         self._interrupt.disabled = state.running is None
         self._restart.disabled = not state.choice.current_id
-
-    def mimebundle(self) -> dict[str, Any]:
-        """Return what shows the panel."""
-        return parts.mimebundle(self._box)
-
-    @property
-    def bar_id(self) -> str:
-        """The id by which a stored notebook names the panel."""
-        return str(self._box.model_id)
-
-    def plain_models(self, html: Html) -> dict[str, Any]:
-        """Return the states of the models of a panel that shows ``html`` and no controls."""
-        return parts.plain_models(self._box, self._html, html)
-
-    def settle(self, html: Html) -> None:
-        """Show ``html``, without controls, wherever it is shown, and let go of the models."""
-        parts.settle(self._box, self._html, html)
-        self._close_controls()
-
-    def close(self) -> None:
-        """Close every model of the panel, in the kernel and in the browser."""
-        self._close_controls()
-        parts.close(self._html, self._box)
 
     def _close_controls(self) -> None:
         self._is_closed = True

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from dexec_kernel.cells.input.stdin import Stdin
 from dexec_kernel.display import parts
 from dexec_kernel.display.html import Html
+from dexec_kernel.display.live import LiveDisplay
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Actions:
     drawn: Callable[[], None]
 
 
-class LiveBar:
+class LiveBar(LiveDisplay):
     """A bar that is updated in place. Close it when the cell has ended."""
 
     def __init__(self, html: Html, actions: Actions) -> None:
@@ -44,10 +44,6 @@ class LiveBar:
         self._stdin: Stdin | None = None
         self._box = parts.row((self._html, self._button, self._kill))
         parts.when_drawn(self._box, actions.drawn)
-
-    def mimebundle(self) -> dict[str, Any]:
-        """Return what shows the widget."""
-        return parts.mimebundle(self._box)
 
     def update(self, html: Html) -> None:
         """Show another state."""
@@ -81,25 +77,6 @@ class LiveBar:
         line = parts.LineField(self._send, secret=question is not None and question.secret)
         line.ask(question.prompt if question is not None else "")
         return line
-
-    @property
-    def bar_id(self) -> str:
-        """The id by which a stored notebook names the bar."""
-        return str(self._box.model_id)
-
-    def plain_models(self, html: Html) -> dict[str, Any]:
-        """Return the states of the models of a bar that shows ``html`` and has no buttons."""
-        return parts.plain_models(self._box, self._html, html)
-
-    def settle(self, html: Html) -> None:
-        """Show ``html``, without buttons, wherever the bar is shown, and let go of the models."""
-        parts.settle(self._box, self._html, html)
-        self._close_controls()
-
-    def close(self) -> None:
-        """Close every model of the bar, in the kernel and in the browser."""
-        self._close_controls()
-        parts.close(self._html, self._box)
 
     def _close_controls(self) -> None:
         if self._line is not None:

@@ -57,7 +57,7 @@ ARROWS: dict[str, set[str]] = {
 #: The places that may import Jupyter: they talk to a front end, or write files for Jupyter.
 MAY_IMPORT_JUPYTER = {
     "jupyter",
-    *("display.parts", "display.chooser", "display.panel", "display.widget"),
+    *("display.parts", "display.live", "display.chooser", "display.panel", "display.widget"),
     "picker",
 }
 JUPYTER = {
