@@ -23,7 +23,6 @@ def test_the_last_line_counts():
     assert words(b"o", b"ne\r\ntw", b"o").last == "two"
 
 
-@pytest.mark.no_cover  # Its many examples would take twice as long.
 def test_lines_are_clean_and_bounded():
     assert words(b"\x1b]0;title\x07\x1b[31mred\xff\x00 \xe2\x80\xaex\r\n").last == (
         "]0;title [31mred\N{REPLACEMENT CHARACTER} x"

@@ -30,6 +30,7 @@ WHOLE = [
     *("coproc a", "coproc N { a; }", "{ a; } >b 2>&1", "a=1 b=2 c", "if (a) then (b) fi"),
 ]
 WRONG = [
+    "f() a",
     *("fi", "then", "a; done", "}", ")", "a; ; b", ";", "& a", "| a", "a | ; b", "if; then a; fi"),
     *(
         "for ((a) b; do c; done",
