@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,29 @@ def find(pid: int) -> Process | None:
     return Process(pid, int(fields[1]), int(fields[19]), zombie, name, tuple(arguments))
 
 
+def pids() -> list[int]:
+    """Return the PIDs of all processes of this machine."""
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+
+
+def cgroups(pid: int) -> str:
+    """Return the cgroups of a process, one a line; "" if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cgroup").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def of_session(leader: int) -> list[int]:
+    """Return the PIDs of the processes in the session of a leader, which may be gone."""
+    found = []
+    for pid in pids():
+        with suppress(ProcessLookupError):
+            if os.getsid(pid) == leader:
+                found.append(pid)
+    return found
+
+
 def is_running(process: Process) -> bool:
     """Tell whether this very process still runs; a zombie does not."""
     now = find(process.pid)
@@ -50,15 +74,8 @@ def is_running(process: Process) -> bool:
 
 def of_container(container_id: str) -> list[Process]:
     """Return a container's processes by their cgroups: a `top` without an engine and its `ps`."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            is_inside = container_id in (path / "cgroup").read_text()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if is_inside and (process := find(int(path.name))) is not None:
-            found.append(process)
-    return found
+    inside = [pid for pid in pids() if container_id in cgroups(pid)]
+    return [process for pid in inside if (process := find(pid)) is not None]
 
 
 def of_engine(directory: Path) -> list[Process]:
@@ -67,8 +84,7 @@ def of_engine(directory: Path) -> list[Process]:
     The descendants are the processes in its containers: children of the shims (Docker) or of
     conmon (Podman). This process itself is never among them.
     """
-    numbers = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
-    everything = [process for pid in numbers if (process := find(pid)) is not None]
+    everything = [process for pid in pids() if (process := find(pid)) is not None]
     mark = f"{directory}/"
     ours = {
         p.pid

@@ -25,10 +25,11 @@ from jupyter_client.manager import KernelManager
 from devtools import containers, freezer, images
 from devtools.engine import PrivateEngine
 from devtools.processes import of_container
+from devtools.waiting import GUARD, until
 
 NAME = "soak"
 #: In seconds: a cell without an answer for so long has none. Until a kernel has settled.
-_GUARD, _SETTLE = 120.0, 2.0
+_SETTLE = 2.0
 _ROWS = 20
 #: By how much a column may grow from the first rows to the last: a factor, and an amount.
 _SLACK = {
@@ -73,7 +74,7 @@ class Soak:
         )
         self.client = self.manager.client()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=_GUARD)
+        self.client.wait_for_ready(timeout=GUARD)
 
     def close(self) -> None:
         """End the kernel."""
@@ -104,7 +105,7 @@ class Soak:
         self._collect(self.client.execute(code, allow_stdin=False))
 
     def _collect(self, request: str) -> None:
-        deadline = time.monotonic() + _GUARD
+        deadline = time.monotonic() + GUARD
         while True:
             reply = self.client.get_shell_msg(timeout=deadline - time.monotonic())
             if reply["parent_header"].get("msg_id") == request:
@@ -119,7 +120,7 @@ class Soak:
     def _running(self, code: str = "sleep 300") -> str:
         request = str(self.client.execute(f"echo begun; {code}", allow_stdin=False))
         while True:
-            message: dict[str, Any] = self.client.get_iopub_msg(timeout=_GUARD)
+            message: dict[str, Any] = self.client.get_iopub_msg(timeout=GUARD)
             if message["parent_header"].get("msg_id") != request:
                 continue
             if message["msg_type"] == "stream":
@@ -137,11 +138,12 @@ class Soak:
         host = self._engine.host
         container_id = str(containers.inspect(host, NAME)["Id"])
         # The kernel starts one for each cell that takes longer, and nothing after it.
-        _until(
+        until(
             lambda: (
                 any("dexec-guardian" in p.command for p in of_container(container_id))
                 or self.client.shell_channel.msg_ready()
-            )  # It has failed.
+            ),  # It has failed.
+            "a cell's guardian",
         )
         freezer.settle(host, container_id)
         containers.pause(host, container_id)
@@ -198,7 +200,10 @@ class Soak:
         process = Path(f"/proc/{pid}")
         self._tasks.unlink(missing_ok=True)
         os.kill(pid, signal.SIGUSR2)
-        _until(lambda: self._tasks.exists() and bool(self._tasks.read_text()))
+        until(
+            lambda: self._tasks.exists() and bool(self._tasks.read_text()),
+            "the number of the kernel's tasks",
+        )
         host = self._engine.host
         found: dict[str, Any] = containers.inspect(host, NAME)
         logs = [path.stat().st_size for path in self._runtime.rglob("*") if path.is_file()]
@@ -233,14 +238,6 @@ _CELLS = (
     "if",
     "%no-such-magic",
 )
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _GUARD
-    while not holds():
-        if time.monotonic() > deadline:
-            raise TimeoutError("what a cell or a signal should have led to has not come")
-        time.sleep(0.02)
 
 
 def _resident(process: Path) -> float:

@@ -35,9 +35,9 @@ class StoredBar:
 
     ``bar_id`` is the id of its widget's model, ``notebook`` the path of its notebook as the kernel
     knows it, ``kernel_id`` the server's name for the kernel, ``host`` and ``pid`` are the kernel's
-    process. ``models`` has the state of each model
-    of a bar without buttons, by id, as a front end asks for it. ``data`` is the mime bundle of the
-    static bar. Until the cell ``has_ended`` they show a cell whose kernel is gone.
+    process. ``models`` has the state of each model of a bar without buttons, by id, as a front end
+    asks for it. ``data`` is the mime bundle of the static bar. Until the cell ``has_ended`` they
+    show a cell whose kernel is gone.
     """
 
     bar_id: str

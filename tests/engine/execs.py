@@ -39,6 +39,21 @@ async def execute(
     return await client.container_exec_wait(exec_id), out.decode(), err.decode()
 
 
+async def echoed(client: EngineClient, container: str, data: bytes) -> bytes:
+    """Send data through a ``cat`` in a container; return what comes back."""
+    exec_id = await client.container_exec_create(container, ExecConfig(["cat"], attach_stdin=True))
+
+    async def send() -> None:
+        await connection.write(data)
+        await connection.close_write()
+
+    async with await client.container_exec_attach(exec_id) as connection:
+        sending = asyncio.create_task(send())
+        out, _ = await asyncio.wait_for(collect(connection), GUARD)
+        await sending
+    return out
+
+
 #: In seconds, for each step of an interrupt: a cell that the first signal ends gets no second one.
 PATIENT = 100_000.0
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from devtools import processes
 from dexec_kernel.backend.models import ConsoleSize, ContainerSummary, ExecConfig, ExecState
 from dexec_kernel.cells.outcome import Exited
 from dexec_kernel.cli.command import FAILED, OK, run
@@ -22,7 +23,7 @@ from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import parse_host
 from dexec_kernel.engine.watch import EngineWatch
 from dexec_kernel.errors import EngineUnavailable
-from tests.engine.execs import Cell, collect, execute
+from tests.engine.execs import Cell, collect, echoed, execute
 from tests.waiting import GUARD, until
 
 HUNDRED_MB = 100_000_000
@@ -46,14 +47,10 @@ async def far(sshd, host) -> AsyncIterator[EngineClient]:
         yield ours
 
 
-def pids() -> list[int]:
-    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
-
-
 def tunnels(port: int) -> list[int]:
     """The PIDs of the ssh processes, and of the shells beside them, that go to a port."""
     found = []
-    for pid in pids():
+    for pid in processes.pids():
         with contextlib.suppress(OSError):
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
             if b"-L" in words and str(port).encode() in words:
@@ -110,17 +107,8 @@ async def test_half_close_loses_nothing_of_what_follows(far, busybox, size):
 
 async def test_eight_megabytes_there_and_back(far, busybox):
     data = bytes(range(256)) * (8 * 1024 * 4)
-    exec_id = await far.container_exec_create(busybox, ExecConfig(["cat"], attach_stdin=True))
-
-    async def send() -> None:
-        await connection.write(data)
-        await connection.close_write()
-
-    async with await far.container_exec_attach(exec_id) as connection:
-        sending = asyncio.create_task(send())
-        out, _ = await asyncio.wait_for(collect(connection), GUARD)
-        await sending
-    assert hashlib.sha256(out).digest() == hashlib.sha256(data).digest()
+    back = await echoed(far, busybox, data)
+    assert hashlib.sha256(back).digest() == hashlib.sha256(data).digest()
 
 
 async def test_a_hundred_megabytes(far, busybox):
@@ -177,16 +165,7 @@ async def test_nothing_is_left_when_it_is_closed(sshd, host):
 
 
 def _is_gone(session: int, folder: Path) -> bool:
-    return not folder.exists() and not _members(session)
-
-
-def _members(session: int) -> list[int]:
-    found = []
-    for pid in pids():
-        with contextlib.suppress(OSError):
-            if os.getsid(pid) == session:
-                found.append(pid)
-    return found
+    return not folder.exists() and not processes.of_session(session)
 
 
 _OWNER = """
@@ -207,7 +186,7 @@ def test_nothing_is_left_of_a_process_that_is_killed(sshd, host):
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
         session, path = owner.stdout.readline().split()
-        assert _members(int(session))
+        assert processes.of_session(int(session))
         owner.kill()
     until(lambda: _is_gone(int(session), Path(path).parent))
 

@@ -19,7 +19,7 @@ from dexec_kernel.cells.outcome import Exited
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import find_endpoint
 from dexec_kernel.errors import ConfigurationError, EngineApiError, EngineUnavailable
-from tests.engine.execs import Cell, collect, execute
+from tests.engine.execs import Cell, collect, echoed, execute
 from tests.waiting import GUARD
 
 NAME = "behind-tls"
@@ -86,17 +86,8 @@ async def test_half_close_loses_nothing_of_what_follows(client, size):
 
 async def test_eight_megabytes_there_and_back(client):
     data = bytes(range(256)) * (8 * 1024 * 4)
-    exec_id = await client.container_exec_create(NAME, ExecConfig(["cat"], attach_stdin=True))
-
-    async def send() -> None:
-        await connection.write(data)
-        await connection.close_write()
-
-    async with await client.container_exec_attach(exec_id) as connection:
-        sending = asyncio.create_task(send())
-        out, _ = await asyncio.wait_for(collect(connection), GUARD)
-        await sending
-    assert hashlib.sha256(out).digest() == hashlib.sha256(data).digest()
+    back = await echoed(client, NAME, data)
+    assert hashlib.sha256(back).digest() == hashlib.sha256(data).digest()
 
 
 async def test_fifty_megabytes(client):

@@ -96,11 +96,8 @@ class ForkingProvisioner(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
         """Called by the manager, with the command of the kernelspec."""
         python, *arguments = cmd
-        assert (Path(python).name.startswith("python"), *arguments[:2]) == (
-            True,
-            "-m",
-            "dexec_kernel",
-        )
+        assert Path(python).name.startswith("python")
+        assert arguments[:2] == ["-m", "dexec_kernel"]
         process = self._server.fork(arguments[2:], kwargs["env"], kwargs.get("cwd"))
         self.process = process
         # The process has a session, and with it a group, of its own.
@@ -141,7 +138,8 @@ def _serve(requests: socket.socket) -> None:
             pid = os.fork()
             if not pid:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                requests.close()
+                # Closing it would leave it to `lines`: its owner would not see that we have ended.
+                os.close(requests.detach())
                 _become_a_kernel(**request)
             requests.sendall(b"%d\n" % pid)
 

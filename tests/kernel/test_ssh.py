@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-from devtools import containers
+from devtools import containers, processes
 from tests.kernel.conftest import STANDBY
 from tests.waiting import GUARD, until
 
@@ -28,19 +28,6 @@ def name_of(pid: int) -> str:
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except FileNotFoundError:
         return ""
-
-
-def session_of(pid: int) -> list[int]:
-    """The processes of a session."""
-    found = []
-    for path in Path("/proc").iterdir():
-        if path.name.isdecimal():
-            try:
-                if os.getsid(int(path.name)) == pid:
-                    found.append(int(path.name))
-            except ProcessLookupError:
-                continue
-    return found
 
 
 def kill(pid: int) -> None:
@@ -94,7 +81,7 @@ def test_a_kernel(sshd, host, start_kernel, run_container, tmp_path):
 
     session = ssh_of(pid)
     os.kill(pid, signal.SIGKILL)
-    until(lambda: not session_of(session))
+    until(lambda: not processes.of_session(session))
 
 
 def test_a_kernel_that_cannot_connect(sshd, host, start_kernel):
