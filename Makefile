@@ -14,7 +14,7 @@ NEED := PYTHON="$(PYTHON)" devtools/system.sh need
 WANT := devtools/system.sh want
 # The installation is an editable one, yet the kernelspec and Jupyter's configuration are copied into it.
 INSTALLED := pyproject.toml $(wildcard kernelspec/* jupyter-config/*/*)
-SHELL_SCRIPTS := .ci/run $(wildcard devtools/*.sh)
+SHELL_SCRIPTS := .ci/run $(wildcard devtools/*.sh notebooks/lab/*/*.sh notebooks/lab/*/*/*.sh)
 # `make test` counts the tests from the report of each stage.
 PYTEST = "$(BIN)/python" -m pytest $(if $(RESULTS),--junit-xml="$(RESULTS)/$@.xml")
 # More workers than processors: each waits now and then for its engine, which is its own.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from devtools.session import ROOT
 from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.lab.lint import check_name, kernel_name, lint
 from dexec_kernel.lab.new import new_lab
@@ -31,6 +32,13 @@ def test_the_example_has_no_problem(lab, monkeypatch):
     assert problems(lab) == []
     monkeypatch.chdir(lab)
     assert problems(Path()) == []
+
+
+def test_the_lab_of_the_notebooks_has_no_problem():
+    found = lint(ROOT / "notebooks/lab/linux-basics")
+    assert found.problems == ()
+    assert found.lab is not None
+    assert (len(found.lab.tasks), found.lab.points) == (8, 10)
 
 
 def test_there_is_no_folder(tmp_path):

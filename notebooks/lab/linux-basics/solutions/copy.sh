@@ -1,0 +1,3 @@
+#!/bin/sh
+mkdir ~/letters
+cp ~/inbox/*.txt ~/letters

@@ -1,0 +1,2 @@
+#!/bin/sh
+grep -c '" 404 ' ~/access.log >~/missing.txt

@@ -1,0 +1,3 @@
+#!/bin/sh
+chmod u+x ~/bin/hello.sh
+~/bin/hello.sh >~/hello.txt

@@ -1,0 +1,2 @@
+#!/bin/sh
+grep -rl lighthouse ~/archive >~/found.txt
