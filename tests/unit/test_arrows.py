@@ -49,8 +49,20 @@ ARROWS: dict[str, set[str]] = {
     },
     "jupyter": {*_CELL, "policy", "magics", "display", "files", "engine", "jupyter", "__init__"},
     "lab": {"shell.language", "errors", "tables"},
+    "grading": {"lab", "cells.source", "errors", "units"},
     "cli": {
-        *("lab", "picker", "engine", "policy", "cells", "shell", "backend", "errors", "units"),
+        *(
+            "grading",
+            "lab",
+            "picker",
+            "engine",
+            "policy",
+            "cells",
+            "shell",
+            "backend",
+            "errors",
+            "units",
+        ),
         "__init__",
     },
 }
