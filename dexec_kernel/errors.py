@@ -26,7 +26,9 @@ __all__ = [
     "ExecNotFound",
     "FileSystemReadOnly",
     "FolderGone",
+    "ImageNotFound",
     "InternalError",
+    "LabUnusable",
     "NotChosenError",
     "PathForbidden",
     "PathNotFound",
@@ -113,6 +115,16 @@ class NotChosenError(DexecError):
         self.candidates = candidates
 
 
+class LabUnusable(DexecError):
+    """The containers of a lab cannot be made. ``output`` is for the teacher, and never shown."""
+
+    usual_advice = "Whoever has written the lab finds the reason with `dexec-kernel lab test`."
+
+    def __init__(self, message: str, *, output: str = "", advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.output = output
+
+
 class CellSyntaxError(DexecError):
     """The cell cannot be parsed: a magic has invalid arguments, or no shell accepts the text."""
 
@@ -194,6 +206,19 @@ class ContainerNotFound(EngineApiError):
             status=_NOT_FOUND,
             advice="`%containers` shows the containers; `%container NAME` chooses one.",
             command_advice="`dexec-kernel list --all` shows the containers.",
+        )
+
+
+class ImageNotFound(EngineApiError):
+    """The engine has no image of that name."""
+
+    @classmethod
+    def of(cls, image: str) -> Self:
+        """Return the error for an image, by the name that somebody gave it."""
+        return cls(
+            f"The engine has no image {image!r}.",
+            status=_NOT_FOUND,
+            advice=f"Pull it: docker pull {image}",
         )
 
 

@@ -19,6 +19,8 @@ ROOT = "/"
 
 #: By these labels a container says how cells run in it, where a cell does not.
 USER_LABEL, WORKDIR_LABEL, SHELL_LABEL = "dexec.user", "dexec.workdir", "dexec.shell"
+#: A container of a lab, with the lab's name. Only the lab's own kernel uses it.
+LAB_LABEL = "dexec.lab"
 
 # Go's os.FileMode, which has its own bits above the nine of Unix.
 _DIRECTORY, _SYMLINK = 1 << 31, 1 << 27

@@ -12,6 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from dexec_kernel.backend.lifecycle import (
+    CreateConfig,
+    HealthConfig,
+    ImageInspect,
+    NetworkSummary,
+)
 from dexec_kernel.backend.models import (
     SHELL_VARIABLES,
     ContainerInspect,
@@ -26,6 +32,8 @@ from dexec_kernel.errors import ProtocolError
 _log = logging.getLogger(__name__)
 
 _MAX_NUMBER = 2**63
+#: The engine's times are in nanoseconds, and so are its processors.
+_NANO = 1_000_000_000
 #: In characters: what an error shows of an answer.
 _SHOWN = 200
 
@@ -154,6 +162,102 @@ def exec_config(config: ExecConfig, *, console_size: bool) -> dict[str, Any]:
     if config.console_size is not None and config.tty and console_size:
         body["ConsoleSize"] = [config.console_size.rows, config.console_size.columns]
     return body
+
+
+def container_create(config: CreateConfig) -> dict[str, Any]:
+    """Return the body of container create."""
+    host: dict[str, Any] = {
+        "NetworkMode": config.network_mode,
+        "ReadonlyRootfs": config.read_only,
+        "AutoRemove": config.auto_remove,
+        "CapAdd": list(config.cap_add),
+        "CapDrop": list(config.cap_drop),
+        "SecurityOpt": ["no-new-privileges"] if config.no_new_privileges else [],
+        "Binds": list(config.binds),
+        "Tmpfs": dict(config.tmpfs),
+    }
+    if config.memory is not None:
+        host |= {"Memory": config.memory, "MemorySwap": config.memory}
+    if config.cpus is not None:
+        host["NanoCpus"] = round(config.cpus * _NANO)
+    if config.pids is not None:
+        host["PidsLimit"] = config.pids
+    if config.pid_mode:
+        host["PidMode"] = config.pid_mode
+    body: dict[str, Any] = {
+        "Image": config.image,
+        "Labels": dict(config.labels),
+        "Env": [f"{name}={value}" for name, value in config.env.items()],
+        "User": config.user,
+        "WorkingDir": config.working_dir,
+        "Hostname": config.hostname,
+        "OpenStdin": config.open_stdin,
+        "StdinOnce": config.stdin_once,
+        "AttachStdin": config.stdin_once,
+        "HostConfig": host,
+    }
+    if config.cmd:
+        body["Cmd"] = list(config.cmd)
+    if config.entrypoint is not None:
+        body["Entrypoint"] = list(config.entrypoint)
+    if config.stop_timeout is not None:
+        body["StopTimeout"] = config.stop_timeout
+    if config.health is not None:
+        body["Healthcheck"] = _health_config(config.health)
+    if config.aliases:
+        endpoint = {"Aliases": list(config.aliases)}
+        body["NetworkingConfig"] = {"EndpointsConfig": {config.network_mode: endpoint}}
+    return body
+
+
+def _health_config(config: HealthConfig) -> dict[str, Any]:
+    times = {
+        "Interval": config.interval,
+        "Timeout": config.timeout,
+        "StartPeriod": config.start_period,
+    }
+    body: dict[str, Any] = {"Test": list(config.test)}
+    body |= {name: round(value * _NANO) for name, value in times.items() if value is not None}
+    if config.retries is not None:
+        body["Retries"] = config.retries
+    return body
+
+
+def created_id(body: Any) -> str:
+    """Read the answer to a create. Raises :class:`ProtocolError`."""
+    with _reading("answer to create"):
+        return _name(body["Id"])
+
+
+def health(body: Any) -> str:
+    """Read the health in container inspect, "" without a check. Raises :class:`ProtocolError`."""
+    with _reading("container inspect"):
+        state = body["State"]
+        found = state.get("Health") or state.get("Healthcheck") or {}  # The latter is Podman's.
+        word = _text(found.get("Status")).lower()
+        return "" if word == "none" else word
+
+
+def image_inspect(body: Any) -> ImageInspect:
+    """Read image inspect. Raises :class:`ProtocolError`."""
+    with _reading("image inspect"):
+        config = body.get("Config") or {}
+        return ImageInspect(
+            id=_name(body["Id"]),
+            entrypoint=tuple(map(_text, _list(config.get("Entrypoint")))),
+            cmd=tuple(map(_text, _list(config.get("Cmd")))),
+            user=_text(config.get("User")),
+            size=_number_or_none(body.get("Size")) or 0,
+        )
+
+
+def network_list(body: Any) -> list[NetworkSummary]:
+    """Read the list of networks. Raises :class:`ProtocolError`."""
+    with _reading("network list"):
+        return [
+            NetworkSummary(_name(item["Id"]), _name(item["Name"]), _labels(item.get("Labels")))
+            for item in _list(body)
+        ]
 
 
 # --- what is read ---------------------------------------------------------------------------------

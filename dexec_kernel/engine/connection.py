@@ -43,8 +43,12 @@ class HijackedConnection(Closing):
         self._closed = False
         self.upgraded = False
 
-    async def start(self, target: str, body: bytes, *, host: str, exec_id: str) -> None:
+    async def start(
+        self, target: str, body: bytes, *, host: str, exec_id: str = "", container: str = ""
+    ) -> None:
         """Send the start request and read the answer's head.
+
+        The subject is an exec, or a container that is attached to.
 
         Raises the engine's error answer, :class:`ProtocolError`, or :class:`EngineUnavailable`.
         """
@@ -65,14 +69,14 @@ class HijackedConnection(Closing):
         answer = await next_event(self._http, self._stream)
         if isinstance(answer, h11.InformationalResponse):
             if answer.status_code != _SWITCHING_PROTOCOLS:
-                raise ProtocolError(f"The engine answered {answer.status_code} to an exec start.")
+                raise ProtocolError(f"The engine answered {answer.status_code} to a start.")
             self._pending, _ = self._http.trailing_data
             self.upgraded = True
         elif not isinstance(answer, h11.Response):
             raise ProtocolError("The engine closed the connection instead of answering.")
         elif answer.status_code != _OK:
             message = message_of(await read_error_body(self._http, self._stream))
-            raise error_of(answer.status_code, message, exec_id=exec_id)
+            raise error_of(answer.status_code, message, exec_id=exec_id, container=container)
 
     async def get(self, target: str, *, host: str, container: str) -> None:
         """Send a GET instead, whose answer's body is the stream: a container's log.

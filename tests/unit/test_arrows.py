@@ -48,8 +48,8 @@ ARROWS: dict[str, set[str]] = {
         "display.stored",
     },
     "jupyter": {*_CELL, "policy", "magics", "display", "files", "engine", "jupyter", "__init__"},
-    "lab": {"shell.language", "errors", "tables"},
     "grading": {"lab", "cells.source", "errors", "units"},
+    "lab": {"shell.language", "backend", "errors", "folders", "tables", "units"},
     "cli": {
         *(
             "grading",

@@ -1,0 +1,142 @@
+"""A lab's container -> the configuration that an engine makes it by. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from dexec_kernel.backend.lifecycle import CreateConfig, HealthConfig, ImageInspect
+from dexec_kernel.backend.models import LAB_LABEL
+from dexec_kernel.lab.spec import Capabilities, Container, Lab
+
+#: The labels of a lab's containers besides ``LAB_LABEL``: its owner, and its name in the lab.
+OWNER_LABEL, CONTAINER_LABEL = "dexec.lab.owner", "dexec.lab.container"
+
+#: What root needs to administer users, files and processes.
+_LINUX = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID")
+_NETWORK = (*_LINUX, "NET_ADMIN", "NET_BIND_SERVICE", "NET_RAW")
+_CAPABILITIES = {
+    Capabilities.NONE: (),
+    Capabilities.LINUX: _LINUX,
+    Capabilities.NETWORK: _NETWORK,
+}
+#: Programs that do nothing without somebody at their stdin.
+_SHELLS = frozenset({"ash", "bash", "busybox", "dash", "fish", "ksh", "sh", "zsh"})
+
+#: The main process: it ends when its stdin does. Any other process of the container is its child
+#: sooner or later, and ``wait`` takes them in as they end, which ``read`` would not do.
+LEASH = """\
+exec 3<&0 </dev/null
+main=
+if [ $# -gt 0 ]; then "$@" 3<&- & main=$!; fi
+if command -v cat >/dev/null; then cat <&3 >/dev/null & exec 3<&-; wait $!; else read _ <&3; fi
+if [ -n "$main" ]; then { sleep 2; kill -9 $main; } & kill $main && wait $main; fi
+"""
+
+
+def labels_of(lab_name: str, owner: str, container: str = "") -> dict[str, str]:
+    """Return the labels of what belongs to an owner of a lab: a container, or a network."""
+    labels = {LAB_LABEL: lab_name, OWNER_LABEL: owner}
+    return {**labels, CONTAINER_LABEL: container} if container else labels
+
+
+def create_config(
+    lab: Lab,
+    container: Container,
+    *,
+    folder: Path,
+    labels: Mapping[str, str],
+    image: ImageInspect,
+    volume_prefix: str,
+    network: str = "none",
+    has_leash: bool = True,
+) -> CreateConfig:
+    """Return how to make a container of a lab.
+
+    ``folder`` is the lab's, ``network`` the engine's word for the network to be in. Volumes that
+    have a name get ``volume_prefix`` before it. Without a leash the container's own command is its
+    main process: for an image without a shell.
+    """
+    main = main_process(container, image)
+    shares_network = network.startswith("container:")
+    return CreateConfig(
+        image=container.image,
+        entrypoint=("sh", "-c", LEASH, "sh") if has_leash else None,
+        cmd=main if has_leash else container.command,
+        env=container.environment,
+        labels=labels,
+        user=container.user,
+        working_dir=container.working_dir,
+        hostname="" if shares_network else container.name,
+        open_stdin=has_leash,
+        stdin_once=has_leash,
+        memory=container.mem_limit,
+        cpus=container.cpus,
+        pids=container.pids_limit,
+        network_mode=network,
+        aliases=() if shares_network or network == "none" else (container.name,),
+        read_only=container.read_only,
+        tmpfs=dict(_tmpfs(text) for text in container.tmpfs),
+        binds=tuple(bind(text, folder, volume_prefix) for text in container.volumes),
+        cap_add=(*_CAPABILITIES.get(lab.capabilities, ()), *map(_capability, container.cap_add)),
+        cap_drop=() if lab.capabilities is Capabilities.DOCKER else ("ALL",),
+        no_new_privileges=lab.capabilities is not Capabilities.DOCKER,
+        health=_health(container),
+        stop_timeout=1,
+    )
+
+
+def main_process(container: Container, image: ImageInspect) -> tuple[str, ...]:
+    """Return the words of the container's own main process, () for one that would do nothing."""
+    words = (*image.entrypoint, *(container.command or image.cmd))
+    is_idle = len(words) == 1 and PurePosixPath(words[0]).name in _SHELLS
+    return () if is_idle else words
+
+
+def bind(text: str, folder: Path, volume_prefix: str) -> str:
+    """Return a volume as an engine takes it, with its absolute folder or its whole name."""
+    source, _, rest = text.partition(":")
+    if source.startswith("."):
+        return f"{(folder / source).resolve()}:{rest}"
+    return f"{volume_prefix}{source}:{rest}"
+
+
+def volumes_of(lab: Lab, volume_prefix: str) -> list[str]:
+    """Return the names of a lab's volumes, as the engine has them."""
+    texts = {text: None for container in lab.containers for text in container.volumes}
+    names = {text.partition(":")[0]: None for text in texts}
+    return [f"{volume_prefix}{name}" for name in names if not name.startswith(".")]
+
+
+def start_order(lab: Lab) -> list[Container]:
+    """Return the containers in the order in which they start: each after those it depends on."""
+    known = {container.name: container for container in lab.containers}
+    found: dict[str, Container] = {}
+    waiting = list(lab.containers)
+    while waiting:
+        ready = [
+            item for item in waiting if all(n in found or n not in known for n in item.depends_on)
+        ]
+        # Those that wait for each other are an error of the description: any order will do.
+        for item in ready or waiting:
+            found[item.name] = item
+        waiting = [item for item in waiting if item.name not in found]
+    return list(found.values())
+
+
+def _tmpfs(text: str) -> tuple[str, str]:
+    path, _, options = text.partition(":")
+    return path, options
+
+
+def _capability(text: str) -> str:
+    return text.upper().removeprefix("CAP_")
+
+
+def _health(container: Container) -> HealthConfig | None:
+    check = container.healthcheck
+    if check is None:
+        return None
+    return HealthConfig(
+        check.test, check.interval, check.timeout, check.start_period, check.retries
+    )

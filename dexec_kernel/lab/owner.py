@@ -1,0 +1,392 @@
+"""The owner of a lab's containers: makes them, holds them, gives them back, removes them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dexec_kernel.backend.lifecycle import LabEngine, Leash
+from dexec_kernel.backend.models import LAB_LABEL, ContainerInspect, ContainerSummary
+from dexec_kernel.errors import (
+    CommandNotStarted,
+    ContainerNotFound,
+    ContainerNotRunning,
+    EngineApiError,
+    LabUnusable,
+)
+from dexec_kernel.lab.create import (
+    CONTAINER_LABEL,
+    OWNER_LABEL,
+    create_config,
+    labels_of,
+    start_order,
+    volumes_of,
+)
+from dexec_kernel.lab.setup import run_setup
+from dexec_kernel.lab.spec import Container, Lab
+
+_T = TypeVar("_T")
+
+#: Ends the name of a container that is not ready yet: nobody takes such a one over.
+_UNFINISHED = ".making"
+#: In seconds: how long a container may be starting before it is unhealthy, and between two looks.
+_HEALTHY_WITHIN, _LOOK_EVERY = 120.0, 0.2
+#: In seconds: how long an engine may take to clean up after a container that has stopped.
+_ENDED_WITHIN = 10.0
+
+Progress = Callable[[str], None]
+
+
+class Restored(Enum):
+    """What had become of a container, and was mended."""
+
+    #: It had stopped, and was started again with its files.
+    STARTED = "started"
+    #: It had been paused.
+    RESUMED = "resumed"
+    #: It had been removed: all containers were made anew.
+    MADE = "made"
+
+
+@dataclass
+class _Member:
+    """A container of the lab. ``name`` is the engine's, known before the container is made."""
+
+    spec: Container
+    name: str
+    id: str = ""
+    leash: Leash | None = None
+
+    def let_go(self) -> None:
+        leash, self.leash = self.leash, None
+        if leash is not None:
+            leash.close()
+
+
+class LabOwner:
+    """Owns the containers of one run of a lab. Everything is on one event loop.
+
+    ``folder`` is the lab's, and ``owner`` names this run: whoever has the same lab and owner later
+    takes its containers over. ``labels`` are added to theirs. Close it with :meth:`aclose`, which
+    removes everything, or with :meth:`let_go`, which leaves the containers stopped.
+
+    A method that raises, or is cancelled, leaves no container half made. All raise
+    :class:`EngineUnavailable` and :class:`EngineApiError` besides what each names.
+    """
+
+    def __init__(
+        self,
+        engine: LabEngine,
+        lab: Lab,
+        folder: Path,
+        owner: str,
+        *,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        self._engine = engine
+        self.lab = lab
+        self.folder = folder
+        self.name = folder.name
+        self.owner = owner
+        self._labels = dict(labels or {})
+        self._members: dict[str, _Member] = {}
+        self._network = ""
+        self._turn = asyncio.Lock()
+        #: Of the names of volumes: a restarted kernel has those that it had.
+        token = hashlib.sha256(f"{self.name}\0{owner}".encode()).hexdigest()[:12]
+        self._prefix = f"dexec-lab-{token}-"
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """The containers that there are: their ids by their names in the lab."""
+        return {name: member.id for name, member in self._members.items()}
+
+    async def ready(self, progress: Progress = lambda _text: None) -> ContainerInspect:
+        """Have every container run, and return the first; ``progress`` is told what is being done.
+
+        Containers that this owner left behind are taken over, others are made. Raises
+        :class:`ImageNotFound`, and :class:`LabUnusable` where ``setup.sh`` fails or a container is
+        not healthy.
+        """
+        async with self._turn:
+            if not self._members and not await self._take_over(progress):
+                await self._make(progress)
+            first = self._members[self.lab.containers[0].name]
+            return await self._engine.container_inspect(first.id)
+
+    async def restore(self, progress: Progress = lambda _text: None) -> dict[str, Restored]:
+        """Have every container run again; return what was mended, by their names in the lab.
+
+        Raises as :meth:`ready` does.
+        """
+        async with self._turn:
+            mended: dict[str, Restored] = {}
+            for member in list(self._members.values()):
+                try:
+                    state = await self._engine.container_inspect(member.id)
+                except ContainerNotFound:
+                    await _to_the_end(self._remove())
+                    await self._make(progress)
+                    return {container.name: Restored.MADE for container in self.lab.containers}
+                if state.paused:
+                    await self._engine.container_unpause(member.id)
+                    mended[member.spec.name] = Restored.RESUMED
+                elif not state.running:
+                    progress(f"starting {member.spec.name} again")
+                    await self._start(member)
+                    mended[member.spec.name] = Restored.STARTED
+            return mended
+
+    async def reset(self, name: str = "", progress: Progress = lambda _text: None) -> None:
+        """Make all containers anew, or the one of that name in the lab.
+
+        A container that others share their network with takes them along. Raises as :meth:`ready`
+        does; the lab has no container then, and :meth:`ready` makes them.
+        """
+        async with self._turn:
+            if not name or name not in self._members or len(self._members) == 1:
+                await _to_the_end(self._remove())
+                await self._make(progress)
+                return
+            await self._reset_one(self._members[name], progress)
+
+    async def pause(self) -> None:
+        """Freeze the containers, until :meth:`restore`."""
+        async with self._turn:
+            for member in self._members.values():
+                await self._engine.container_pause(member.id)
+
+    async def stop(self) -> None:
+        """Stop the containers, and keep them, until :meth:`restore` or another owner."""
+        async with self._turn:
+            await asyncio.gather(*(self._stop(member) for member in self._members.values()))
+
+    async def aclose(self) -> None:
+        """Remove everything that belongs to the owner. May be called twice."""
+        async with self._turn:
+            await _to_the_end(self._remove())
+
+    def let_go(self) -> None:
+        """Let go of the containers, which stop by themselves and are kept. Needs no engine."""
+        members, self._members = self._members, {}
+        for member in members.values():
+            member.let_go()
+
+    # --- making -----------------------------------------------------------------------------------
+
+    async def _make(self, progress: Progress) -> None:
+        try:
+            await self._remove_left()
+            for spec in start_order(self.lab):
+                await self._make_one(spec, progress)
+            await self._finish(self._members.values(), progress)
+            await self._set_up(progress)
+            for member in self._members.values():
+                await self._engine.container_rename(member.id, member.name)
+        except BaseException:
+            await _to_the_end(self._remove())
+            raise
+
+    async def _make_one(self, spec: Container, progress: Progress) -> _Member:
+        several = len(self.lab.containers) > 1
+        progress(f"making the container {spec.name}" if several else "making the container")
+        image = await self._engine.image_inspect(spec.image)
+        network = await self._network_of(spec)
+        name = f"{self.name}-{secrets.token_hex(3)}"
+        member = _Member(spec, f"{name}-{spec.name}" if several else name)
+        self._members[spec.name] = member
+        for has_leash in (True, False):
+            config = create_config(
+                self.lab,
+                spec,
+                folder=self.folder,
+                labels={**self._labels, **labels_of(self.name, self.owner, spec.name)},
+                image=image,
+                volume_prefix=self._prefix,
+                network=network,
+                has_leash=has_leash,
+            )
+            creating = self._engine.container_create(config, name=f"{member.name}{_UNFINISHED}")
+            member.id = await _to_the_end(creating)
+            try:
+                await self._start(member, has_leash=has_leash)
+            except (CommandNotStarted, EngineApiError) as error:
+                # Only an image without a shell has no leash: its containers are swept.
+                if not has_leash or "not found" not in error.message.lower():
+                    raise
+                await _to_the_end(self._remove_one(member))
+            else:
+                break
+        return member
+
+    async def _start(self, member: _Member, *, has_leash: bool = True) -> None:
+        member.let_go()
+        if has_leash:
+            member.leash = await self._hold(member.id)
+        await self._engine.container_start(member.id)
+
+    async def _hold(self, container: str) -> Leash:
+        """Attach to a container that is stopped. Podman needs a moment after its end."""
+        deadline = asyncio.get_running_loop().time() + _ENDED_WITHIN
+        while True:
+            try:
+                return await self._engine.container_hold(container)
+            except ContainerNotRunning:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+            await asyncio.sleep(_LOOK_EVERY)
+
+    async def _network_of(self, spec: Container) -> str:
+        """Return the network of a container that is made now, as the engine calls it.
+
+        Those without a network share the loopback of the first among them.
+        """
+        if spec.network_mode == "none":
+            sharing = (m for m in self._members.values() if m.spec.network_mode == "none")
+            holder = next((member for member in sharing if member.spec is not spec), None)
+            return f"container:{holder.id}" if holder else "none"
+        if not self._network:
+            labels = {**self._labels, **labels_of(self.name, self.owner)}
+            name = f"{self._prefix}{secrets.token_hex(3)}"
+            await _to_the_end(self._engine.network_create(name, labels=labels))
+            self._network = name
+        return self._network
+
+    async def _finish(self, members: Iterable[_Member], progress: Progress) -> None:
+        """Wait until the containers are healthy."""
+        for member in members:
+            if member.spec.healthcheck is None:
+                continue
+            progress(f"waiting until {member.spec.name} is healthy")
+            health = await self._health_of(member)
+            if health not in {"", "healthy"}:
+                raise LabUnusable(f"The container {member.spec.name!r} is {health}.")
+
+    async def _health_of(self, member: _Member) -> str:
+        """Return a container's health when it is known; an engine has no call that waits for it."""
+        deadline = asyncio.get_running_loop().time() + _HEALTHY_WITHIN
+        while True:
+            health = await self._engine.container_health(member.id)
+            if health != "starting" or asyncio.get_running_loop().time() > deadline:
+                return health
+            await asyncio.sleep(_LOOK_EVERY)
+
+    async def _set_up(self, progress: Progress) -> None:
+        first = self._members[self.lab.containers[0].name]
+        await run_setup(self._engine, first.id, self.folder, progress)
+
+    async def _reset_one(self, member: _Member, progress: Progress) -> None:
+        spec = member.spec
+        try:
+            mode = spec.network_mode
+            sharing = [m for m in self._members.values() if m.spec.network_mode == mode == "none"]
+            if len(sharing) > 1 and sharing[0] is member:
+                # The others would be left with the network of a container that is gone.
+                for other in sharing[1:]:
+                    await _to_the_end(self._remove_one(other))
+            again = sharing if sharing and sharing[0] is member else [member]
+            await _to_the_end(self._remove_one(member))
+            for old in again:
+                del self._members[old.spec.name]
+            made = [await self._make_one(old.spec, progress) for old in again]
+            await self._finish(made, progress)
+            if any(new.spec is self.lab.containers[0] for new in made):
+                await self._set_up(progress)
+            for new in made:
+                await self._engine.container_rename(new.id, new.name)
+        except BaseException:
+            await _to_the_end(self._remove())
+            raise
+
+    # --- what was left behind ---------------------------------------------------------------------
+
+    async def _take_over(self, progress: Progress) -> bool:
+        """Start the containers that this owner has left; return false where there are not all."""
+        specs = {container.name: container for container in self.lab.containers}
+        found = {}
+        for summary in await self._left():
+            name = summary.labels.get(CONTAINER_LABEL, "")
+            if name in specs and not summary.name.endswith(_UNFINISHED):
+                found[name] = _Member(specs[name], summary.name, summary.id)
+        if set(found) != set(specs):
+            return False
+        progress("starting the container again")
+        self._members = {spec.name: found[spec.name] for spec in start_order(self.lab)}
+        try:
+            for member in self._members.values():
+                state = await self._engine.container_inspect(member.id)
+                if state.paused:
+                    await self._engine.container_unpause(member.id)
+                # The leash of the last owner may not have ended it yet.
+                await self._engine.container_stop(member.id, stop_timeout=1)
+                await self._start(member, has_leash=state.closes_stdin)
+            await self._finish(self._members.values(), progress)
+            networks = await self._networks()
+            self._network = networks[0] if networks else ""
+        except BaseException:
+            self.let_go()
+            raise
+        return True
+
+    async def _left(self) -> list[ContainerSummary]:
+        labels = [f"{LAB_LABEL}={self.name}", f"{OWNER_LABEL}={self.owner}"]
+        return await self._engine.container_list(all=True, filters={"label": labels})
+
+    async def _networks(self) -> list[str]:
+        found = await self._engine.network_list(label=f"{OWNER_LABEL}={self.owner}")
+        return [item.name for item in found if item.labels.get(LAB_LABEL) == self.name]
+
+    # --- removing ---------------------------------------------------------------------------------
+
+    async def _remove(self) -> None:
+        """Remove everything of this owner, also what a call has made whose answer was lost."""
+        self.let_go()
+        await self._remove_left()
+
+    async def _remove_left(self) -> None:
+        left = [summary.id for summary in await self._left()]
+        await asyncio.gather(*(self._remove_container(container) for container in left))
+        for network in await self._networks():
+            await self._engine.network_remove(network)
+        self._network = ""
+        if left:
+            for volume in volumes_of(self.lab, self._prefix):
+                await self._engine.volume_remove(volume)
+
+    async def _remove_one(self, member: _Member) -> None:
+        member.let_go()
+        await self._remove_container(member.id or f"{member.name}{_UNFINISHED}")
+
+    async def _remove_container(self, container: str) -> None:
+        with suppress(ContainerNotFound):
+            await self._engine.container_remove(container, force=True, volumes=True)
+
+    async def _stop(self, member: _Member) -> None:
+        member.let_go()
+        with suppress(ContainerNotFound):
+            if (await self._engine.container_inspect(member.id)).paused:
+                await self._engine.container_unpause(member.id)
+            await self._engine.container_stop(member.id, stop_timeout=1)
+
+
+async def _to_the_end(work: Coroutine[Any, Any, _T]) -> _T:
+    """Await work that is not broken off when the caller is cancelled, and only ends later."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled() and task.exception() is not None:
+            raise cancelled from task.exception()
+        raise cancelled
+    return task.result()

@@ -1,0 +1,129 @@
+"""A lab's containers as an engine makes them: their process, limits, capabilities, volumes."""
+
+from __future__ import annotations
+
+import pytest
+
+from dexec_kernel.backend.lifecycle import HealthConfig, ImageInspect
+from dexec_kernel.lab import create
+from dexec_kernel.lab.spec import Capabilities, Container, Healthcheck, Lab
+
+IMAGE = ImageInspect("sha256:1", cmd=("bash",))
+SERVICE = ImageInspect("sha256:2", entrypoint=("/entry.sh",), cmd=("redis-server", "--quiet"))
+
+
+def made(container: Container, *, lab: Lab | None = None, folder="/labs/one", **options):
+    given = {"image": IMAGE, "labels": {"a": "b"}, "volume_prefix": "p-", **options}
+    return create.create_config(
+        lab or Lab("A lab", (container,)), container, folder=folder, **given
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path
+
+
+def test_the_main_process_ends_with_its_stdin(folder):
+    config = made(Container("lab", "debian"), folder=folder)
+    assert config.entrypoint == ("sh", "-c", create.LEASH, "sh")
+    assert (config.cmd, config.open_stdin, config.stdin_once) == ((), True, True)
+    assert (config.hostname, config.network_mode, config.stop_timeout) == ("lab", "none", 1)
+
+
+@pytest.mark.parametrize(
+    ("command", "image", "words"),
+    [
+        ((), IMAGE, ()),
+        ((), ImageInspect("1", cmd=("/bin/sh",)), ()),
+        ((), SERVICE, ("/entry.sh", "redis-server", "--quiet")),
+        (("redis-cli",), SERVICE, ("/entry.sh", "redis-cli")),
+        (("sleep", "9"), IMAGE, ("sleep", "9")),
+    ],
+)
+def test_a_service_runs_beside_it_and_a_lone_shell_does_not(command, image, words):
+    assert create.main_process(Container("x", "y", command=command), image) == words
+
+
+def test_without_a_leash_the_command_is_the_main_process(folder):
+    container = Container("lab", "noshell", command=("/serve",))
+    config = made(container, folder=folder, image=SERVICE, has_leash=False)
+    assert (config.entrypoint, config.cmd) == (None, ("/serve",))
+    assert not config.open_stdin
+
+
+def test_limits_folders_and_health_are_passed_on(folder):
+    container = Container(
+        *("lab", "debian"),
+        mem_limit=1,
+        cpus=0.5,
+        pids_limit=2,
+        read_only=True,
+        tmpfs=("/tmp", "/run:size=1m"),
+        user="student",
+        working_dir="/home",
+        environment={"A": "b"},
+        volumes=("data:/data", "./files:/files:ro"),
+        healthcheck=Healthcheck(("CMD", "true"), interval=1.5, retries=3),
+    )
+    config = made(container, folder=folder, network="net")
+    assert (config.memory, config.cpus, config.pids, config.read_only) == (1, 0.5, 2, True)
+    assert config.tmpfs == {"/tmp": "", "/run": "size=1m"}
+    assert (config.user, config.working_dir, config.env) == ("student", "/home", {"A": "b"})
+    assert config.binds == ("p-data:/data", f"{folder}/files:/files:ro")
+    assert config.health == HealthConfig(("CMD", "true"), interval=1.5, retries=3)
+    assert (config.network_mode, config.aliases, config.labels) == ("net", ("lab",), {"a": "b"})
+
+
+def test_what_shares_a_network_has_no_name_of_its_own(folder):
+    config = made(Container("db", "redis"), folder=folder, network="container:abc")
+    assert (config.hostname, config.aliases, config.network_mode) == ("", (), "container:abc")
+
+
+@pytest.mark.parametrize(
+    ("kind", "has", "has_not"),
+    [
+        (Capabilities.NONE, {"SYS_PTRACE"}, {"CHOWN"}),
+        (Capabilities.LINUX, {"SYS_PTRACE", "CHOWN", "SETUID", "KILL"}, {"NET_RAW", "SYS_ADMIN"}),
+        (Capabilities.NETWORK, {"SYS_PTRACE", "CHOWN", "NET_RAW", "NET_ADMIN"}, {"SYS_ADMIN"}),
+    ],
+)
+def test_capabilities_are_those_of_the_profile_and_no_others(kind, has, has_not, folder):
+    container = Container("lab", "debian", cap_add=("cap_sys_ptrace",))
+    config = made(container, lab=Lab("A", (container,), capabilities=kind), folder=folder)
+    assert config.cap_drop == ("ALL",)
+    assert set(config.cap_add) >= has
+    assert not has_not & set(config.cap_add)
+    assert config.no_new_privileges
+
+
+def test_the_profile_docker_is_the_engines_own(folder):
+    container = Container("lab", "debian")
+    lab = Lab("A", (container,), capabilities=Capabilities.DOCKER)
+    config = made(container, lab=lab, folder=folder)
+    assert (config.cap_drop, config.cap_add, config.no_new_privileges) == ((), (), False)
+
+
+def test_containers_start_after_those_they_depend_on():
+    a, b, c = (
+        Container("a", depends_on=("b", "gone")),
+        Container("b", depends_on=("c",)),
+        Container("c"),
+    )
+    assert [item.name for item in create.start_order(Lab("A", (a, b, c)))] == ["c", "b", "a"]
+    circle = Lab("A", (Container("a", depends_on=("b",)), Container("b", depends_on=("a",))))
+    assert len(create.start_order(circle)) == 2
+
+
+def test_volumes_with_a_name_belong_to_the_owner():
+    containers = (
+        Container("a", volumes=("data:/data", "./files:/files")),
+        Container("b", volumes=("data:/data:ro",)),
+    )
+    assert create.volumes_of(Lab("A", containers), "p-") == ["p-data"]
+    assert create.labels_of("one", "me", "lab") == {
+        "dexec.lab": "one",
+        "dexec.lab.owner": "me",
+        "dexec.lab.container": "lab",
+    }
+    assert create.labels_of("one", "me") == {"dexec.lab": "one", "dexec.lab.owner": "me"}
