@@ -53,6 +53,8 @@ def _unmount_below(directory: Path) -> None:
 def _cgroups(directory: Path) -> list[Path]:
     """Return the control groups of containers that outlived their engine."""
     names = [f"docker/{path.name}" for path in directory.glob("root/containers/*")]
+    found = directory.glob("state/io.containerd.runtime.v2.task/k8s.io/*")
+    names += [f"k8s.io/{path.name}" for path in found]
     found = directory.glob("root/overlay-containers/*")
     names += [f"libpod_parent/libpod-{path.name}" for path in found]
     # One tree in cgroup v2, one for each controller in v1.

@@ -13,20 +13,33 @@ DEBIAN = "dexec-demo/debian:1"
 NOSHELL = "dexec-demo/noshell:1"
 
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_FOREVER = 'CMD ["sleep","2147483647"]'
 
 
 @dataclass(frozen=True)
-class _Recipe:
+class Recipe:
+    """An image: the archive of its files, its environment; its command never ends."""
+
+    kind: str
     make: Callable[[Path], None]
-    changes: tuple[str, ...]
+    env: tuple[str, ...]
+    command = ("sleep", "2147483647")
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """Return the image's configuration as instructions of a Dockerfile."""
+        return (*(f"ENV {entry}" for entry in self.env), f"CMD {json.dumps(self.command)}")
 
 
 _RECIPES = {
-    BUSYBOX: _Recipe(rootfs.busybox, (f"ENV {_PATH}", _FOREVER)),
-    DEBIAN: _Recipe(rootfs.debian, (f"ENV {_PATH}", "ENV LANG=C.UTF-8", _FOREVER)),
-    NOSHELL: _Recipe(rootfs.noshell, ("ENV PATH=/bin", _FOREVER)),
+    BUSYBOX: Recipe("busybox", rootfs.busybox, (_PATH,)),
+    DEBIAN: Recipe("debian", rootfs.debian, (_PATH, "LANG=C.UTF-8")),
+    NOSHELL: Recipe("noshell", rootfs.noshell, ("PATH=/bin",)),
 }
+
+
+def recipe(name: str) -> Recipe:
+    """Return the recipe of BUSYBOX, DEBIAN or NOSHELL. Raises KeyError."""
+    return _RECIPES[name]
 
 
 def ensure_image(host: str, name: str) -> str:
@@ -35,10 +48,9 @@ def ensure_image(host: str, name: str) -> str:
     `name` is BUSYBOX, DEBIAN or NOSHELL (KeyError otherwise). Raises packages.PackagesError when
     its files cannot be had, and api.ApiError when the engine refuses.
     """
-    recipe = _RECIPES[name]
+    found = recipe(name)
     if not has_image(host, name):
-        kind = name.partition("/")[2].partition(":")[0]
-        import_image(host, name, rootfs.cached(kind, recipe.make), recipe.changes)
+        import_image(host, name, rootfs.cached(found.kind, found.make), found.changes)
     return name
 
 

@@ -116,7 +116,7 @@ class PrivateService(ABC):
                 start_new_session=True,  # Ctrl-C is for us, and we stop it in order
             )
         deadline = time.monotonic() + timeout
-        while not api.ping(self.host):
+        while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 tail = "\n".join(self.log.splitlines()[-15:])
                 raise EngineStartError(f"{self._command()[0]} did not come up:\n{tail}")
@@ -158,6 +158,9 @@ class PrivateService(ABC):
         finally:
             self.stop_daemon()
             clear(directory)
+
+    def _answers(self) -> bool:
+        return api.ping(self.host)
 
     @abstractmethod
     def _command(self) -> list[str]:

@@ -7,7 +7,7 @@
 # python   venv for $PYTHON (default: python3)
 # unit     the shells that the unit tests run cells with
 # engine   a Docker engine, and what demo and tests need beside it
-# test     engine, and Podman, openssl, OpenSSH, shellcheck
+# test     engine, and containerd, Podman, openssl, OpenSSH, shellcheck
 # browser  Chromium and fonts
 #
 # Root on Debian or Ubuntu: the script installs what is missing. Anyone else is told what to install.
@@ -64,6 +64,8 @@ look_for() {
         # The tests start an engine of their own, whatever runs already.
         program dockerd docker.io
         program runc runc
+        # With `ctr`, for pods. docker.io brings it along; an engine from elsewhere may not.
+        program ctr containerd
         program podman podman
         program conmon conmon
         program openssl openssl

@@ -7,11 +7,13 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from devtools import containers, images
 from devtools.engine import PrivateEngine
+from devtools.kube.private import PrivateKube
 from devtools.sshd import PrivateSshd, missing_package
 from tests import surroundings
 
@@ -51,6 +53,31 @@ def sshd() -> Iterator[PrivateSshd]:
         pytest.skip(f"the package {package} is not installed")
     with PrivateSshd() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def kube() -> Iterator[PrivateKube]:
+    """A front of pods of our own: containerd's CRI behind the Kubernetes API."""
+    with PrivateKube() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def run_pod(kube: PrivateKube) -> Iterator[Callable[..., str]]:
+    """Run a pod, which is removed after the test, with the arguments of ``PrivateKube.run_pod``.
+
+    Returns the name.
+    """
+    made: list[tuple[str, str]] = []
+
+    def run(name: str = "", *, namespace: str = "default", **options: Any) -> str:
+        name = name or f"test-{next(_numbers)}"
+        made.append((namespace, name))
+        return kube.run_pod(name, namespace=namespace, **options)
+
+    yield run
+    for namespace, name in made:
+        kube.delete_pod(name, namespace=namespace)
 
 
 @contextmanager
