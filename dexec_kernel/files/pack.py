@@ -6,7 +6,7 @@ import os
 import stat
 import tarfile
 from collections.abc import Iterator
-from typing import IO, Self, cast
+from typing import IO, Protocol, Self, cast
 
 from dexec_kernel.errors import CopyError
 from dexec_kernel.files.bridge import PIECE, Writer
@@ -29,8 +29,20 @@ def measure(path: str) -> int:
     return total
 
 
-def new_archive(out: Writer) -> tarfile.TarFile:
-    """Begin an archive; closing it writes its end, flushing ``out`` sends the last of it."""
+class ByteWriter(Protocol):
+    """The destination of an archive's bytes."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take the next bytes."""
+        ...
+
+    def tell(self) -> int:
+        """Return how many there were."""
+        ...
+
+
+def new_archive(out: ByteWriter) -> tarfile.TarFile:
+    """Begin an archive; closing it writes its end. A :class:`Writer` is to be flushed then."""
     archive = tarfile.TarFile(
         # It is only written, and told where it is.
         fileobj=cast("IO[bytes]", out),

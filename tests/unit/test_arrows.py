@@ -50,6 +50,7 @@ ARROWS: dict[str, set[str]] = {
     "jupyter": {*_CELL, "policy", "magics", "display", "files", "engine", "jupyter", "__init__"},
     "grading": {"lab", "cells.source", "errors", "units"},
     "lab": {"shell.language", "backend", "errors", "folders", "tables", "units"},
+    "lab.checks": {"lab", "files", "backend", "errors", "units"},
     "cli": {
         *(
             "grading",

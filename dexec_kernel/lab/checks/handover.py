@@ -1,0 +1,206 @@
+"""The student's files, as an archive for a checker: their own tars, rewritten to the root.
+
+The student controls every byte of the files, and their kinds. A symbolic link stays as it is, but
+comes last, so that nothing is extracted through one. A link to a process's own files, such as
+``/dev/stdin``, is left out: a check that compares its stdin with it would compare it with itself.
+No I/O but the given streams. Blocking.
+"""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import re
+import tarfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import IO, cast
+
+from dexec_kernel.errors import CopyError, UnsafeArchive
+from dexec_kernel.files.members import ByteReader, members, open_archive, relative_parts
+from dexec_kernel.files.pack import ByteWriter, new_archive
+from dexec_kernel.units import format_size
+
+Parts = tuple[str, ...]
+
+#: The extended attributes that mean something in another container.
+_ATTRIBUTE = re.compile(r"SCHILY\.xattr\.(user\.|security\.capability$)")
+#: The program loader reads these by itself, for every program of the check.
+_LOADER = re.compile(r"/etc/(ld\.so\.(preload|cache)|ld-musl-[^/]+\.path)")
+#: What is another thing for each process that looks at it.
+_OWN = re.compile(
+    r"/proc/(self|thread-self|[0-9]+)(/|$)"
+    r"|/dev/(fd(/|$)|stdin$|stdout$|stderr$|tty$|console$|pts(/|$)|ptmx$)"
+)
+#: How many links are followed from one to the next (Linux's own limit).
+_MOST_LINKS = 40
+#: How many names are told of what was left out.
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class HandoverLimits:
+    """The bounds of all files of a task together: their sizes in bytes, and their number."""
+
+    size: int = 256 * 1024 * 1024
+    count: int = 50_000
+
+
+class Handover:
+    """Writes one archive, which is extracted at the root, into ``out``."""
+
+    def __init__(self, out: ByteWriter, limits: HandoverLimits | None = None) -> None:
+        self._archive = new_archive(out)
+        self._limits = limits or HandoverLimits()
+        self._size = self._count = self._omitted = 0
+        self._links: dict[Parts, tarfile.TarInfo] = {}
+        self._files: set[Parts] = set()
+        self._notes: list[str] = []
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about what was left out."""
+        more = self._omitted - len(self._notes)
+        return (*self._notes, *([f"{more} more were not handed to the check."] if more else []))
+
+    def put(self, path: str, data: bytes, *, mode: int = 0o600) -> None:
+        """Add a file of our own."""
+        member = tarfile.TarInfo(path.strip("/"))
+        member.mode, member.size = mode, len(data)
+        self._write(member, io.BytesIO(data))
+
+    def put_folder(self, path: str, *, mode: int = 0o700) -> None:
+        """Add a folder of our own."""
+        member = tarfile.TarInfo(path.strip("/"))
+        member.type, member.mode = tarfile.DIRTYPE, mode
+        self._write(member)
+
+    def add(self, path: str, stream: ByteReader) -> None:
+        """Add what the engine has sent of the student's ``path``, an absolute one.
+
+        Raises :class:`UnsafeArchive`, and :class:`CopyError` for a stream that is no archive, is
+        cut off, or has more in it than may be.
+        """
+        root = _parts(path)
+        if not root or ".." in root:
+            raise UnsafeArchive(f"{path!r} cannot be handed to a check.")
+        with open_archive(stream) as archive:
+            first: str | None = None
+            for member in members(archive):
+                first = member.name if first is None else first
+
+                def place(name: str, first: str = first) -> Parts:
+                    return (*root, *relative_parts(name, content_only=False, first=first))
+
+                self._take(archive, member, place, declared=posixpath.normpath(path))
+
+    def end(self) -> None:
+        """Write the links, and the end of the archive."""
+        targets = {parts: member.linkname for parts, member in self._links.items()}
+        for parts, member in self._links.items():
+            if _leads_to_own(parts, targets):
+                self._leave_out(parts, f"it is a link to {member.linkname}")
+            else:
+                self._write(member)
+        self._archive.close()
+
+    def _take(
+        self,
+        archive: tarfile.TarFile,
+        member: tarfile.TarInfo,
+        place: Callable[[str], Parts],
+        *,
+        declared: str,
+    ) -> None:
+        parts = place(member.name)
+        self._count += 1
+        if self._count > self._limits.count:
+            raise CopyError(f"The task's files are more than {self._limits.count:,}.")
+        name = "/" + "/".join(parts)
+        if _LOADER.fullmatch(name) and name != declared:
+            self._leave_out(parts, "every program would read it")
+        elif member.issym():
+            self._links[parts] = _renamed(member, parts)
+        elif member.islnk():
+            self._take_hard_link(member, parts, place(member.linkname))
+        elif member.isreg():
+            self._take_file(archive, member, parts)
+        elif member.isdir() or member.isfifo():
+            self._write(_renamed(member, parts))
+        else:
+            self._leave_out(parts, "it is a device")
+
+    def _take_hard_link(self, member: tarfile.TarInfo, parts: Parts, target: Parts) -> None:
+        if target in self._links:
+            self._links[parts] = _renamed(self._links[target], parts)
+            return
+        if target not in self._files:
+            raise UnsafeArchive(f"The archive links to no file of its own: {member.name!r}.")
+        renamed = _renamed(member, parts)
+        renamed.linkname = "/".join(target)
+        self._files.add(parts)
+        self._write(renamed)
+
+    def _take_file(self, archive: tarfile.TarFile, member: tarfile.TarInfo, parts: Parts) -> None:
+        self._size += member.size
+        if member.size < 0 or self._size > self._limits.size:
+            raise CopyError(
+                f"The task's files have more than {format_size(self._limits.size)} together."
+            )
+        content = archive.extractfile(member)
+        if content is None:
+            raise CopyError(f"The archive has a file without content: {member.name!r}.")
+        renamed = _renamed(member, parts)
+        # One with holes is written out: it has the size that was counted.
+        renamed.type, renamed.size = tarfile.REGTYPE, member.size
+        self._files.add(parts)
+        self._write(renamed, content)
+
+    def _write(self, member: tarfile.TarInfo, content: IO[bytes] | None = None) -> None:
+        self._archive.addfile(member, cast("IO[bytes]", content))
+        self._archive.members.clear()  # type: ignore[attr-defined] # it would grow
+
+    def _leave_out(self, parts: Parts, reason: str) -> None:
+        self._omitted += 1
+        if len(self._notes) < _NAMED:
+            self._notes.append(f"/{'/'.join(parts)} was not handed to the check: {reason}.")
+
+
+def _renamed(member: tarfile.TarInfo, parts: Parts) -> tarfile.TarInfo:
+    """Return a member under another name. The header's extensions would keep the old one."""
+    renamed = tarfile.TarInfo("/".join(parts))
+    renamed.type, renamed.linkname = member.type, member.linkname if member.issym() else ""
+    renamed.mode, renamed.mtime = member.mode & 0o7777, member.mtime
+    renamed.uid, renamed.gid = member.uid, member.gid
+    renamed.pax_headers = {
+        key: value for key, value in member.pax_headers.items() if _ATTRIBUTE.match(key)
+    }
+    return renamed
+
+
+def _leads_to_own(parts: Parts, targets: Mapping[Parts, str]) -> bool:
+    """Return whether a link leads to what is another thing for each process.
+
+    Followed by the student's own links; where there is none, a name is taken for what it says.
+    """
+    here: Parts = ()
+    waiting, followed = list(reversed(parts)), 0
+    while waiting:
+        part = waiting.pop()
+        if part == "..":
+            here = here[:-1]
+            continue
+        here = (*here, part)
+        if (target := targets.get(here)) is not None:
+            followed += 1
+            if followed > _MOST_LINKS:
+                return False  # Nobody can read it.
+            here = () if target.startswith("/") else here[:-1]
+            waiting += reversed(_parts(target))
+        elif _OWN.match("/" + "/".join(here)):
+            return True
+    return False
+
+
+def _parts(path: str) -> Parts:
+    return tuple(part for part in path.split("/") if part not in {"", "."})

@@ -1,0 +1,267 @@
+"""The student's files on their way into a checker, hostile archives above all."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import tracemalloc
+
+import pytest
+
+from dexec_kernel.errors import CopyError, UnsafeArchive
+from dexec_kernel.lab.checks.handover import Handover, HandoverLimits
+
+
+def member(name, kind=tarfile.REGTYPE, *, link="", mode=0o644, **more):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.mode, info.mtime = kind, link, mode, 1_000_000
+    for key, value in more.items():
+        setattr(info, key, value)
+    return info
+
+
+def folder(name, **more):
+    return member(name, tarfile.DIRTYPE, **more)
+
+
+def link(name, target):
+    return member(name, tarfile.SYMTYPE, link=target)
+
+
+def packed(*items, end=True):
+    """Pack members; a pair is one with its content."""
+    out = io.BytesIO()
+    tar = tarfile.TarFile(
+        fileobj=out, mode="w", format=tarfile.PAX_FORMAT, errors="surrogateescape"
+    )
+    for item in items:
+        info, data = item if isinstance(item, tuple) else (item, b"")
+        info.size = len(data)
+        tar.addfile(info, io.BytesIO(data))
+    if end:
+        tar.close()
+    out.seek(0)
+    return out
+
+
+def handed_over(*archives, limits=None):
+    """Hand archives over, each with its path; return the members by name, and the notes."""
+    out = io.BytesIO()
+    handover = Handover(out, limits)
+    for path, archive in archives:
+        handover.add(path, archive)
+    handover.end()
+    out.seek(0)
+    with tarfile.open(fileobj=out, errors="surrogateescape") as tar:
+        found = tar.getmembers()
+        files = [(info.name, tar.extractfile(info)) for info in found if info.isreg()]
+        contents = {name: file.read() for name, file in files if file is not None}
+    return {info.name: info for info in found}, contents, handover.notes
+
+
+def test_a_file_goes_to_where_it_was():
+    info = member("answer.txt", mode=0o4600, uid=1000, gid=7, uname="student", gname="g")
+    found, contents, notes = handed_over(("/home/student/answer.txt", packed((info, b"42"))))
+    [(name, ours)] = found.items()
+    assert name == "home/student/answer.txt"
+    assert (ours.mode, ours.uid, ours.gid, ours.mtime) == (0o4600, 1000, 7, 1_000_000)
+    assert (ours.uname, ours.gname) == ("", "")
+    assert contents == {name: b"42"}
+    assert notes == ()
+
+
+def test_a_folder_with_all_that_may_be_in_it():
+    archive = packed(
+        folder("work/", mode=0o700),
+        (member("work/a"), b"a"),
+        member("work/b", tarfile.LNKTYPE, link="work/a"),
+        link("work/c", "a"),
+        member("work/d", tarfile.LNKTYPE, link="work/c"),
+        member("work/pipe", tarfile.FIFOTYPE),
+        (member(b"work/caf\xe9".decode("utf-8", "surrogateescape")), b"odd"),
+        (member("work/" + "long/" * 60 + "file"), b"deep"),
+    )
+    found, contents, notes = handed_over(("/srv/work", archive))
+    assert found["srv/work"].isdir()
+    assert found["srv/work"].mode == 0o700
+    assert found["srv/work/b"].linkname == "srv/work/a"
+    assert found["srv/work/c"].linkname == found["srv/work/d"].linkname == "a"
+    assert found["srv/work/d"].issym()
+    assert found["srv/work/pipe"].isfifo()
+    assert contents[b"srv/work/caf\xe9".decode("utf-8", "surrogateescape")] == b"odd"
+    assert contents["srv/work/" + "long/" * 60 + "file"] == b"deep"
+    assert notes == ()
+
+
+def test_links_come_last_so_that_nothing_goes_through_them():
+    found, _, _ = handed_over(
+        ("/srv/a", packed(link("a", "/etc"))),
+        ("/srv/b", packed((member("b"), b"b"))),
+    )
+    assert list(found) == ["srv/b", "srv/a"]
+    assert found["srv/a"].linkname == "/etc"
+
+
+@pytest.mark.parametrize("name", ["../x", "work/../../x", "/etc/x", "other", "work/../x", ".."])
+def test_what_leaves_its_place_is_refused(name):
+    archive = packed(folder("work"), (member(name), b"x"))
+    with pytest.raises(UnsafeArchive):
+        handed_over(("/srv/work", archive))
+
+
+@pytest.mark.parametrize("target", ["../../etc/shadow", "/etc/shadow", "work/none", "elsewhere"])
+def test_a_hard_link_to_what_is_not_in_the_archive_is_refused(target):
+    archive = packed(folder("work"), member("work/a", tarfile.LNKTYPE, link=target))
+    with pytest.raises(UnsafeArchive):
+        handed_over(("/srv/work", archive))
+
+
+@pytest.mark.parametrize("path", ["/", "", ".", "/srv/../etc"])
+def test_a_path_that_cannot_be(path):
+    with pytest.raises(UnsafeArchive):
+        handed_over((path, packed((member("x"), b""))))
+
+
+@pytest.mark.parametrize(
+    ("target", "is_kept"),
+    [
+        ("/dev/stdin", False),
+        ("/dev/fd/63", False),
+        ("../../../../../dev/stdin", False),
+        ("/proc/self/fd/0", False),
+        ("/proc/../proc/7/fd/255", False),
+        ("/proc/thread-self/environ", False),
+        ("to_root/dev/stdin", False),
+        ("chain", False),
+        ("up/dev/./stdin", False),
+        ("/dev/null", True),
+        ("/proc/cpuinfo", True),
+        ("/dev/fdx", True),
+        ("/etc/passwd", True),
+        ("nowhere", True),
+        ("answer", True),
+        ("circle", True),
+        ("/srv/work/dev/stdin", True),
+    ],
+)
+def test_a_link_to_what_each_process_has_of_its_own_is_left_out(target, is_kept):
+    archive = packed(
+        folder("work"),
+        link("work/answer", target),
+        link("work/to_root", "/"),
+        link("work/chain", "chain2"),
+        link("work/chain2", "/dev/stdin"),
+        link("work/up", "to_root/proc/.."),
+        link("work/circle", "answer"),
+    )
+    found, _, notes = handed_over(("/srv/work", archive))
+    assert ("srv/work/answer" in found) is is_kept
+    said = f"/srv/work/answer was not handed to the check: it is a link to {target}."
+    assert (said in notes) is not is_kept
+
+
+def test_devices_and_files_of_the_loader_are_left_out():
+    archive = packed(
+        folder("etc"),
+        (member("etc/ld.so.preload"), b"/etc/evil.so"),
+        (member("etc/ld-musl-x86_64.path"), b"/etc"),
+        member("etc/disk", tarfile.BLKTYPE, devmajor=8),
+        member("etc/null", tarfile.CHRTYPE, devmajor=1, devminor=3),
+        (member("etc/passwd"), b""),
+    )
+    found, _, notes = handed_over(("/etc", archive))
+    assert list(found) == ["etc", "etc/passwd"]
+    assert len(notes) == 4
+    found, _, notes = handed_over(("/etc/ld.so.preload", packed((member("ld.so.preload"), b"x"))))
+    assert list(found) == ["etc/ld.so.preload"]
+
+
+def test_the_headers_extensions_cannot_rename_anything():
+    evil = member("a")
+    evil.pax_headers = {
+        "path": "a",
+        "GNU.sparse.name": "a",
+        "uid": "0",
+        "SCHILY.xattr.user.tag": "x",
+        "SCHILY.xattr.trusted.overlay.opaque": "y",
+        "comment": "z",
+    }
+    found, _, _ = handed_over(("/srv/b", packed((evil, b"1"))))
+    assert list(found) == ["srv/b"]
+    assert found["srv/b"].pax_headers == {"SCHILY.xattr.user.tag": "x"}
+
+
+def sparse(size: int) -> io.BytesIO:
+    """Return an archive with a file that is a hole but for its last byte (GNU's old format)."""
+    header = bytearray(tarfile.TarInfo("hole").tobuf(tarfile.GNU_FORMAT))
+    header[156:157] = tarfile.GNUTYPE_SPARSE
+    header[124:136] = b"%011o\0" % 1
+    header[386:398] = b"%011o\0" % (size - 1)
+    header[398:410] = b"%011o\0" % 1
+    header[483:495] = b"%011o\0" % size
+    header[148:156] = b"        "
+    header[148:156] = b"%06o\0 " % sum(header)
+    return io.BytesIO(bytes(header) + b"x".ljust(512, b"\0") + bytes(1024))
+
+
+def test_a_file_with_holes_counts_as_what_it_is():
+    _, contents, _ = handed_over(("/srv/hole", sparse(5000)))
+    assert contents == {"srv/hole": bytes(4999) + b"x"}
+    with pytest.raises(CopyError, match=r"more than 256\.0 MiB together"):
+        handed_over(("/srv/hole", sparse(8 * 1024**3 - 1)))
+
+
+def test_no_more_than_the_limits():
+    three = [(member(f"w/{n}"), b"12345") for n in range(3)]
+    handed_over(("/w", packed(folder("w"), *three)), limits=HandoverLimits(15, 4))
+    with pytest.raises(CopyError, match="more than 14 B together"):
+        handed_over(("/w", packed(folder("w"), *three)), limits=HandoverLimits(14, 4))
+    with pytest.raises(CopyError, match="are more than 3"):
+        handed_over(("/w", packed(folder("w"), *three)), limits=HandoverLimits(15, 3))
+    with pytest.raises(CopyError):
+        handed_over(
+            ("/a", packed((member("a"), b"12345"))),
+            ("/b", packed((member("b"), b"12345"))),
+            limits=HandoverLimits(9),
+        )
+
+
+def test_archives_that_are_none_or_cut_off():
+    whole = packed((member("a"), b"x" * 2000)).getvalue()
+    for damaged in (b"", b"nonsense" * 200, whole[:700], whole[:2560], whole[:1500]):
+        with pytest.raises(CopyError):
+            handed_over(("/a", io.BytesIO(damaged)))
+
+
+def test_memory_stays_flat():
+    class Sink:
+        size = 0
+
+        def write(self, data: bytes) -> int:
+            self.size += len(data)
+            return len(data)
+
+        def tell(self) -> int:
+            return self.size
+
+    archive = packed((member("big"), bytes(64 * 1024 * 1024)))
+    handover = Handover(Sink())
+    tracemalloc.start()
+    handover.add("/srv/big", archive)
+    handover.end()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * 1024 * 1024
+
+
+def test_our_own_files():
+    out = io.BytesIO()
+    handover = Handover(out)
+    handover.put_folder("/.dexec-1")
+    handover.put("/.dexec-1/check", b"exit 0", mode=0o700)
+    handover.end()
+    with tarfile.open(fileobj=io.BytesIO(out.getvalue())) as tar:
+        assert [(m.name, m.mode, m.uid) for m in tar.getmembers()] == [
+            (".dexec-1", 0o700, 0),
+            (".dexec-1/check", 0o700, 0),
+        ]
