@@ -71,6 +71,7 @@ ARROWS: dict[str, set[str]] = {
 MAY_IMPORT_JUPYTER = {
     "jupyter",
     *("display.parts", "display.live", "display.chooser", "display.panel", "display.widget"),
+    "grading.kernel",
     "picker",
 }
 JUPYTER = {
