@@ -17,6 +17,11 @@ from dexec_kernel.errors import (
 
 #: ``compose:PROJECT/SERVICE`` names a service, independent of its container's current name.
 COMPOSE_PREFIX = "compose:"
+#: ``swarm:SERVICE.SLOT`` names a task of a swarm's service, whichever container and node it has.
+SWARM_PREFIX = "swarm:"
+#: The labels of a task's container. The task's name is SERVICE.SLOT.TASK, or SERVICE.NODE.TASK.
+SWARM_SERVICE_LABEL = "com.docker.swarm.service.name"
+SWARM_TASK_LABEL = "com.docker.swarm.task.name"
 #: Docker Compose's labels; Podman's two compose tools set the same.
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
@@ -128,12 +133,30 @@ def service_order(container: ContainerSummary) -> tuple[bool, bool, int]:
 def bound_name(container: Named) -> str:
     """Return the name that a kernel is bound to, which survives recreating the container.
 
-    A Compose service keeps its name even if its new container has another one.
+    A Compose service keeps its name even if its new container has another one, and so does a task
+    of a swarm's service.
     """
+    if slot := slot_of(container):
+        return f"{SWARM_PREFIX}{container.labels[SWARM_SERVICE_LABEL]}.{slot}"
     project, service = (container.labels.get(key, "") for key in (PROJECT_LABEL, SERVICE_LABEL))
     if project and service and "/" not in project and not is_oneoff(container):
         return f"{COMPOSE_PREFIX}{project}/{service}"
     return container.name
+
+
+def plain_name(bound: str) -> str:
+    """Return the name of :func:`bound_name` without its prefix: ``shop/web``, ``web.1``."""
+    return bound.removeprefix(COMPOSE_PREFIX).removeprefix(SWARM_PREFIX)
+
+
+def slot_of(container: Named) -> str:
+    """Return the slot of a swarm task's container, or its node for a global service; else ""."""
+    service, task = (
+        container.labels.get(key, "") for key in (SWARM_SERVICE_LABEL, SWARM_TASK_LABEL)
+    )
+    slot, dot, _task = task.removeprefix(f"{service}.").rpartition(".")
+    is_one = service and "." not in service and task.startswith(f"{service}.") and dot
+    return slot if is_one and slot.isalnum() else ""
 
 
 def is_oneoff(container: Named) -> bool:

@@ -29,6 +29,7 @@ from dexec_kernel.errors import (
 from dexec_kernel.policy.engine import policed
 from dexec_kernel.policy.file import find_policy
 from dexec_kernel.shell.commands import Shell
+from dexec_kernel.swarm.engine import SwarmEngine
 
 _VARIABLE = "DEXEC_CONTAINER"
 #: Prints the user's number where the image has an `id`, and succeeds in any shell.
@@ -106,7 +107,9 @@ class Patient:
             return Finding("connection", Verdict.FAILED, f"{endpoint.path}: {fault}", fix)
         version = self._environ.get("DOCKER_API_VERSION", "")
         client = EngineClient(endpoint, api_version=version)
-        self._client = policed(client, find_policy())
+        policy = find_policy()
+        engine = SwarmEngine(client, self._environ, check=policy.check_engine)
+        self._client = policed(engine, policy)
         self._ping = await self._client.ping()
         server = self._ping.server.replace("Libpod/", "Podman/") or "an engine without a name"
         if self._ping.os_type != "linux":

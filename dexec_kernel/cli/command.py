@@ -231,7 +231,7 @@ def _add_install(commands: argparse._SubParsersAction[CommandParser]) -> None:
         "--container",
         required=True,
         metavar="NAME",
-        help="the container: a name, an id, or compose:PROJECT/SERVICE",
+        help="the container: a name, an id, compose:PROJECT/SERVICE, or swarm:SERVICE.SLOT",
     )
     parser.add_argument(
         "--name", default="", help="of the kernelspec; without it dexec- and the container's name"

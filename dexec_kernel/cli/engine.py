@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 from dexec_kernel.backend.protocol import WholeEngine
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.http.answer import no_answer
 from dexec_kernel.policy.engine import policed
 from dexec_kernel.policy.file import find_policy
+from dexec_kernel.swarm.engine import SwarmEngine
 
 #: In seconds: somebody sits and waits.
 PATIENCE = 15.0
@@ -25,12 +27,13 @@ async def engine_client(what: str) -> AsyncIterator[WholeEngine]:
     """
     policy = find_policy()
     client = await EngineClient.from_environment(check=policy.check_engine)
+    engine = SwarmEngine(client, os.environ, check=policy.check_engine)
     try:
-        async with client:
+        async with aclosing(engine):
             # ssh has a time limit of its own.
             await client.ready()
             async with asyncio.timeout(PATIENCE):
-                yield policed(client, policy)
+                yield policed(engine, policy)
     except TimeoutError as error:
         raise no_answer(client.endpoint, PATIENCE, what) from error
 

@@ -7,7 +7,7 @@ import asyncio
 import os
 import shlex
 
-from dexec_kernel.backend.targets import find_container
+from dexec_kernel.backend.targets import SWARM_PREFIX, find_container
 from dexec_kernel.cli.engine import engine_client, tool_of
 from dexec_kernel.cli.terminal import complain, say, say_json
 from dexec_kernel.errors import (
@@ -18,6 +18,8 @@ from dexec_kernel.errors import (
 )
 from dexec_kernel.picker import kernelspecs
 from dexec_kernel.picker.kernelspecs import BoundSpec, Installed
+from dexec_kernel.swarm.ways import VARIABLE as NODE_HOSTS
+from dexec_kernel.swarm.ways import NodeHosts
 
 
 def install_kernelspec(options: argparse.Namespace) -> int:
@@ -28,7 +30,7 @@ def install_kernelspec(options: argparse.Namespace) -> int:
         options.container,
         name=options.name,
         display_name=options.display_name,
-        env=kernelspecs.engine_env(os.environ),
+        env={**kernelspecs.engine_env(os.environ), **_node_hosts(options.container)},
     )
     warnings = asyncio.run(_check(spec.container)) if options.check else []
     installed = kernelspecs.install(
@@ -51,6 +53,16 @@ def install_kernelspec(options: argparse.Namespace) -> int:
         complain(f"warning: {warning}")
     _tell(spec, installed)
     return 0
+
+
+def _node_hosts(container: str) -> dict[str, str]:
+    """Return the variable by which a kernel finds other nodes, where it may need them.
+
+    Raises :class:`ConfigurationError`, as for a password in an address.
+    """
+    hosts = os.environ.get(NODE_HOSTS, "")
+    NodeHosts.parse(hosts)
+    return {NODE_HOSTS: hosts} if hosts and container.startswith(SWARM_PREFIX) else {}
 
 
 def _tell(spec: BoundSpec, installed: Installed) -> None:

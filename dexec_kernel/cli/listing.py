@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from dexec_kernel.backend.models import ContainerSummary
-from dexec_kernel.backend.targets import COMPOSE_PREFIX, bound_name
+from dexec_kernel.backend.targets import COMPOSE_PREFIX, SWARM_PREFIX, bound_name
 from dexec_kernel.cli.engine import engine_client, tool_of
 from dexec_kernel.cli.terminal import aligned, complain, printable, say, say_json
 
@@ -45,20 +45,26 @@ def _to_json(container: ContainerSummary) -> dict[str, str | bool | None]:
         "state": container.state,
         "status": container.status,
         "usable": container.state == _RUNNING,
-        "compose": compose_name(container) or None,
+        "compose": other_name(container, COMPOSE_PREFIX) or None,
+        "swarm": other_name(container, SWARM_PREFIX) or None,
     }
 
 
-def compose_name(container: ContainerSummary) -> str:
-    """Return the name that a Compose service's container has besides its own, or ""."""
+def other_name(container: ContainerSummary, *prefixes: str) -> str:
+    """Return the name that a service's container has besides its own, or "".
+
+    ``prefixes`` say of which kind of service.
+    """
     name = bound_name(container)
-    return name if name.startswith(COMPOSE_PREFIX) else ""
+    return name if name.startswith(prefixes) else ""
 
 
 def rows_of(containers: Sequence[ContainerSummary]) -> list[list[str]]:
     """Return what is shown of containers, below a row of titles; as few columns as say all."""
     rows = [["CONTAINER", "IMAGE", "STATUS", "ALSO CALLED"]]
-    rows += [[item.name, item.image, item.status, compose_name(item)] for item in containers]
+    for item in containers:
+        also = other_name(item, COMPOSE_PREFIX, SWARM_PREFIX)
+        rows.append([item.name, item.image, item.status, also])
     return rows if any(row[-1] for row in rows[1:]) else [row[:-1] for row in rows]
 
 

@@ -198,7 +198,7 @@ def how_to_get_one(env: Mapping[str, str]) -> str:
 def _named_endpoint(env: Mapping[str, str]) -> Endpoint | None:
     """Return the endpoint that the environment or the docker configuration names, if any."""
     if url := env.get("DOCKER_HOST", "").strip():
-        return parse_host(url, source="DOCKER_HOST", tls=_tls_of_environment(env))
+        return parse_host(url, source="DOCKER_HOST", tls=tls_of_environment(env))
     config_dir = docker_config_dir(env)
     source = "DOCKER_CONTEXT"
     name = env.get("DOCKER_CONTEXT", "")
@@ -207,6 +207,14 @@ def _named_endpoint(env: Mapping[str, str]) -> Endpoint | None:
         name = current_context_name(config_dir)
     if not name or name == "default":
         return None
+    return endpoint_of_context(config_dir, name, source=source)
+
+
+def endpoint_of_context(config_dir: Path, name: str, *, source: str) -> Endpoint:
+    """Return the engine of the docker context ``name``; ``source`` says who named it.
+
+    Raises :class:`ConfigurationError`.
+    """
     context = read_context(config_dir, name, source=source)
     return parse_host(
         context.host, source=f"{source}, context {name!r}", tls=_tls_of_context(context)
@@ -223,8 +231,12 @@ def _home(env: Mapping[str, str]) -> Path:
     return Path(env.get("HOME") or os.path.expanduser("~"))  # noqa: PTH111
 
 
-def _tls_of_environment(env: Mapping[str, str]) -> TlsConfig | None:
-    """As the docker command: any value of DOCKER_TLS_VERIFY or DOCKER_TLS switches TLS on."""
+def tls_of_environment(env: Mapping[str, str]) -> TlsConfig | None:
+    """Return the TLS of tcp:// addresses, as the docker command has it.
+
+    Any value of DOCKER_TLS_VERIFY or DOCKER_TLS switches it on. Raises
+    :class:`ConfigurationError` where a file is missing.
+    """
     verify = bool(env.get("DOCKER_TLS_VERIFY"))
     if not verify and not env.get("DOCKER_TLS"):
         return None

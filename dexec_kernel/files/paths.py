@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from dexec_kernel.errors import CopyError, PathNotFound, UsageError
 
-_COMPOSE = "compose:"
+#: Names of containers that have a colon themselves begin with one of these.
+_PREFIXES = ("compose:", "swarm:")
 _NOT_A_NAME = ("/", ".", "~")
 
 
@@ -33,9 +34,9 @@ def parse_location(text: str) -> Location:
     if not text:
         raise UsageError("A path is empty.")
     name, colon, path = text.partition(":")
-    if text.startswith(_COMPOSE):
-        name, colon, path = text.removeprefix(_COMPOSE).partition(":")
-        name = _COMPOSE + name
+    if prefix := next(filter(text.startswith, _PREFIXES), ""):
+        name, colon, path = text.removeprefix(prefix).partition(":")
+        name = prefix + name
     if not colon or name.startswith(_NOT_A_NAME):
         return Location(text)
     if not path:

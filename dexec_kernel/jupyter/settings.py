@@ -20,8 +20,14 @@ class Settings(HasTraits):
     """The settings. ``fault`` is the error of the first invalid value."""
 
     container = Unicode(
-        help="The container that cells run in: a name, an id, or compose:PROJECT/SERVICE."
-        " Empty: the only running container."
+        help="The container that cells run in: a name, an id, compose:PROJECT/SERVICE, or"
+        " swarm:SERVICE.SLOT. Empty: the only running container."
+    ).tag(config=True)
+    node_hosts = Unicode(
+        help="The engines of a swarm's other nodes, as NODE=ADDRESS with spaces between:"
+        " node1=ssh://root@10.0.0.2 node2=tcp://10.0.0.3:2376. NODE is a host name, an id, an"
+        " address, or * for all others, with {node} and {address} in its ADDRESS. A docker context"
+        " that fits a node needs no entry."
     ).tag(config=True)
     status_bar = CaselessStrEnum(
         [mode.value for mode in Mode],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 
 from dexec_kernel.backend.models import ContainerInspect
@@ -15,6 +16,8 @@ from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.policy.engine import Home, PolicedEngine, policed
 from dexec_kernel.policy.file import find_policy
 from dexec_kernel.policy.rules import Policy
+from dexec_kernel.swarm.engine import SwarmEngine
+from dexec_kernel.swarm.places import Places
 
 Connect = Callable[[], Awaitable[WholeEngine]]
 
@@ -35,6 +38,7 @@ class Target:
         self._client: WholeEngine | None = None
         self._tunnel: Address | None = None
         self._connecting = asyncio.Lock()
+        self._places = Places()
         self._home = Home(settings.container)
         self._policy: Policy | PolicyUnusable
         try:
@@ -66,7 +70,13 @@ class Target:
     async def _connect_as_environment_says(self) -> WholeEngine:
         engine = await EngineClient.from_environment(check=self.policy.check_engine)
         self._tunnel = engine.tunnel
-        return engine
+        return SwarmEngine(
+            engine,
+            os.environ,
+            node_hosts=self._settings.node_hosts,
+            check=self.policy.check_engine,
+            places=self._places,
+        )
 
     async def tunnel(self) -> Address | None:
         """Return the connection that all calls share, where the engine is behind ssh."""

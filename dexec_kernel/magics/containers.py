@@ -94,7 +94,10 @@ def _container_parser() -> MagicParser:
         "current container and the others.",
     )
     parser.add_argument(
-        "name", metavar="NAME", nargs="?", help="a name or id, or compose:PROJECT/SERVICE"
+        "name",
+        metavar="NAME",
+        nargs="?",
+        help="a name or id, compose:PROJECT/SERVICE, or swarm:SERVICE.SLOT",
     )
     return parser
 

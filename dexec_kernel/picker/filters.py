@@ -28,7 +28,8 @@ class ContainerFilters:
     ``labels`` are ``KEY`` or ``KEY=VALUE``; a container needs all of them. ``include`` and
     ``exclude`` are patterns for names, with ``*``, ``?`` and ``[abc]``. A name must match one
     pattern of ``include``, if there are any, and no pattern of ``exclude``. The names of a Compose
-    service are ``PROJECT/SERVICE`` and its container's name.
+    service are ``PROJECT/SERVICE`` and its container's name, those of a swarm's task are
+    ``SERVICE.SLOT`` and its container's name.
     """
 
     labels: tuple[str, ...] = ()

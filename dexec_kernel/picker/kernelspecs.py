@@ -18,7 +18,7 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_core.paths import prefer_environment_over_user
 
-from dexec_kernel.backend.targets import COMPOSE_PREFIX
+from dexec_kernel.backend.targets import plain_name
 from dexec_kernel.engine.contexts import current_context_name
 from dexec_kernel.engine.endpoint import docker_config_dir, parse_host
 from dexec_kernel.errors import ConfigurationError
@@ -52,7 +52,7 @@ class BoundSpec:
 
     def files(self) -> dict[str, bytes]:
         """Return the kernelspec's files by their names: ``kernel.json`` and the logos."""
-        label = self.container.removeprefix(COMPOSE_PREFIX)
+        label = plain_name(self.container)
         mark = self.mark or mark_of(label, family=label.partition("/")[0], member=label)
         return {"kernel.json": self.to_text().encode(), **mark.files()}
 
@@ -137,7 +137,7 @@ def bound_spec(
 
     Raises :class:`ConfigurationError` for a ``name`` that Jupyter does not take.
     """
-    label = container.removeprefix(COMPOSE_PREFIX)
+    label = plain_name(container)
     return BoundSpec(
         container=container,
         name=_checked(name) if name else spec_name(container),
@@ -151,7 +151,7 @@ def spec_name(container: str) -> str:
 
     Two containers may get the same name, as ``Web`` and ``web`` do.
     """
-    words = _NOT_VALID.sub("-", container.removeprefix(COMPOSE_PREFIX).lower()).strip("-.")
+    words = _NOT_VALID.sub("-", plain_name(container).lower()).strip("-.")
     if not words or len(words) > _LONGEST_NAME:
         words = hashlib.sha256(container.encode()).hexdigest()[:12]
     return f"{KERNEL_NAME}-{words}"

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from dexec_kernel.backend.models import ContainerSummary
-from dexec_kernel.backend.targets import COMPOSE_PREFIX, bound_name
+from dexec_kernel.backend.targets import COMPOSE_PREFIX, SWARM_PREFIX, bound_name, plain_name
 
 #: The name that a container wishes to have.
 DISPLAY_NAME_LABEL = "dexec.display-name"
@@ -29,10 +29,8 @@ _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{12})[0-9a-f]*")
 
 def names_of(container: ContainerSummary) -> tuple[str, ...]:
     """Return all names that a filter may mean."""
-    bound = bound_name(container)
-    if bound.startswith(COMPOSE_PREFIX):
-        return container.name, bound.removeprefix(COMPOSE_PREFIX)
-    return (container.name,)
+    other = plain_name(bound_name(container))
+    return (container.name,) if other == container.name else (container.name, other)
 
 
 def wished_name(container: ContainerSummary) -> str:
@@ -74,11 +72,22 @@ def _label(bound: str, container: ContainerSummary, *, is_short: bool = False) -
     if wish := wished_name(container):
         return wish
     longest = _SEEN if is_short else _LONGEST
+    if bound.startswith(SWARM_PREFIX):
+        return _shortened(task_label(bound), longest)
     if not bound.startswith(COMPOSE_PREFIX):
         return _shortened(bound, longest)
     project, _, service = bound.removeprefix(COMPOSE_PREFIX).partition("/")
     project = _shortened(project, _SHORT_PROJECT if is_short else _LONGEST_PROJECT)
     return f"{project}{_BETWEEN}{_shortened(service, longest - len(project) - len(_BETWEEN))}"
+
+
+def task_label(bound: str) -> str:
+    """Return a swarm task's name for people: ``web.1``; of a global service that of the service.
+
+    Such a service has one task on a node, which has a long id.
+    """
+    service, _, slot = plain_name(bound).partition(".")
+    return f"{service}.{slot}" if slot.isdecimal() else service
 
 
 def short_image(image: str) -> str:
@@ -96,7 +105,7 @@ def told_apart(names: Iterable[tuple[str, str]]) -> dict[str, str]:
     pairs = dict(names)
     shown = list(pairs.values())
     return {
-        bound: name if shown.count(name) == 1 else f"{name} ({bound.removeprefix(COMPOSE_PREFIX)})"
+        bound: name if shown.count(name) == 1 else f"{name} ({plain_name(bound)})"
         for bound, name in pairs.items()
     }
 

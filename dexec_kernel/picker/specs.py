@@ -7,11 +7,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from dexec_kernel.backend.models import ContainerSummary
-from dexec_kernel.backend.targets import COMPOSE_PREFIX, bound_name, service_order
+from dexec_kernel.backend.targets import (
+    COMPOSE_PREFIX,
+    SWARM_PREFIX,
+    bound_name,
+    plain_name,
+    service_order,
+)
 from dexec_kernel.picker.filters import ContainerFilters
 from dexec_kernel.picker.kernelspecs import KERNEL_NAME, BoundSpec, spec_name
 from dexec_kernel.picker.mark import Mark, mark_of
-from dexec_kernel.picker.names import display_names, wished_name
+from dexec_kernel.picker.names import display_names, task_label, wished_name
 
 _RUNNING = "running"
 #: In seconds. JupyterLab asks for the kernelspecs every minute.
@@ -52,6 +58,9 @@ def container_specs(
 
 def _mark(bound: str, container: ContainerSummary) -> Mark:
     wish = wished_name(container)
+    if bound.startswith(SWARM_PREFIX):
+        label = task_label(bound)
+        return mark_of(wish or label, family=label.partition(".")[0], member=label)
     if not bound.startswith(COMPOSE_PREFIX):
         return mark_of(wish or bound, family=bound, member=container.image)
     project, _, service = bound.removeprefix(COMPOSE_PREFIX).partition("/")
@@ -91,7 +100,7 @@ class KnownSpecs:
 
 
 def _not_running(spec: BoundSpec) -> BoundSpec:
-    label = spec.container.removeprefix(COMPOSE_PREFIX).replace("/", " / ", 1)
+    label = plain_name(spec.container).replace("/", " / ", 1)
     return replace(spec, display_name=f"{label} (not running)")
 
 

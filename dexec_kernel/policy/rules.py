@@ -12,7 +12,7 @@ from enum import IntEnum
 from fnmatch import fnmatchcase
 from typing import Protocol
 
-from dexec_kernel.backend.targets import COMPOSE_PREFIX, Named, bound_name
+from dexec_kernel.backend.targets import Named, bound_name, plain_name
 from dexec_kernel.errors import PolicyRefused
 
 #: In the list of users: the user whom the image or ``docker run -u`` names.
@@ -269,8 +269,7 @@ KEYS = {
 
 
 def _names_of(container: Named) -> tuple[str, ...]:
-    bound = bound_name(container)
-    return container.name, bound.removeprefix(COMPOSE_PREFIX)
+    return container.name, plain_name(bound_name(container))
 
 
 def _fits(names: Sequence[str], patterns: Sequence[str]) -> bool:

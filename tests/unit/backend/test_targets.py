@@ -5,12 +5,17 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.backend.targets import (
     NUMBER_LABEL,
     PROJECT_LABEL,
     SERVICE_LABEL,
+    SWARM_SERVICE_LABEL,
+    SWARM_TASK_LABEL,
+    bound_name,
     candidates,
     find_container,
+    plain_name,
     require_running,
 )
 from dexec_kernel.errors import (
@@ -105,3 +110,26 @@ async def test_container_that_takes_no_exec(engine, client, state, error):
     found = await find_container(client, "web")
     with pytest.raises(error, match="'web'"):
         require_running(found)
+
+
+@pytest.mark.parametrize(
+    ("service", "task", "bound"),
+    [
+        ("web", "web.1.abc", "swarm:web.1"),
+        ("shop_web", "shop_web.12.abc", "swarm:shop_web.12"),
+        ("agent", "agent.n0deid.abc", "swarm:agent.n0deid"),
+        # Labels come from whoever makes the container.
+        ("web", "db.1.abc", "name"),
+        ("web", "web.abc", "name"),
+        ("web", "web..abc", "name"),
+        ("web", "web.1/2.abc", "name"),
+        ("web.1", "web.1.2.abc", "name"),
+        ("", ".1.abc", "name"),
+        ("web", "", "name"),
+    ],
+)
+def test_a_swarms_task_is_bound_by_its_slot(service, task, bound):
+    labels = {SWARM_SERVICE_LABEL: service, SWARM_TASK_LABEL: task}
+    assert bound_name(ContainerSummary("1", "name", "img", "running", "Up", labels)) == bound
+    assert plain_name("swarm:web.1") == "web.1"
+    assert plain_name("compose:shop/db") == "shop/db"

@@ -20,6 +20,10 @@ from dexec_kernel.cli.terminal import aligned, printable
 from tests.unit.support.local_shells import GUARD
 
 COMMAND = [sys.executable, "-c", "from dexec_kernel.cli import main; main()"]
+SWARM = {
+    "com.docker.swarm.service.name": "web",
+    "com.docker.swarm.task.name": "web.1.abc",
+}
 COMPOSE = {"com.docker.compose.project": "shop", "com.docker.compose.service": "db"}
 
 
@@ -214,6 +218,7 @@ def test_the_compose_column_is_there_when_something_is_in_it():
     titles, first, second = listing.rows_of([container(), container("db", **COMPOSE)])
     assert titles[-1] == "ALSO CALLED"
     assert (first[-1], second[-1]) == ("", "compose:shop/db")
+    assert listing.rows_of([container("web.1.abc", **SWARM)])[1][-1] == "swarm:web.1"
 
 
 def test_list_into_a_pipe_is_the_table_alone(engine_has, capsys):
@@ -238,6 +243,7 @@ def test_list_as_json(engine_has, capsys):
             "status": "Up",
             "usable": True,
             "compose": "compose:shop/db",
+            "swarm": None,
         }
     ]
     assert run(["list", "--json", "--all"]) == OK

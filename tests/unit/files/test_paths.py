@@ -37,6 +37,7 @@ def inside(path, container=""):
         (":.", inside("/.")),
         ("web:/a:b", inside("/a:b", "web")),
         ("compose:shop/db:/a", inside("/a", "compose:shop/db")),
+        ("swarm:web.1:/a", inside("/a", "swarm:web.1")),
     ],
 )
 def test_a_location_is_read_as_docker_cp_reads_it(text, location):

@@ -38,6 +38,32 @@ def names(*containers: ContainerSummary) -> list[str]:
     return [spec.display_name for spec in container_specs(containers, ContainerFilters(), {})]
 
 
+def task(name: str) -> ContainerSummary:
+    labels = {
+        "com.docker.swarm.service.name": name.partition(".")[0],
+        "com.docker.swarm.task.name": name,
+    }
+    return ContainerSummary(f"{name}-id", name, "nginx:1.25", "running", "Up", labels)
+
+
+def test_a_swarms_task_has_its_slot_for_a_name_whichever_container_it_has():
+    specs = container_specs(
+        [task("shop_web.2.abc"), task("shop_web.10.def"), task("agent.n0de.ghi")],
+        ContainerFilters(exclude=("shop_web.10",)),
+        {},
+    )
+    assert [(spec.name, spec.container, spec.display_name) for spec in specs] == [
+        ("dexec-agent.n0de", "swarm:agent.n0de", "agent (nginx:1.25)"),
+        ("dexec-shop_web.2", "swarm:shop_web.2", "shop_web.2 (nginx:1.25)"),
+    ]
+    known = KnownSpecs()
+    known.add_to(specs, [], 0.0)
+    gone = {spec.display_name for spec in known.add_to([], [], 1.0)}
+    assert "shop_web.2 (not running)" in gone
+    assert specs[1].mark is not None
+    assert specs[1].files()["logo-svg.svg"]
+
+
 def test_a_container_is_bound_by_its_name():
     [spec] = container_specs([container("web")], ContainerFilters(), {"DOCKER_HOST": "unix:///x"})
     assert (spec.name, spec.container, spec.display_name) == (

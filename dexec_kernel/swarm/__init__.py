@@ -1,0 +1,1 @@
+"""Docker Swarm: a service's task, its node, and the way to that node's engine."""

@@ -1,0 +1,278 @@
+"""An engine that also reaches the tasks of its swarm, on whichever node they run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+from dexec_kernel.backend.models import (
+    ContainerInspect,
+    ContainerSummary,
+    ContainerTop,
+    ExecConfig,
+    ExecInspect,
+    PathStat,
+    Ping,
+)
+from dexec_kernel.backend.protocol import Archive, Exec, FrameChannel, FrameStream
+from dexec_kernel.backend.targets import SWARM_PREFIX
+from dexec_kernel.engine.client import EngineClient
+from dexec_kernel.engine.endpoint import Endpoint
+from dexec_kernel.errors import ContainerNotFound, EngineUnavailable
+from dexec_kernel.swarm.nodes import find_place, require_node
+from dexec_kernel.swarm.places import Place, Places, Way
+from dexec_kernel.swarm.ways import VARIABLE
+
+#: Makes a client.
+Connect = Callable[[Endpoint], EngineClient]
+
+
+class SwarmEngine:
+    """Implements ``WholeEngine``: that of ``engine``, and of the nodes that tasks are on.
+
+    A container is found by ``swarm:SERVICE.SLOT`` with :meth:`container_inspect`, and is used by
+    its id from then on. ``check`` is called with the address of a node's engine before it is asked
+    anything, and may raise. ``places`` may be another client's before. The engine belongs to this
+    one, and is closed with it.
+    """
+
+    def __init__(
+        self,
+        engine: EngineClient,
+        environ: Mapping[str, str],
+        *,
+        node_hosts: str | None = None,
+        check: Callable[[str], None] = lambda _url: None,
+        places: Places | None = None,
+        connect: Connect | None = None,
+    ) -> None:
+        self._engine = engine
+        self._environ = environ
+        self._node_hosts = environ.get(VARIABLE, "") if node_hosts is None else node_hosts
+        self._check = check
+        self._places = Places() if places is None else places
+        self._connect = connect or self._connect_as_environment_says
+        self._nodes: dict[str, EngineClient] = {}
+        self._finding = asyncio.Lock()
+        self._connecting = asyncio.Lock()
+
+    # --- the engine ---------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """Where the engine is that knows the swarm."""
+        return self._engine.url
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether PIDs are another machine's for certain."""
+        return self._engine.is_remote
+
+    async def aclose(self) -> None:
+        """Close all clients."""
+        nodes, self._nodes = self._nodes, {}
+        await asyncio.gather(self._engine.aclose(), *(node.aclose() for node in nodes.values()))
+
+    async def answers(self) -> bool:
+        """Return whether all engines that are in use answer."""
+        engines = (self._engine, *self._nodes.values())
+        return all(await asyncio.gather(*(engine.answers() for engine in engines)))
+
+    async def ping(self) -> Ping:
+        """Ask who is there."""
+        return await self._engine.ping()
+
+    async def api_version(self) -> str:
+        """Return the API version that is spoken."""
+        return await self._engine.api_version()
+
+    # --- containers ---------------------------------------------------------------------------
+
+    async def container_list(
+        self,
+        *,
+        all: bool = False,  # noqa: A002 -- the engine's word
+        filters: Mapping[str, Sequence[str]] | None = None,
+    ) -> list[ContainerSummary]:
+        """List the containers of this engine."""
+        return await self._engine.container_list(all=all, filters=filters)
+
+    async def container_inspect(self, container: str) -> ContainerInspect:
+        """Look at a container, or at that of a task.
+
+        Raises what :func:`find_place` raises. A task is looked for anew once its container does not
+        run any more.
+        """
+        if not container.startswith(SWARM_PREFIX):
+            return await (await self._at(container)).container_inspect(container)
+        async with self._finding:
+            found, place = await self._inspect_task(container)
+        self._places.choose(container, place)
+        for name in (found.id, found.name):
+            self._places.note(name, place.way)
+        return found
+
+    async def _inspect_task(self, name: str) -> tuple[ContainerInspect, Place]:
+        before, lost = self._places.chosen(name), None
+        if before is not None:
+            try:
+                found = await self._inspect(before)
+            except ContainerNotFound:
+                pass
+            except EngineUnavailable as error:
+                lost = error
+            else:
+                if found.running:
+                    return found, before
+        place = await find_place(
+            self._engine, name, node_hosts=self._node_hosts, environ=self._environ
+        )
+        if lost is not None and place == before:
+            raise lost
+        return await self._inspect(place), place
+
+    async def _inspect(self, place: Place) -> ContainerInspect:
+        try:
+            engine = await self._through(place.way)
+            return await engine.container_inspect(place.container_id)
+        except EngineUnavailable as error:
+            if place.way.endpoint is None:
+                raise
+            where = f"The task runs on the node {place.way.node.name!r}."
+            raise EngineUnavailable(f"{where} {error.message}", advice=error.advice) from error
+
+    async def container_top(self, container: str) -> ContainerTop:
+        """List a container's processes."""
+        return await (await self._at(container)).container_top(container)
+
+    async def container_process_names(self, container: str) -> dict[str, str]:
+        """Return the names of a container's processes by their PIDs on its host."""
+        return await (await self._at(container)).container_process_names(container)
+
+    async def container_restart(self, container: str, *, stop_timeout: int | None = None) -> None:
+        """Restart a container."""
+        engine = await self._at(container)
+        await engine.container_restart(container, stop_timeout=stop_timeout)
+
+    async def container_oom_since(self, container: str, since: float) -> bool:
+        """Return whether the container ran out of memory after ``since``."""
+        return await (await self._at(container)).container_oom_since(container, since)
+
+    # --- execs --------------------------------------------------------------------------------
+
+    async def exec(
+        self,
+        container: str,
+        config: ExecConfig,
+        *,
+        created: Callable[[str], None] = lambda _: None,
+    ) -> Exec:
+        """Execute a command, attached to its streams."""
+        engine = await self._at(container)
+        return await engine.exec(container, config, created=self._noting(container, created))
+
+    async def exec_detached(
+        self,
+        container: str,
+        config: ExecConfig,
+        *,
+        created: Callable[[str], None] = lambda _: None,
+    ) -> ExecInspect:
+        """Start a command, attached to nothing."""
+        engine = await self._at(container)
+        noting = self._noting(container, created)
+        return await engine.exec_detached(container, config, created=noting)
+
+    async def container_exec_inspect(self, exec_id: str) -> ExecInspect:
+        """Look at an exec."""
+        return await (await self._at(exec_id)).container_exec_inspect(exec_id)
+
+    def _noting(self, container: str, created: Callable[[str], None]) -> Callable[[str], None]:
+        way = self._places.way_of(container)
+
+        def note(exec_id: str) -> None:
+            self._places.note(exec_id, way)
+            created(exec_id)
+
+        return note
+
+    # --- the main process ---------------------------------------------------------------------
+
+    async def container_logs(
+        self,
+        container: str,
+        *,
+        tty: bool = False,
+        follow: bool = False,
+        tail: int | None = None,
+        since: int = 0,
+    ) -> FrameStream:
+        """Read a container's log."""
+        engine = await self._at(container)
+        return await engine.container_logs(
+            container, tty=tty, follow=follow, tail=tail, since=since
+        )
+
+    async def attaching_ends_stdin(self, container: ContainerInspect) -> bool:
+        """Tell whether the end of a connection without stdin would end the process's stdin."""
+        return await (await self._at(container.id)).attaching_ends_stdin(container)
+
+    async def container_attach_ws(self, container: str, *, stdin: bool = False) -> FrameChannel:
+        """Join the main process."""
+        return await (await self._at(container)).container_attach_ws(container, stdin=stdin)
+
+    # --- files --------------------------------------------------------------------------------
+
+    async def container_stat_path(self, container: str, path: str) -> PathStat:
+        """Look at a path."""
+        return await (await self._at(container)).container_stat_path(container, path)
+
+    async def copy_from_container(self, container: str, path: str) -> Archive:
+        """Begin to read a file or a folder."""
+        return await (await self._at(container)).copy_from_container(container, path)
+
+    async def copy_to_container(
+        self,
+        container: str,
+        path: str,
+        content: AsyncIterator[bytes],
+        *,
+        allow_overwrite_dir_with_file: bool = False,
+        copy_uid_gid: bool = False,
+    ) -> None:
+        """Extract an archive into a folder."""
+        engine = await self._at(container)
+        await engine.copy_to_container(
+            container,
+            path,
+            content,
+            allow_overwrite_dir_with_file=allow_overwrite_dir_with_file,
+            copy_uid_gid=copy_uid_gid,
+        )
+
+    # --- other nodes --------------------------------------------------------------------------
+
+    async def _at(self, thing: str) -> EngineClient:
+        """Return the engine of a container or an exec."""
+        way = self._places.way_of(thing)
+        return self._engine if way is None else await self._through(way)
+
+    async def _through(self, way: Way) -> EngineClient:
+        """Return the engine at the end of a way. Raises :class:`ConfigurationError`."""
+        if way.endpoint is None:
+            return self._engine
+        self._check(way.endpoint.url)
+        async with self._connecting:
+            if (known := self._nodes.get(way.endpoint.url)) is not None:
+                return known
+            engine = self._connect(way.endpoint)
+            try:
+                await require_node(engine, way)
+            except BaseException:
+                await engine.aclose()
+                raise
+            self._nodes[way.endpoint.url] = engine
+            return engine
+
+    def _connect_as_environment_says(self, endpoint: Endpoint) -> EngineClient:
+        return EngineClient(endpoint, api_version=self._environ.get("DOCKER_API_VERSION", ""))

@@ -1,0 +1,91 @@
+"""The questions to the engine about its swarm: where a task's container is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from dexec_kernel.backend.targets import SWARM_PREFIX, SWARM_SERVICE_LABEL
+from dexec_kernel.engine.client import EngineClient
+from dexec_kernel.engine.swarm import Node, SwarmInfo
+from dexec_kernel.errors import ConfigurationError, EngineApiError
+from dexec_kernel.swarm.places import Place, Way
+from dexec_kernel.swarm.tasks import (
+    TaskName,
+    choose_container,
+    choose_task,
+    parse_name,
+    unknown_service,
+)
+from dexec_kernel.swarm.ways import NodeHosts, find_way
+
+_NOT_FOUND = 404
+_ACTIVE = "active"
+
+
+async def find_place(
+    engine: EngineClient, name: str, *, node_hosts: str, environ: Mapping[str, str]
+) -> Place:
+    """Find the container of a task ``swarm:SERVICE.SLOT``, and the way to its node.
+
+    An engine that is no manager knows its own tasks alone.
+
+    Raises :class:`ConfigurationError` for a name that is none, an engine without a swarm, a task
+    that only a manager knows, and a node to which there is no way; :class:`ContainerNotFound`,
+    :class:`ContainerNotRunning`.
+    """
+    wanted, hosts = parse_name(name), NodeHosts.parse(node_hosts)
+    info = await engine.swarm_info()
+    if not info.is_manager:
+        return await _find_here(engine, wanted, info)
+    try:
+        service = await engine.service_inspect(wanted.service)
+    except EngineApiError as error:
+        if error.status != _NOT_FOUND:
+            raise
+        raise unknown_service(wanted, await engine.service_list()) from error
+    tasks, nodes = await asyncio.gather(engine.task_list(service.id), engine.node_list())
+    task = choose_task(wanted, service, tasks, nodes, here=info.node_id)
+    unknown = Node(task.node_id, "", "", "unknown")
+    node = next((node for node in nodes if node.id == task.node_id), unknown)
+    if node.id == info.node_id:
+        return Place(task.container_id, Way(node, None))
+    return Place(
+        task.container_id, Way(node, await asyncio.to_thread(find_way, node, hosts, environ))
+    )
+
+
+async def require_node(engine: EngineClient, way: Way) -> None:
+    """Raise :class:`ConfigurationError` unless the engine is that of the way's node."""
+    try:
+        found = (await engine.swarm_info()).node_id
+    except EngineApiError:
+        return  # A proxy before it says nothing: then it has the container, or it has not.
+    if found != way.node.id and way.endpoint is not None:
+        what = f"the node with the id {found}" if found else "an engine in no swarm"
+        raise ConfigurationError(
+            f"The engine at {way.endpoint.url} is not that of the node {way.node.name!r}: it is"
+            f" {what}.",
+            advice=f"The address comes from {way.endpoint.source}.",
+        )
+
+
+async def _find_here(engine: EngineClient, wanted: TaskName, info: SwarmInfo) -> Place:
+    name = f"{SWARM_PREFIX}{wanted}"
+    if info.state != _ACTIVE:
+        raise ConfigurationError(
+            f"{name!r} is a task of a swarm, and the engine at {engine.url} is in none"
+            f" (state: {info.state}).",
+            advice="Name an engine of the swarm in DOCKER_HOST, at best a manager.",
+        )
+    filters = {"label": [f"{SWARM_SERVICE_LABEL}={wanted.service}"]}
+    containers = await engine.container_list(filters=filters)
+    found = choose_container(wanted, containers, Node(info.node_id, info.name, "", _ACTIVE))
+    if found is None:
+        manager = next((address.rpartition(":")[0] for address in info.managers), "MANAGER")
+        raise ConfigurationError(
+            f"{name!r} has no container on this node, and the engine at {engine.url} cannot look"
+            " further: it is a worker of its swarm.",
+            advice=f"Name a manager's engine: DOCKER_HOST=ssh://USER@{manager}",
+        )
+    return Place(found.id, Way(Node(info.node_id, info.name, "", _ACTIVE), None))
