@@ -18,6 +18,7 @@ __all__ = [
     "ContainerNotFound",
     "ContainerNotRunning",
     "ContainerPaused",
+    "CredentialsRefused",
     "DexecError",
     "EngineApiError",
     "EngineError",
@@ -35,6 +36,7 @@ __all__ = [
     "PolicyRefused",
     "PolicyUnusable",
     "ProtocolError",
+    "RightMissing",
     "SignalError",
     "StreamCutOff",
     "StreamFault",
@@ -44,6 +46,8 @@ __all__ = [
 
 _DOCTOR = "`dexec-kernel doctor` looks at the connection to the engine."
 _LOOK_AT_CONNECTION = f"Run the cell again. If it fails again, {_DOCTOR}"
+#: How the names of containers in pods begin.
+_KUBE = "kube:"
 #: The HTTP status codes that Docker answers with; Podman has others for the same.
 _NOT_FOUND, _CONFLICT = 404, 409
 
@@ -166,6 +170,12 @@ class EngineUnavailable(EngineError):
     usual_command_advice = _DOCTOR
 
 
+class CredentialsRefused(EngineError):
+    """A Kubernetes cluster does not accept the kubeconfig's credentials, or there are none."""
+
+    usual_advice = "Log in again. `kubectl get pods` shows whether the cluster accepts you."
+
+
 class ApiVersionError(EngineError):
     """The engine's API version is too old or too new for a request."""
 
@@ -195,12 +205,26 @@ class EngineApiError(EngineError):
         self.status = status
 
 
+class RightMissing(EngineApiError):
+    """A Kubernetes cluster knows us, and does not allow the request. The advice is the Role."""
+
+
 class ContainerNotFound(EngineApiError):
     """No container has that name or id."""
 
     @classmethod
-    def of(cls, container: str) -> Self:
-        """Return the error for a container, by the name that the user gave it."""
+    def of(cls, container: str, *, others: Sequence[str] = ()) -> Self:
+        """Return the error for a container, by the name that the user gave it.
+
+        ``others`` are the containers of the same pod.
+        """
+        if container.startswith(_KUBE):
+            has = f"Its containers are: {', '.join(others)}. " if others else ""
+            return cls(
+                f"There is no pod or container {container!r}.",
+                status=_NOT_FOUND,
+                advice=f"{has}`kubectl get pods --all-namespaces` shows the pods.",
+            )
         return cls(
             f"There is no container named {container!r}.",
             status=_NOT_FOUND,
@@ -223,16 +247,21 @@ class ImageNotFound(EngineApiError):
 
 
 class ContainerNotRunning(EngineApiError):
-    """The container exists, and is stopped."""
+    """The container exists, and is stopped. ``reason`` is the engine's, "" for none."""
+
+    reason = ""
 
     @classmethod
-    def of(cls, container: str) -> Self:
+    def of(cls, container: str, reason: str = "") -> Self:
         """Return the error for a container; "" where its name is not known."""
-        return cls(
-            f"{_the(container)} is not running.",
-            status=_CONFLICT,
-            advice=f"Start it: docker start {container or 'NAME'}",
-        )
+        advice = f"Start it: docker start {container or 'NAME'}"
+        if container.startswith(_KUBE):
+            namespace, _, pod = container.removeprefix(_KUBE).partition("/")
+            advice = f"Look why: kubectl describe pod -n {namespace} {pod.partition('/')[0]}"
+        why = f": {reason}" if reason else ""
+        error = cls(f"{_the(container)} is not running{why}.", status=_CONFLICT, advice=advice)
+        error.reason = reason
+        return error
 
 
 class ContainerPaused(EngineApiError):

@@ -20,7 +20,15 @@ _KEPT = {
     "USER",
     "XDG_CACHE_HOME",
 }
-_KEPT_PREFIXES = ("COVERAGE_", "COV_CORE_", "HYPOTHESIS_", "PLAYWRIGHT_", "PYTEST_")
+#: DEXEC_TEST_KUBE_…: the cluster of `make kubernetes`.
+_KEPT_PREFIXES = (
+    "DEXEC_TEST_KUBE",
+    "COVERAGE_",
+    "COV_CORE_",
+    "HYPOTHESIS_",
+    "PLAYWRIGHT_",
+    "PYTEST_",
+)
 _FIXED = {"LANG": "C.UTF-8", "TERM": "xterm-256color", "TZ": "UTC"}
 #: Dispositions that exec passes on when they are "ignore": a script's ``&`` ignores the first two
 #: in its children, ``nohup`` the third, a parent that wants no zombies the last.

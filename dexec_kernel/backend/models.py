@@ -149,6 +149,8 @@ class ExecInspect:
 
     ``pid`` is the process's id on the engine's host, or None if the engine reports none.
     ``exit_code`` is None until the exec has exited, and if the engine does not know it.
+    ``is_doubtful`` where the engine says the same of an exec that it has lost: :meth:`Exec.wait`
+    makes sure, and so does the last word of a driver.
     """
 
     exec_id: str
@@ -156,6 +158,7 @@ class ExecInspect:
     state: ExecState
     pid: int | None
     exit_code: int | None
+    is_doubtful: bool = False
 
     @property
     def start_failed(self) -> bool:
@@ -196,7 +199,8 @@ class ContainerInspect:
     ``user`` and ``working_dir`` come from its configuration and may be empty. With a ``tty`` it has
     one stream, without frames. With ``open_stdin`` its main process has a stdin; ``stdin_once``
     closes it when the first attached client leaves. ``started_at`` differs for each run of the
-    container; ``exec_count`` is the number of running execs.
+    container; ``exec_count`` is the number of running execs. ``why_not_running`` is the engine's
+    reason, "" where it gives none.
     """
 
     id: str
@@ -216,6 +220,7 @@ class ContainerInspect:
     stdin_once: bool = False
     started_at: str = ""
     exec_count: int = 0
+    why_not_running: str = ""
 
     @property
     def closes_stdin(self) -> bool:

@@ -77,6 +77,19 @@ class Exec(Protocol):
         """False if a proxy in front of the engine drops the bytes for stdin."""
         ...
 
+    @property
+    def tells_pid(self) -> bool:
+        """Whether the engine tells :attr:`pid`, and prints in the stream why a start has failed.
+
+        Where it does neither, a command runs as soon as :meth:`inspect` says so.
+        """
+        ...
+
+    @property
+    def half_closes(self) -> bool:
+        """Whether :meth:`close_write` works. Else it raises :class:`EngineApiError`."""
+        ...
+
     async def read(self) -> list[Frame]:
         """Return the next frames, or pieces of frames, at least one; an empty list at the end.
 

@@ -22,6 +22,10 @@ SWARM_PREFIX = "swarm:"
 #: The labels of a task's container. The task's name is SERVICE.SLOT.TASK, or SERVICE.NODE.TASK.
 SWARM_SERVICE_LABEL = "com.docker.swarm.service.name"
 SWARM_TASK_LABEL = "com.docker.swarm.task.name"
+#: ``kube:NAMESPACE/POD`` names a container in a pod of a Kubernetes cluster.
+KUBE_PREFIX = "kube:"
+#: The name that a kernel in a pod is bound to. No label of Kubernetes has it: kube/pods.py sets it.
+KUBE_BOUND_LABEL = "dexec.kernel/kube-bound"
 #: Docker Compose's labels; Podman's two compose tools set the same.
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
@@ -87,7 +91,7 @@ def require_running(container: ContainerInspect) -> None:
     if container.paused:
         raise ContainerPaused.of(container.name)
     if not container.running:
-        raise ContainerNotRunning.of(container.name)
+        raise ContainerNotRunning.of(container.name, container.why_not_running)
 
 
 async def candidates(engine: Containers) -> list[ContainerSummary]:
@@ -133,11 +137,13 @@ def service_order(container: ContainerSummary) -> tuple[bool, bool, int]:
 def bound_name(container: Named) -> str:
     """Return the name that a kernel is bound to, which survives recreating the container.
 
-    A Compose service keeps its name even if its new container has another one, and so does a task
-    of a swarm's service.
+    A Compose service keeps its name even if its new container has another one, and so do a task of
+    a swarm's service and the owner of a pod.
     """
     if slot := slot_of(container):
         return f"{SWARM_PREFIX}{container.labels[SWARM_SERVICE_LABEL]}.{slot}"
+    if container.name.startswith(KUBE_PREFIX):
+        return container.labels.get(KUBE_BOUND_LABEL, "") or container.name
     project, service = (container.labels.get(key, "") for key in (PROJECT_LABEL, SERVICE_LABEL))
     if project and service and "/" not in project and not is_oneoff(container):
         return f"{COMPOSE_PREFIX}{project}/{service}"

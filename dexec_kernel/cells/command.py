@@ -17,7 +17,7 @@ from dexec_kernel.shell.commands import (
     driver_stdin,
 )
 from dexec_kernel.shell.language.words import command_line
-from dexec_kernel.shell.marks import Marks
+from dexec_kernel.shell.marks import Marks, new_mark
 from dexec_kernel.shell.state import ShellState, has_folder
 
 #: In bytes: a connection takes as much, whether or not the process reads it.
@@ -32,6 +32,7 @@ class Command:
     """What one exec runs.
 
     ``stdin`` is sent and, unless ``keeps_stdin``, ended; None where the command gets none.
+    ``in_band`` is sent instead where the connection cannot end it, None where nothing else can.
     ``marks`` are those of a driver, None for a command without one. ``tells_end`` where its shell
     says that it ends, with its state if the session keeps it; a command of its own replaces the
     shell. ``may_exec`` where a cell's own ``exec`` may do so: bash says nothing more even where the
@@ -44,6 +45,7 @@ class Command:
     keeps_stdin: bool = False
     tells_end: bool = False
     may_exec: bool = False
+    in_band: bytes | None = None
 
     @property
     def is_sent_at_once(self) -> bool:
@@ -115,6 +117,7 @@ def standby_command(
         keeps,
         tells_end=not options.command,
         may_exec=may_exec(script),
+        in_band=driver_stdin(_script_with_body(source, options), marks, update, ends=True),
     )
 
 
@@ -170,7 +173,8 @@ def build_command(
     if takes_stdin:
         config = _config(command, options, env, console_size, stdin=True, in_root=in_root)
         stdin = driver_stdin(script, marks, history) + body
-        return Command(config, stdin, marks, keeps, tells_end, may_exec(script))
+        in_band = driver_stdin(_script_with_body(source, options), marks, history, ends=True)
+        return Command(config, stdin, marks, keeps, tells_end, may_exec(script), in_band)
     command += driver_arguments(script)
     if not options.tty:
         config = _config(command, options, env, console_size, stdin=False, in_root=in_root)
@@ -239,6 +243,16 @@ def _script(source: str, options: CellOptions) -> str:
     if options.command:
         return f"exec {shlex.join(options.command)}"
     return source.replace("\r\n", "\n")
+
+
+def _script_with_body(source: str, options: CellOptions) -> str:
+    """Return what the shell runs where stdin cannot be ended: it hands a body over itself."""
+    script = _script(source, options)
+    if not options.command:
+        return script
+    end = new_mark()
+    line = "" if not source or source.endswith("\n") else "\n"
+    return f"{script} <<'{end}'\n{source}{line}{end}"
 
 
 def _body(source: str, options: CellOptions) -> bytes:

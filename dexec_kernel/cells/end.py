@@ -11,6 +11,10 @@ is to say one, and has not       believed, output may be missing             :cl
 says none (a command of its own) believed; output may be missing where it   waited for, output may
                                  took more than a moment                     be missing
 ===============================  ==========================================  ======================
+
+An engine may say of an exec that it has lost what it says of one that has ended
+(``ExecInspect.is_doubtful``). Then it is believed with a last word alone, which has the exit code,
+or where :meth:`Exec.wait` finds a proof.
 """
 
 from __future__ import annotations
@@ -37,6 +41,10 @@ SILENT_NOTE = (
 )
 LATE_NOTE = "the connection ended before the command did: output may be missing"
 
+OPEN_NOTE = (
+    "the end of its input could not be sent: this cluster's exec has none (Kubernetes has it from"
+    " 1.31 on)"
+)
 BROKEN_NOTE = "126 is also the engine's word for a broken connection: output may be missing"
 
 
@@ -59,9 +67,13 @@ async def end_of(attached: Exec, *, tells_end: bool, has_told: bool) -> End:
     try:
         for number, pause in enumerate(_LOOKS):
             inspect = await attached.inspect()
+            if inspect.state is ExecState.EXITED and inspect.is_doubtful and not has_told:
+                return End(await attached.wait(), note)
             if inspect.state is ExecState.EXITED:
                 return End(inspect, LATE_NOTE if is_doubtful and number >= _MOMENT else note)
             await asyncio.sleep(pause)
+    except ExecLost:
+        raise
     except EngineError:
         return End(await attached.wait())  # Waiting for it says why.
     if tells_end and not has_told:

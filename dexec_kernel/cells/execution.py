@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dexec_kernel.backend.models import ExecInspect, ExecState, Frame, Stream
@@ -22,7 +23,7 @@ from dexec_kernel.cells.driver import (
     Started,
     ToldEnd,
 )
-from dexec_kernel.cells.end import BROKEN_STREAM, end_of
+from dexec_kernel.cells.end import BROKEN_STREAM, OPEN_NOTE, end_of
 from dexec_kernel.cells.not_run import StandbyLost, StdinNotPassed, cell_not_run
 from dexec_kernel.cells.output.output import Output
 from dexec_kernel.cells.signals import Signaller
@@ -34,6 +35,7 @@ from dexec_kernel.cells.stream import CellStream, StreamEvent, StreamState
 from dexec_kernel.cells.why import lost
 from dexec_kernel.errors import (
     CommandNotStarted,
+    ContainerNotRunning,
     EngineError,
     EngineUnavailable,
     ExecLost,
@@ -108,6 +110,7 @@ class Execution:
         #: The functions of the session that could not be restored.
         self.failed: tuple[str, ...] = ()
         self._has_background = False
+        self._input_note = ""
         self._lost_folder: str | None = None
         self.running = running
         self._stdin = stdin
@@ -158,7 +161,7 @@ class Execution:
             async with run_beside(*beside):
                 await self._pump(attached)
             return await self._finish(attached, command)
-        except CommandNotStarted:
+        except (CommandNotStarted, ContainerNotRunning):
             self.stream.forget()
             raise
         except EngineError as error:
@@ -257,13 +260,35 @@ class Execution:
         try:
             if command.config.tty:
                 await self._set_up_terminal(attached, command)
-            await attached.write(command.stdin)
+            await attached.write(self._input(attached, command))
             if command.keeps_stdin and self._stdin is not None:
                 await self._serve_stdin(attached, self._stdin)
-            await attached.close_write()
+            if attached.half_closes:
+                await attached.close_write()
+            elif command.keeps_stdin:
+                self._input_note = OPEN_NOTE
         except EngineUnavailable:
             self._is_delivered = False
             return  # Nobody reads: the end of the stream tells why.
+
+    def _input(self, attached: Exec, command: Command) -> bytes:
+        """Return what is sent, which says where it ends if the connection cannot.
+
+        Raises :class:`CommandNotStarted` where neither can.
+        """
+        assert command.stdin is not None  # noqa: S101 -- its caller has looked
+        if attached.half_closes or command.keeps_stdin:
+            return command.stdin
+        if command.in_band is None:
+            raise CommandNotStarted(
+                "The command was not given its input: this engine cannot end it, and the command"
+                " would wait for more.",
+                exit_code=None,
+                engine_text="",
+                short_reason="no end of input",
+                advice="A Kubernetes cluster can from 1.31 on; before, a shell in the image can.",
+            )
+        return command.in_band
 
     async def _serve_stdin(self, attached: Exec, stdin: Stdin) -> None:
         """Ask for input until it ends; what lives on in the background gets none."""
@@ -282,6 +307,8 @@ class Execution:
 
     async def _watch_pid(self, attached: Exec) -> None:
         """Find out the PID; for a command without a driver, that it runs."""
+        if self._driver and not attached.tells_pid:
+            return
         if self._driver:
             await self.running.wait()
             await asyncio.sleep(_PID_DELAY)
@@ -301,8 +328,17 @@ class Execution:
                 return
             if inspect is not None and inspect.state is ExecState.EXITED:
                 return
+            if inspect is not None and self._runs_without_pid(attached, inspect):
+                return
             await asyncio.sleep(pause)
             pause = min(2 * pause, 0.1 if inspect is not None else 1.0)
+
+    def _runs_without_pid(self, attached: Exec, inspect: ExecInspect) -> bool:
+        """Return whether the engine says all that it ever will; enter that state."""
+        if attached.tells_pid or inspect.state is not ExecState.RUNNING:
+            return False
+        self._enter(StreamEvent.STARTED)
+        return True
 
     async def _pump(self, attached: Exec) -> None:
         silence = self._silence
@@ -381,7 +417,10 @@ class Execution:
         tells_end = command.tells_end and self.running.is_set()
         end = await end_of(attached, tells_end=tells_end, has_told=has_told)
         inspect = end.inspect
-        self.note = STALLED_NOTE if self._silence.reason and not has_told else end.note
+        if inspect.is_doubtful and self._told is not None and self._told.exit_code is not None:
+            inspect = replace(inspect, exit_code=self._told.exit_code, is_doubtful=False)
+        note = STALLED_NOTE if self._silence.reason and not has_told else end.note
+        self.note = "; ".join(filter(None, (note, self._input_note)))
         self.pid = self.pid or inspect.pid
         self.exit_code = inspect.exit_code
         if not self.running.is_set():

@@ -61,7 +61,7 @@ async def named(backend: Backend, container: ContainerInspect, error: DexecError
         case ExecNotFound():
             return await _why_gone(backend, container, error)
         case ContainerNotRunning():
-            return ContainerNotRunning.of(container.name)
+            return ContainerNotRunning.of(container.name, error.reason)
         case ContainerPaused():
             return ContainerPaused.of(container.name)
         case ContainerNotFound():

@@ -88,9 +88,12 @@ class EngineCalls:
         self._ssh = route_of(endpoint)
         #: Where connections go; ``endpoint`` is what was named.
         self._address: Address = self._ssh or endpoint
-        times = {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": READ_TIMEOUT}
-        self._api = JsonApi(self._address, **times)
-        self._kept = KeptCalls(self._address, **times)
+        self._api = JsonApi(
+            self._address, connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT
+        )
+        self._kept = KeptCalls(
+            self._address, connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT
+        )
         self._threads = DaemonThreads(_THREADS, name="dexec-engine")
 
     @property

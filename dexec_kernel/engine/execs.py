@@ -201,6 +201,8 @@ class ExecCalls(ContainerCalls):
 class AttachedExec(HijackedConnection):
     """An exec that was started, attached over its own connection: see :class:`backend.Exec`."""
 
+    tells_pid = half_closes = True
+
     def __init__(self, calls: ExecCalls, exec_id: str, stream: ByteStream, *, tty: bool) -> None:
         super().__init__(stream, tty=tty)
         self._calls = calls

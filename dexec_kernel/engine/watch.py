@@ -104,8 +104,8 @@ class EngineWatch:
         await self._follow_at(ssh)
 
     async def _follow_at(self, endpoint: Address) -> None:
-        times = {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": _ANSWER_TIMEOUT}
-        with closing(KeptCalls(endpoint, **times)) as calls:
+        kept = KeptCalls(endpoint, connect_timeout=CONNECT_TIMEOUT, read_timeout=_ANSWER_TIMEOUT)
+        with closing(kept) as calls:
             version = self._environ.get("DOCKER_API_VERSION", "").lstrip("v")
             if not version:
                 version = common_version(await _offered_version(calls))

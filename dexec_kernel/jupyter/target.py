@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from dexec_kernel.backend.models import ContainerInspect
 from dexec_kernel.backend.protocol import WholeEngine
+from dexec_kernel.backend.routed import RoutedEngine
 from dexec_kernel.backend.targets import Named, find_container, require_running
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.http.address import Address
@@ -37,6 +38,7 @@ class Target:
         self._connect = connect or self._connect_as_environment_says
         self._client: WholeEngine | None = None
         self._tunnel: Address | None = None
+        self._routed: RoutedEngine | None = None
         self._connecting = asyncio.Lock()
         self._places = Places()
         self._home = Home(settings.container)
@@ -68,6 +70,10 @@ class Target:
             return self._client
 
     async def _connect_as_environment_says(self) -> WholeEngine:
+        self._routed = RoutedEngine(self._connect_engine, self._connect_cluster)
+        return self._routed
+
+    async def _connect_engine(self) -> WholeEngine:
         engine = await EngineClient.from_environment(check=self.policy.check_engine)
         self._tunnel = engine.tunnel
         return SwarmEngine(
@@ -78,9 +84,17 @@ class Target:
             places=self._places,
         )
 
+    async def _connect_cluster(self) -> WholeEngine:
+        # Most kernels have no use for it.
+        from dexec_kernel.kube.engine import KubeEngine  # noqa: PLC0415
+
+        return await KubeEngine.from_environment(check=self.policy.check_engine)
+
     async def tunnel(self) -> Address | None:
         """Return the connection that all calls share, where the engine is behind ssh."""
         await self.client()
+        if self._routed is not None:
+            await self._routed.of("")
         return self._tunnel
 
     async def container(self, name: str = "") -> ContainerInspect:
@@ -106,6 +120,6 @@ class Target:
     async def forget(self) -> None:
         """Close the client. The next call looks for the engine again: it may be elsewhere."""
         client, self._client = self._client, None
-        self._tunnel = None
+        self._tunnel = self._routed = None
         if client is not None:
             await client.aclose()

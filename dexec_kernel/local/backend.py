@@ -159,7 +159,7 @@ class LocalBackend:
 class LocalExec:
     """A process with its streams: see :class:`backend.protocol.Exec`."""
 
-    upgraded = True
+    upgraded = tells_pid = half_closes = True
 
     def __init__(self, exec_id: str, container_id: str, process: Process, *, tty: bool) -> None:
         self.id = exec_id

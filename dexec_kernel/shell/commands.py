@@ -148,15 +148,16 @@ def driver_environment(
     }
 
 
-def driver_stdin(source: str, marks: Marks, update: bytes = b"") -> bytes:
+def driver_stdin(source: str, marks: Marks, update: bytes = b"", *, ends: bool = False) -> bytes:
     """Return what :func:`driver_command` wants on its stdin. The cell has no NUL in it.
 
     ``update`` is what a standby evaluates before the cell, "" for nothing. What follows on stdin is
-    the cell's own.
+    the cell's own; with ``ends`` nothing follows, and the cell has end of file.
     """
     mark = marks.secret
     before = update + f"\n{mark}state\n".encode() if update else b""
-    return f"{mark}\n".encode() + before + f"{source}\n{mark}\n".encode()
+    end = "ends" if ends else ""
+    return f"{mark}\n".encode() + before + f"{source}\n{mark}{end}\n".encode()
 
 
 def driver_arguments(

@@ -66,6 +66,16 @@ class ReadAhead:
         """False where what is written does not arrive."""
         return self._exec.upgraded
 
+    @property
+    def tells_pid(self) -> bool:
+        """Whether the engine tells the PID."""
+        return self._exec.tells_pid
+
+    @property
+    def half_closes(self) -> bool:
+        """Whether stdin can be ended."""
+        return self._exec.half_closes
+
     async def read_ahead(self) -> list[Frame]:
         """Return the next frames, which :meth:`read` will return too. Raises as that does."""
         frames = await self._exec.read()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dexec_kernel.errors import EngineUnavailable
+
+if TYPE_CHECKING:
+    from dexec_kernel.engine.http.transport import PreparedTls
 
 
 class TlsFiles(Protocol):
@@ -51,8 +54,8 @@ class Address(Protocol):
         ...
 
     @property
-    def tls(self) -> TlsFiles | None:
-        """The files of TLS, None without TLS."""
+    def tls(self) -> TlsFiles | PreparedTls | None:
+        """The files of TLS, or what was made of them; None without TLS."""
         ...
 
     @property

@@ -14,6 +14,7 @@ from dexec_kernel.engine.http.address import Address, TlsFiles
 from dexec_kernel.engine.http.answer import FIRST_ERROR_STATUS, Answer, no_answer
 from dexec_kernel.engine.http.calls import MAX_BODY
 from dexec_kernel.engine.http.exchange import MAX_ERROR_BODY
+from dexec_kernel.engine.http.transport import PreparedTls
 from dexec_kernel.errors import ConfigurationError, EngineUnavailable, ProtocolError
 
 #: In bytes.
@@ -68,10 +69,13 @@ class JsonApi:
         self._session = requests.Session()
         # Do not use a proxy or a .netrc for the engine.
         self._session.trust_env = False
+        tls = endpoint.tls
+        assert not isinstance(tls, PreparedTls)  # noqa: S101 -- requests takes files
+        self._tls = tls
         if endpoint.is_unix:
             self._session.mount(_UNIX_SCHEME, _UnixAdapter())
-        elif endpoint.tls is not None:
-            self._use_tls(endpoint.tls)
+        elif tls is not None:
+            self._use_tls(tls)
 
     @property
     def _base(self) -> str:
@@ -135,7 +139,7 @@ class JsonApi:
         self._session.close()
 
     def _tls_file_missing(self) -> bool:
-        tls = self._endpoint.tls
+        tls = self._tls
         files = (tls.ca, tls.cert, tls.key) if tls else ()
         return any(file is not None and not file.is_file() for file in files)
 

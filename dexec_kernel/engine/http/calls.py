@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable, Sequence
 
 import h11
 
@@ -24,10 +25,21 @@ MAX_BODY = 16 * 1024 * 1024
 
 
 class KeptCalls:
-    """Calls of one engine, for one event loop. Times are in seconds."""
+    """Calls of one engine, for one event loop. Times are in seconds.
 
-    def __init__(self, endpoint: Address, *, connect_timeout: float, read_timeout: float) -> None:
+    ``headers`` returns those that each request has besides.
+    """
+
+    def __init__(
+        self,
+        endpoint: Address,
+        *,
+        connect_timeout: float,
+        read_timeout: float,
+        headers: Callable[[], Sequence[tuple[str, str]]] = tuple,
+    ) -> None:
         self._endpoint = endpoint
+        self._headers = headers
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._idle: list[_Connection] = []
@@ -65,7 +77,7 @@ class KeptCalls:
             connection = kept or await self._open()
             self._busy.add(connection)
             try:
-                answer = await connection.exchange(method, path, content)
+                answer = await connection.exchange(method, path, content, self._headers())
             except (EngineUnavailable, StreamCutOff):
                 connection.close()
                 # The engine may have closed a pooled connection. Try the next, then a new one.
@@ -101,9 +113,11 @@ class _Connection:
         """Whether another call can follow."""
         return self._http.our_state is h11.IDLE
 
-    async def exchange(self, method: str, path: str, content: bytes) -> Answer:
+    async def exchange(
+        self, method: str, path: str, content: bytes, more: Sequence[tuple[str, str]]
+    ) -> Answer:
         """Do a call. Raises the errors of :func:`next_event` and of writing."""
-        headers = [("Host", self._host), ("Content-Length", str(len(content)))]
+        headers = [("Host", self._host), ("Content-Length", str(len(content))), *more]
         if content:
             headers.append(("Content-Type", "application/json"))
         request = h11.Request(method=method, target=path, headers=headers)

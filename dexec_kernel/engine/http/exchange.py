@@ -8,7 +8,7 @@ transfer at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Self
 
@@ -65,8 +65,17 @@ async def next_event(
 class Exchange(Closing):
     """A request and its answer. Open it with :meth:`open`, close it, or use it as a context."""
 
-    def __init__(self, endpoint: Address, stream: ByteStream, *, method: str, target: str) -> None:
+    def __init__(
+        self,
+        endpoint: Address,
+        stream: ByteStream,
+        *,
+        method: str,
+        target: str,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
         self._endpoint = endpoint
+        self._more = headers
         self._stream = stream
         self._what = f"{method} {target.partition('?')[0]}"
         self._http = h11.Connection(our_role=h11.CLIENT)
@@ -75,10 +84,17 @@ class Exchange(Closing):
         self.headers: Mapping[str, str] = {}
 
     @classmethod
-    async def open(cls, endpoint: Address, method: str, target: str) -> Self:
+    async def open(
+        cls,
+        endpoint: Address,
+        method: str,
+        target: str,
+        *,
+        headers: Callable[[], Sequence[tuple[str, str]]] = tuple,
+    ) -> Self:
         """Connect. Nothing is sent yet. Raises as :func:`transport.open_stream` does."""
         stream = await open_stream(endpoint, timeout=CONNECT_TIMEOUT)
-        return cls(endpoint, stream, method=method, target=target)
+        return cls(endpoint, stream, method=method, target=target, headers=headers())
 
     async def send(self, content: AsyncIterator[bytes] | None = None) -> None:
         """Send the request, with ``content`` as a chunked tar, and read the answer's head.
@@ -89,7 +105,7 @@ class Exchange(Closing):
         Raises :class:`EngineUnavailable`, :class:`ProtocolError`.
         """
         method, target = self._request
-        headers = [("Host", self._endpoint.http_host), ("Connection", "close")]
+        headers = [("Host", self._endpoint.http_host), ("Connection", "close"), *self._more]
         if content is not None:
             headers += [("Content-Type", "application/x-tar"), ("Transfer-Encoding", "chunked")]
         await self._write(h11.Request(method=method, target=target, headers=headers))

@@ -12,8 +12,9 @@ import os
 import socket
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -71,8 +72,8 @@ async def open_stream(endpoint: Address, *, timeout: float) -> ByteStream:  # no
 
     Raises :class:`EngineUnavailable`, or :class:`ConfigurationError` for unusable TLS files.
     """
-    context = None if endpoint.tls is None else tls_context(endpoint.tls)
     await endpoint.ready()
+    tls = _prepared(endpoint)
     sock: socket.socket | None = None
     try:
         async with asyncio.timeout(timeout):
@@ -80,9 +81,11 @@ async def open_stream(endpoint: Address, *, timeout: float) -> ByteStream:  # no
             if endpoint.is_tunnel:
                 return TunnelStream(sock, endpoint)
             plain = SocketStream(sock)
-            if context is None:
+            if tls is None:
                 return plain
-            secure = TlsStream(plain, context, endpoint.host)
+            if tls.before is not None:
+                await tls.before(plain)
+            secure = TlsStream(plain, tls.context, tls.server_name)
             await secure.handshake()
             return secure
     except TimeoutError as error:
@@ -100,6 +103,25 @@ async def open_stream(endpoint: Address, *, timeout: float) -> ByteStream:  # no
     except BaseException:
         _close(sock)
         raise
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedTls:
+    """A TLS context, and the name that the server's certificate has to have.
+
+    ``before`` is what is agreed on the connection first: with a proxy, to pass it on.
+    """
+
+    context: ssl.SSLContext
+    server_name: str
+    before: Callable[[ByteStream], Awaitable[None]] | None = None
+
+
+def _prepared(endpoint: Address) -> PreparedTls | None:
+    tls = endpoint.tls
+    if tls is None or isinstance(tls, PreparedTls):
+        return tls
+    return PreparedTls(tls_context(tls), endpoint.host)
 
 
 def tls_context(config: TlsFiles) -> ssl.SSLContext:

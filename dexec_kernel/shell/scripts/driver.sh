@@ -9,7 +9,8 @@
 #   DEXEC_STATE_0 …      the session's state
 # Stdin begins with the line that is the mark of this exec, which stands nowhere else; then comes,
 # up to a line that is the mark and "state", the update of a standby's state; then the cell, up to a
-# line that is the mark. The rest is the cell's own stdin. Without a working stdin the
+# line that is the mark. The rest is the cell's own stdin, and there is none where the mark is
+# followed by "ends". Without a working stdin the
 # cell is in the arguments, and the greeting is its mark.
 #
 # Only builtins are used, for images that have nothing but a shell. State that could change the
@@ -101,6 +102,8 @@ if [ "$#" -eq 0 ]; then
   done
   IFS=
   __dexec_part="$*"
+  # A connection that cannot be ended says with the cell that its stdin ends.
+  [ "$__dexec_line" = "$__dexec_mark" ] || exec </dev/null
   # The line that ends the cell has brought a line's end along.
   __dexec_part=${__dexec_part%?}
 else

@@ -81,6 +81,8 @@ class Script:
     create: Exception | None = None
     attach: Exception | None = None
     upgraded: bool = True
+    tells_pid: bool = True
+    half_closes: bool = True
     runs_on: ExecInspect | None = None
     write: Exception | None = None
     close_write: Exception | None = None
@@ -114,6 +116,8 @@ class FakeAttached:
         self._was_sent = asyncio.Event()
         self._was_closed = asyncio.Event()
         self.upgraded = script.upgraded
+        self.tells_pid = script.tells_pid
+        self.half_closes = script.half_closes
         self._steps = list(script.steps)
         self._greeting = config.env.get("DEXEC_GREETING", "")
         self._has_greeted = False

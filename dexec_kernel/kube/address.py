@@ -1,0 +1,129 @@
+"""A cluster's API server as the transport knows it: host, port, TLS, and a proxy before it."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+import h11
+
+from dexec_kernel.engine.http.exchange import next_event
+from dexec_kernel.engine.http.transport import ByteStream, PreparedTls
+from dexec_kernel.errors import ConfigurationError, EngineUnavailable
+from dexec_kernel.kube.credentials import Credentials
+from dexec_kernel.kube.kubeconfig import ClusterAccess
+
+_PORTS = {"https": 443, "http": 80}
+_PROXY_PORT = 3128
+_OK, _FIRST_ERROR = 200, 300
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    host: str
+    port: int
+
+    @property
+    def netloc(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class KubeAddress:
+    """Where the API server is: see :class:`engine.http.address.Address`."""
+
+    path = ""
+    is_unix = is_tunnel = False
+    advice = (
+        "Does `kubectl get pods` work here? It uses the same kubeconfig. A VPN may be needed, or"
+        " the cluster is stopped."
+    )
+
+    def __init__(self, access: ClusterAccess, credentials: Credentials) -> None:
+        server = access.cluster.server
+        try:
+            parts = urlsplit(server if "://" in server else f"https://{server}")
+            self._server = _Place(parts.hostname or "", parts.port or _PORTS[parts.scheme])
+        except (ValueError, KeyError) as error:
+            raise ConfigurationError(
+                f"The kubeconfig's server {server!r} is not an address."
+            ) from error
+        self._is_secure = parts.scheme == "https"
+        self._credentials = credentials
+        self._tls_name = access.cluster.tls_server_name or self._server.host
+        self._proxy, self._proxy_user = _proxy_of(access.cluster.proxy_url)
+        if self._proxy and not self._is_secure:
+            raise ConfigurationError("A server without TLS is not reached through a proxy.")
+        #: What stands before the paths of all requests.
+        self.prefix = parts.path.rstrip("/")
+        self.url = f"{parts.scheme}://{self._server.netloc}{self.prefix}"
+        place = self._proxy or self._server
+        self.host, self.port = place.host, place.port
+
+    @property
+    def http_host(self) -> str:
+        """The ``Host`` of requests."""
+        return self._server.netloc
+
+    @property
+    def tls(self) -> PreparedTls | None:
+        """The context of TLS. Raises :class:`ConfigurationError`."""
+        if not self._is_secure:
+            return None
+        before = self._ask_proxy if self._proxy else None
+        return PreparedTls(self._credentials.tls(), self._tls_name, before)
+
+    async def ready(self) -> None:
+        """Have credentials. Raises :class:`CredentialsRefused`."""
+        await self._credentials.ready()
+
+    def early_end(self) -> EngineUnavailable:
+        """Return the error for a connection that ends before an answer."""
+        return EngineUnavailable("The cluster closed the connection without an answer.")
+
+    def advice_on(self, error: BaseException) -> str:
+        """Return what to do when ``error`` keeps us from connecting."""
+        if "certificate verify failed" in str(error).lower():
+            return (
+                "The server's certificate is not signed by the authority that the kubeconfig"
+                " names (certificate-authority-data): get a new kubeconfig."
+            )
+        return self.advice
+
+    async def _ask_proxy(self, stream: ByteStream) -> None:
+        http = h11.Connection(our_role=h11.CLIENT)
+        headers = [("Host", self._server.netloc)]
+        if self._proxy_user:
+            headers.append(("Proxy-Authorization", f"Basic {self._proxy_user}"))
+        request = h11.Request(method="CONNECT", target=self._server.netloc, headers=headers)
+        events = (request, h11.EndOfMessage())
+        await stream.write(b"".join(http.send(event) or b"" for event in events))
+        answer = await next_event(http, stream)
+        if not isinstance(answer, h11.Response) or not _OK <= answer.status_code < _FIRST_ERROR:
+            status = getattr(answer, "status_code", "nothing")
+            raise EngineUnavailable(
+                f"The proxy {self.host}:{self.port} does not pass on to {self.url}: it answered"
+                f" {status}.",
+                advice="The kubeconfig names the proxy (proxy-url).",
+            )
+
+
+def _proxy_of(url: str) -> tuple[_Place | None, str]:
+    """Return a proxy's place and its credentials as HTTP has them."""
+    if not url:
+        return None, ""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme != "http" or not parts.hostname:
+        # The URL may have a password in it.
+        raise ConfigurationError(
+            "The kubeconfig's proxy-url cannot be used: it is to look like http://HOST:PORT."
+        )
+    user = ""
+    if parts.username:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        user = base64.b64encode(pair.encode()).decode()
+    return _Place(parts.hostname, port or _PROXY_PORT), user

@@ -1,0 +1,259 @@
+"""What proves to a cluster who we are: a token or a certificate, fetched and renewed as needed.
+
+Nothing secret is kept in a file longer than OpenSSL takes to read it, or shown anywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+import os
+import ssl
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from dexec_kernel.errors import ConfigurationError, CredentialsRefused
+from dexec_kernel.kube.kubeconfig import Cluster, ClusterAccess, ExecPlugin, User
+
+_log = logging.getLogger(__name__)
+_API_GROUP = "client.authentication.k8s.io/"
+_VERSIONS = (f"{_API_GROUP}v1", f"{_API_GROUP}v1beta1")
+#: In seconds: for a plugin to print its credentials.
+_PLUGIN_TIMEOUT = 60.0
+#: A credential that ends so soon is fetched again.
+_SPARE = timedelta(seconds=10)
+#: In characters: what an error shows of a plugin's own words.
+_SHOWN = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a plugin has printed. ``expires`` is None where it has not said."""
+
+    token: str = field(default="", repr=False)
+    certificate: str = field(default="", repr=False)
+    key: str = field(default="", repr=False)
+    expires: datetime | None = None
+
+    def is_valid(self, now: datetime) -> bool:
+        """Whether it can still be used."""
+        return self.expires is None or now + _SPARE < self.expires
+
+
+class Credentials:
+    """The credentials of one cluster access: fetch with :meth:`ready`, then use.
+
+    ``now`` is the clock.
+    """
+
+    def __init__(
+        self,
+        access: ClusterAccess,
+        environ: Mapping[str, str] | None = None,
+        *,
+        now: Any = lambda: datetime.now(UTC),
+    ) -> None:
+        self._access = access
+        self._environ = os.environ if environ is None else environ
+        self._now = now
+        self._fetched: Credential | None = None
+        self._fetching = asyncio.Lock()
+        self._context: tuple[tuple[str, str], ssl.SSLContext] | None = None
+
+    @property
+    def is_renewable(self) -> bool:
+        """Whether a refused credential may be followed by another."""
+        return self._access.user.plugin is not None or bool(self._access.user.token_file)
+
+    def forget(self) -> None:
+        """Fetch again with the next :meth:`ready`: the cluster has refused what there is."""
+        self._fetched = None
+
+    async def ready(self) -> None:
+        """Have a credential that is valid now. Raises :class:`CredentialsRefused`."""
+        plugin = self._access.user.plugin
+        if plugin is None:
+            return
+        async with self._fetching:
+            if self._fetched is None or not self._fetched.is_valid(self._now()):
+                self._fetched = await fetch(plugin, self._access.cluster, self._environ)
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Return the headers of a request. Raises :class:`ConfigurationError` without its file."""
+        user = self._access.user
+        headers = list(user.impersonation)
+        token = self._fetched.token if self._fetched else _token(user)
+        if token:
+            headers.append(("Authorization", f"Bearer {token}"))
+        elif user.username:
+            pair = base64.b64encode(f"{user.username}:{user.password}".encode()).decode()
+            headers.append(("Authorization", f"Basic {pair}"))
+        return headers
+
+    def tls(self) -> ssl.SSLContext:
+        """Return the TLS context. Raises :class:`ConfigurationError` for unusable certificates."""
+        fetched = self._fetched or Credential()
+        key = (fetched.certificate, fetched.key)
+        if self._context is None or self._context[0] != key:
+            self._context = key, tls_context(self._access.cluster, self._access.user, fetched)
+        return self._context[1]
+
+
+def _token(user: User) -> str:
+    """Return the token; one in a file is rotated, so that the file is read each time."""
+    if user.token_file:
+        try:
+            return Path(user.token_file).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            if not user.token:
+                raise ConfigurationError(
+                    f"The token file {user.token_file} cannot be read."
+                ) from error
+    return user.token
+
+
+def tls_context(cluster: Cluster, user: User, fetched: Credential) -> ssl.SSLContext:
+    """Return the context for a cluster. Raises :class:`ConfigurationError`."""
+    try:
+        context = ssl.create_default_context(cafile=cluster.ca_file or None)
+        if cluster.ca_data:
+            context = ssl.create_default_context(cadata=_certificates(cluster.ca_data))
+        # Clusters' own authorities often lack what newer Pythons ask of them.
+        context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
+        # Python before 3.11.4 takes a stream that was cut off for one that has ended.
+        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+        if cluster.insecure:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        _load_certificate(context, user, fetched)
+    except (OSError, ValueError) as error:
+        # The cause may name private files only.
+        raise ConfigurationError(
+            "The certificates of the kubeconfig cannot be used:"
+            f" {error.strerror if isinstance(error, OSError) and error.strerror else error}."
+        ) from None
+    return context
+
+
+def _certificates(data: bytes) -> str | bytes:
+    return data.decode("ascii") if b"-----BEGIN" in data else data
+
+
+def _load_certificate(context: ssl.SSLContext, user: User, fetched: Credential) -> None:
+    certificate = fetched.certificate.encode() or user.cert_data
+    key = fetched.key.encode() or user.key_data
+    if not certificate and not user.cert_file:
+        return
+    with tempfile.TemporaryDirectory(prefix="dexec-") as folder:  # Of mode 700.
+        names = []
+        for name, data, file in (("c", certificate, user.cert_file), ("k", key, user.key_file)):
+            path = Path(folder, name)
+            if data:
+                path.touch(mode=0o600)
+                path.write_bytes(data)
+            names.append(path if data else Path(file))
+        context.load_cert_chain(names[0], names[1])
+
+
+async def fetch(plugin: ExecPlugin, cluster: Cluster, environ: Mapping[str, str]) -> Credential:
+    """Run a plugin and return its credential. It can ask nobody.
+
+    Raises :class:`CredentialsRefused`, or :class:`ConfigurationError` for one that has to ask.
+    """
+    if plugin.api_version not in _VERSIONS:
+        raise ConfigurationError(
+            f"The kubeconfig's exec plugin {plugin.command!r} speaks {plugin.api_version!r}.",
+            advice=f"Let it speak {_VERSIONS[0]}: its tool writes a newer kubeconfig.",
+        )
+    if plugin.interactive_mode == "Always":
+        raise ConfigurationError(
+            f"The kubeconfig's exec plugin {plugin.command!r} always asks a person, and a kernel"
+            " has no terminal for that.",
+            advice="Set its interactiveMode to IfAvailable, and log in on a terminal before.",
+        )
+    spec: dict[str, object] = {"interactive": False}
+    if plugin.cluster_info:
+        spec["cluster"] = _cluster_info(cluster)
+    info = {"apiVersion": plugin.api_version, "kind": "ExecCredential", "spec": spec}
+    env = {**environ, **plugin.env, "KUBERNETES_EXEC_INFO": json.dumps(info)}
+    output = await _run(plugin, env)
+    try:
+        return _credential(json.loads(output))
+    except (ValueError, TypeError, AttributeError, KeyError):
+        # The cause would show what may be a secret.
+        raise CredentialsRefused(
+            f"The exec plugin {plugin.command!r} has printed no credential."
+        ) from None
+
+
+async def _run(plugin: ExecPlugin, env: Mapping[str, str]) -> bytes:
+    try:
+        process = await asyncio.create_subprocess_exec(
+            plugin.command,
+            *plugin.args,
+            env=env,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    except OSError as error:
+        raise CredentialsRefused(
+            f"The exec plugin {plugin.command!r} of the kubeconfig cannot be run:"
+            f" {error.strerror}.",
+            advice=plugin.install_hint.strip() or "Install it, or get another kubeconfig.",
+        ) from error
+    try:
+        async with asyncio.timeout(_PLUGIN_TIMEOUT):
+            output, said = await process.communicate()
+    except TimeoutError as error:
+        raise CredentialsRefused(
+            f"The exec plugin {plugin.command!r} has printed nothing in {_PLUGIN_TIMEOUT:g} s.",
+            advice="It may wait for a person. Log in with it on a terminal before.",
+        ) from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        words = said.decode("utf-8", "replace").strip()[-_SHOWN:]
+        raise CredentialsRefused(
+            f"The exec plugin {plugin.command!r} has failed with exit code"
+            f" {process.returncode}{f': {words}' if words else '.'}",
+            advice="Log in with it on a terminal: `kubectl get pods` shows whether it works.",
+        )
+    return output
+
+
+def _cluster_info(cluster: Cluster) -> dict[str, object]:
+    info: dict[str, object] = {"server": cluster.server}
+    if cluster.tls_server_name:
+        info["tls-server-name"] = cluster.tls_server_name
+    if cluster.insecure:
+        info["insecure-skip-tls-verify"] = True
+    data = cluster.ca_data or (Path(cluster.ca_file).read_bytes() if cluster.ca_file else b"")
+    if data:
+        info["certificate-authority-data"] = base64.b64encode(data).decode()
+    if cluster.proxy_url:
+        info["proxy-url"] = cluster.proxy_url
+    info["config"] = cluster.plugin_config
+    return info
+
+
+def _credential(content: Any) -> Credential:
+    status = content["status"]
+    token, certificate, key = (
+        str(status.get(name) or "") for name in ("token", "clientCertificateData", "clientKeyData")
+    )
+    if not token and not (certificate and key):
+        raise ValueError("no token, and no certificate with its key")
+    expires = status.get("expirationTimestamp")
+    found = datetime.fromisoformat(expires) if expires else None
+    if found is not None and found.tzinfo is None:
+        found = found.replace(tzinfo=UTC)
+    return Credential(token, certificate, key, found)
