@@ -29,8 +29,6 @@ class RoutedEngine:
     ``cluster`` raise.
     """
 
-    is_remote = False
-
     def __init__(self, engine: Connect, cluster: Connect) -> None:
         self._connects = (engine, cluster)
         self._found: list[WholeEngine | None] = [None, None]
@@ -44,6 +42,11 @@ class RoutedEngine:
             if found is None:
                 found = self._found[number] = await self._connects[number]()
             return found
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the engine's PIDs are another machine's. A cluster tells none."""
+        return self._found[0] is not None and self._found[0].is_remote
 
     @property
     def url(self) -> str:
