@@ -29,7 +29,7 @@ _SCRIPT = 'hostname "$1" && ip link set lo up && shift && exec "$@"'
 def missing_package() -> str:
     """Return Debian's name of the package that is missing for this, or ""."""
     programs = {"dockerd": "docker.io", "ip": "iproute2", "unshare": "util-linux"}
-    path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+    path = _path()
     return next(
         (name for program, name in programs.items() if not shutil.which(program, path=path)), ""
     )
@@ -216,5 +216,9 @@ class PrivateSwarm:
 
 
 def _ip(*arguments: str) -> None:
-    program = shutil.which("ip", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    program = shutil.which("ip", path=_path())
     subprocess.run([str(program), *arguments], check=True, stdin=subprocess.DEVNULL)
+
+
+def _path() -> str:
+    return f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"

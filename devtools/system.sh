@@ -68,6 +68,8 @@ look_for() {
         program ctr containerd
         program podman podman
         program conmon conmon
+        # The swarm's nodes have networks of their own.
+        program ip iproute2
         program openssl openssl
         program shellcheck shellcheck
         program sshd openssh-server
