@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
@@ -32,6 +33,9 @@ SERVICE_LABEL = "com.docker.compose.service"
 NUMBER_LABEL = "com.docker.compose.container-number"
 #: ``True`` for a container of ``docker compose run``, which is the service's and not the service.
 ONEOFF_LABEL = "com.docker.compose.oneoff"
+
+#: SERVICE.SLOT.TASK, or SERVICE.NODE.TASK, with ids of 25 characters.
+_TASK_CONTAINER = re.compile(r"(?P<short>[^.]+(\.\d+)?)(\.[a-z0-9]{25}){1,2}")
 
 #: A label may have any length; Python refuses to read thousands of digits.
 _MAX_DIGITS = 9
@@ -153,6 +157,12 @@ def bound_name(container: Named) -> str:
 def plain_name(bound: str) -> str:
     """Return the name of :func:`bound_name` without its prefix: ``shop/web``, ``web.1``."""
     return bound.removeprefix(COMPOSE_PREFIX).removeprefix(SWARM_PREFIX)
+
+
+def short_name(name: str) -> str:
+    """Return a container's name for a bar: of a swarm's task without its ids, ``web.1``."""
+    found = _TASK_CONTAINER.fullmatch(name)
+    return found["short"] if found else name
 
 
 def slot_of(container: Named) -> str:

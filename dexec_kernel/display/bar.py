@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dexec_kernel.backend.targets import short_name
 from dexec_kernel.cells.outcome import Snapshot, State, describe_exit
 from dexec_kernel.display.html import Html, bundle
 from dexec_kernel.display.line import AMBER, BLUE, GREEN, RED, Look, Part, line_html, line_text
@@ -79,7 +80,7 @@ def parts_of(snapshot: Snapshot) -> list[Part]:
     parts += [
         Part(f"PID {pid}", pid_title),
         *detached,
-        Part(container, f"container {container}, {short_id}", shrink=30),
+        Part(short_name(container), f"container {container}, {short_id}", shrink=30),
         Part(image, f"image {image}", shrink=1000),
         Part(f"{user}@{cwd}", f"user {user}, folder {cwd}", shrink=1000),
     ]

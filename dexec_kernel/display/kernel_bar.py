@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dexec_kernel.backend.targets import short_name
 from dexec_kernel.cells.outcome import Snapshot
 from dexec_kernel.display.bar import look_of
 from dexec_kernel.display.containers import Choice
@@ -58,7 +59,7 @@ def _parts(state: KernelState) -> list[Part]:
     parts = []
     if state.has_ended and state.choice.current:
         container = one_line(state.choice.current)
-        parts.append(Part(container, f"container {container}", shrink=30))
+        parts.append(Part(short_name(container), f"container {container}", shrink=30))
     shown = state.running or state.last
     if state.notice:
         notice = one_line(state.notice)
@@ -74,7 +75,7 @@ def _parts(state: KernelState) -> list[Part]:
     if shown is not None:
         elsewhere = ""
         if shown.container != state.choice.current:
-            elsewhere = f" in {one_line(shown.container)}"
+            elsewhere = f" in {short_name(one_line(shown.container))}"
         pid = "…" if state.running is not None else "unknown"
         pid = pid if shown.pid is None else str(shown.pid)
         parts.append(Part(f"PID {pid}{elsewhere}", "the process's id on the engine's host"))

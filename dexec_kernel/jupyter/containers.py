@@ -10,7 +10,14 @@ from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.backend.targets import usable
 from dexec_kernel.display.containers import Candidate, Choice
 from dexec_kernel.engine.watch import EngineWatch
-from dexec_kernel.errors import ContainerNotFound, DexecError, PolicyRefused, PolicyUnusable
+from dexec_kernel.errors import (
+    ConfigurationError,
+    ContainerNotFound,
+    ContainerNotRunning,
+    DexecError,
+    PolicyRefused,
+    PolicyUnusable,
+)
 from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.jupyter.target import Target
 
@@ -97,8 +104,13 @@ class ContainerWatch:
             container = await self._target.container(setting or running[0].id)
         except ContainerNotFound:
             return Choice(found, setting, trouble="not found")
+        except ContainerNotRunning:
+            return Choice(found, setting, trouble="not running")
         except (PolicyRefused, PolicyUnusable):
             return Choice(found, setting, trouble="not allowed here")
+        except ConfigurationError:
+            # As for a task on a node to which there is no way. The next cell says more.
+            return Choice(found, setting, trouble="out of reach")
         except DexecError:
             return Choice(found, setting, trouble="the engine does not answer")
         trouble = "paused" if container.paused else "" if container.running else "not running"

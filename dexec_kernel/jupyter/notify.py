@@ -13,6 +13,7 @@ import shlex
 import shutil
 from asyncio.subprocess import DEVNULL, Process
 
+from dexec_kernel.backend.targets import short_name
 from dexec_kernel.cells.outcome import Snapshot, State
 from dexec_kernel.units import format_duration
 
@@ -27,7 +28,7 @@ def text_of(snapshot: Snapshot) -> str:
     ending = snapshot.state.value
     if snapshot.state is State.EXITED and snapshot.exit_code is not None:
         ending = f"exit code {snapshot.exit_code}"
-    name = "".join(char if char.isprintable() else "?" for char in snapshot.container)
+    name = "".join(char if char.isprintable() else "?" for char in short_name(snapshot.container))
     return f"{name}: {ending} after {format_duration(snapshot.duration)}"
 
 

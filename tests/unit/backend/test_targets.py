@@ -17,6 +17,7 @@ from dexec_kernel.backend.targets import (
     find_container,
     plain_name,
     require_running,
+    short_name,
 )
 from dexec_kernel.errors import (
     ConfigurationError,
@@ -133,3 +134,16 @@ def test_a_swarms_task_is_bound_by_its_slot(service, task, bound):
     assert bound_name(ContainerSummary("1", "name", "img", "running", "Up", labels)) == bound
     assert plain_name("swarm:web.1") == "web.1"
     assert plain_name("compose:shop/db") == "shop/db"
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        (f"shop_web.12.{'a1' * 12}b", "shop_web.12"),
+        (f"agent.{'n' * 25}.{'t' * 25}", "agent"),
+        ("web.1.abc", "web.1.abc"),
+        ("web", "web"),
+    ],
+)
+def test_the_name_of_a_task_in_a_bar(name, short):
+    assert short_name(name) == short

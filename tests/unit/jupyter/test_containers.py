@@ -9,7 +9,13 @@ import pytest
 
 from dexec_kernel.backend.models import ContainerInspect, ContainerSummary
 from dexec_kernel.display.containers import Candidate, Choice
-from dexec_kernel.errors import ContainerNotFound, EngineUnavailable, PolicyRefused
+from dexec_kernel.errors import (
+    ConfigurationError,
+    ContainerNotFound,
+    ContainerNotRunning,
+    EngineUnavailable,
+    PolicyRefused,
+)
 from dexec_kernel.jupyter import containers
 from dexec_kernel.jupyter.containers import ContainerWatch
 from dexec_kernel.jupyter.settings import Settings
@@ -153,6 +159,8 @@ async def test_an_engine_that_is_lost_is_asked(watched, watches):
         (replace(WEB, running=False), "not running"),
         (ContainerNotFound("gone", status=404), "not found"),
         (EngineUnavailable("gone"), "the engine does not answer"),
+        (ContainerNotRunning.of("swarm:web"), "not running"),
+        (ConfigurationError("There is no way to its node."), "out of reach"),
     ],
 )
 async def test_trouble_with_the_chosen_one_is_named(watched, found, trouble):
