@@ -12,7 +12,7 @@ from dexec_kernel.cells.source.exec_magic import CELL_MAGICS, EXEC, _parser
 from dexec_kernel.cells.source.programs import interpreter_of
 from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.magics.catalogue import REGISTRY
-from dexec_kernel.picker import filters
+from dexec_kernel.picker import filters, pods
 from dexec_kernel.picker.extension import DexecPicker
 
 #: Names of replies without a class: the kernel derives them from a cell's outcome.
@@ -61,7 +61,8 @@ def dead_links(path: Path) -> Iterator[str]:
 
 def _variables() -> set[str]:
     names = {f"DEXEC_{name.upper()}" for name in Settings.class_own_traits(config=True)}
-    return names | {filters.LABELS, filters.INCLUDE, filters.EXCLUDE, filters.ONLY_LABELLED}
+    names |= {filters.LABELS, filters.INCLUDE, filters.EXCLUDE, filters.ONLY_LABELLED}
+    return names | {pods.VARIABLE, pods.CONTEXT_VARIABLE}
 
 
 def _traits() -> set[tuple[str, str]]:

@@ -130,10 +130,10 @@ class ExecHandler(Handler, WebSocketHandler):
             await self._line.take(data)
 
     def on_close(self) -> None:
-        """Close the connection to the runtime, too."""
+        """Leave the process behind, with the end of its stdin."""
         if self._line is not None:
             self.front.lines.remove(self._line)
-            self._line.drop_server()
+            self._line.leave()
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Take no streamed body."""
@@ -188,6 +188,7 @@ class _Translated:
         self._streams: dict[int, int] = {}
         self._status = b""
         self._tasks: list[asyncio.Task[None]] = []
+        self._is_left = False
 
     def drop_client(self) -> None:
         stream = self._client.ws_connection
@@ -198,6 +199,13 @@ class _Translated:
     def drop_server(self) -> None:
         if self._server is not None:
             self._server.transport.abort()
+
+    def leave(self) -> None:
+        """Go on without the client: the process gets end of file, and writes into the void."""
+        self._is_left = True
+        number = self._streams.pop(_STDIN, None)
+        if number is not None and self._server is not None:
+            self._server.write(self._spdy.send(number, b"", fin=True))
 
     async def begin(self) -> None:
         """Open the streams, in the order that the runtime has them."""
@@ -224,6 +232,8 @@ class _Translated:
             if channel in {_ERROR, _STDOUT, _STDERR}:
                 # Nothing is sent on these.
                 self._server.write(self._spdy.send(number, b"", fin=True))
+        if self._is_left:
+            self.leave()
         self._tasks = [
             asyncio.create_task(self._read(reader, self._server)),
             asyncio.create_task(self._ping()),
@@ -270,9 +280,6 @@ class _Translated:
                             left.discard(event.stream)
         except ConnectionError:
             pass
-        except WebSocketClosedError:
-            server.transport.abort()
-            return
         # A line that broke has left no status, and that counts as success: so do apiservers.
         status = json.loads(self._status) if self._status else exec_success()
         await self._end(translated(status))
@@ -284,15 +291,12 @@ class _Translated:
             await self._send(channel, event.data)
 
     async def _send(self, channel: int, data: bytes) -> None:
-        await self._client.write_message(bytes([channel]) + data, binary=True)
+        with suppress(WebSocketClosedError):
+            await self._client.write_message(bytes([channel]) + data, binary=True)
 
     async def _end(self, status: dict[str, Any]) -> None:
-        try:
-            await self._send(_ERROR, json.dumps(status).encode())
-        except WebSocketClosedError:
-            return
-        finally:
-            self.drop_server()
+        await self._send(_ERROR, json.dumps(status).encode())
+        self.drop_server()
         self._client.close(1000)
 
 

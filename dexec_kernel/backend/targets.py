@@ -156,7 +156,10 @@ def bound_name(container: Named) -> str:
 
 def plain_name(bound: str) -> str:
     """Return the name of :func:`bound_name` without its prefix: ``shop/web``, ``web.1``."""
-    return bound.removeprefix(COMPOSE_PREFIX).removeprefix(SWARM_PREFIX)
+    for prefix in (COMPOSE_PREFIX, SWARM_PREFIX, KUBE_PREFIX):
+        if bound.startswith(prefix):
+            return bound.removeprefix(prefix)
+    return bound
 
 
 def short_name(name: str) -> str:

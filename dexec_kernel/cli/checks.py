@@ -137,10 +137,13 @@ class Patient:
 
     # --- the container --------------------------------------------------------------------------
 
+    @property
+    def _name(self) -> str:
+        """The container's name, "" for the only one."""
+        return self._asked or self._environ.get(_VARIABLE, "")
+
     async def _choose_container(self) -> Finding:
-        name, source = self._asked or "", "--container"
-        if not name:
-            name, source = self._environ.get(_VARIABLE, ""), _VARIABLE
+        name, source = self._name, "--container" if self._asked else _VARIABLE
         try:
             self._container = await find_container(self._engine, name)
         except NotChosenError as error:

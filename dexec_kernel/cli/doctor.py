@@ -15,6 +15,7 @@ from dexec_kernel.cli.checks_installation import (
     check_policy,
     check_python,
 )
+from dexec_kernel.cli.checks_pods import PodPatient, check_pods, is_about_a_pod
 from dexec_kernel.cli.checks_server import check_server
 from dexec_kernel.cli.engine import PATIENCE
 from dexec_kernel.cli.findings import Finding, Verdict, show, summary
@@ -51,7 +52,12 @@ async def _findings(container: str | None) -> AsyncGenerator[Finding, None]:
     for check in _INSTALLATION:
         yield check()
     yield check_server(os.environ)
-    patient = Patient(container, os.environ)
+    if is_about_a_pod(container, os.environ):
+        patient: Patient = PodPatient(container, os.environ)
+    else:
+        patient = Patient(container, os.environ)
+        if (pods := await check_pods()) is not None:
+            yield pods
     ended = False
     try:
         for name, examination in patient.checks():

@@ -8,7 +8,8 @@ import os
 import shlex
 
 from dexec_kernel.backend.targets import SWARM_PREFIX, find_container
-from dexec_kernel.cli.engine import engine_client, tool_of
+from dexec_kernel.cli.engine import tool_of
+from dexec_kernel.cli.pods import client_for, is_installed, is_pod
 from dexec_kernel.cli.terminal import complain, say, say_json
 from dexec_kernel.errors import (
     ConfigurationError,
@@ -18,6 +19,7 @@ from dexec_kernel.errors import (
 )
 from dexec_kernel.picker import kernelspecs
 from dexec_kernel.picker.kernelspecs import BoundSpec, Installed
+from dexec_kernel.picker.pods import cluster_env
 from dexec_kernel.swarm.ways import VARIABLE as NODE_HOSTS
 from dexec_kernel.swarm.ways import NodeHosts
 
@@ -30,7 +32,7 @@ def install_kernelspec(options: argparse.Namespace) -> int:
         options.container,
         name=options.name,
         display_name=options.display_name,
-        env={**kernelspecs.engine_env(os.environ), **_node_hosts(options.container)},
+        env=_env(options.container),
     )
     warnings = asyncio.run(_check(spec.container)) if options.check else []
     installed = kernelspecs.install(
@@ -65,6 +67,17 @@ def _node_hosts(container: str) -> dict[str, str]:
     return {NODE_HOSTS: hosts} if hosts and container.startswith(SWARM_PREFIX) else {}
 
 
+def _env(container: str) -> dict[str, str]:
+    """Return the variables by which the kernel finds the engine, or the cluster, of today."""
+    if not is_pod(container) or not is_installed():
+        return {**kernelspecs.engine_env(os.environ), **_node_hosts(container)}
+    from dexec_kernel.kube.watch import access_of, is_configured  # noqa: PLC0415 -- for pods alone
+
+    if not is_configured(os.environ):
+        return {}
+    return cluster_env(os.environ, access_of(os.environ))
+
+
 def _tell(spec: BoundSpec, installed: Installed) -> None:
     seen = installed.is_found
     head = "is in the launcher now" if seen else "was written"
@@ -85,9 +98,9 @@ async def _check(container: str) -> list[str]:
     Raises :class:`ContainerNotFound`, and :class:`ConfigurationError` if no engine can be named.
     """
     try:
-        async with engine_client("looking for the container") as client:
+        async with client_for(container, "looking for the container") as client:
             found = await find_container(client, container)
-            tool = await tool_of(client)
+            tool = "" if is_pod(container) else await tool_of(client)
     except ContainerNotFound as error:
         hint = "--no-check writes the kernelspec anyway."
         raise ContainerNotFound(
@@ -99,6 +112,8 @@ async def _check(container: str) -> list[str]:
         return [f"the container could not be looked at. {error}"]
     if found.paused:
         return [f"{found.name} is paused; let it go on with: {tool} unpause {found.name}"]
+    if not found.running and is_pod(container):
+        return [f"{found.name} is not running: {found.why_not_running}"]
     if not found.running:
         return [f"{found.name} is not running; start it with: {tool} start {found.name}"]
     return []

@@ -11,14 +11,18 @@ from collections.abc import Sequence
 from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.backend.targets import COMPOSE_PREFIX, SWARM_PREFIX, bound_name
 from dexec_kernel.cli.engine import engine_client, tool_of
+from dexec_kernel.cli.pods import find_pods, is_pod
 from dexec_kernel.cli.terminal import aligned, complain, printable, say, say_json
+from dexec_kernel.errors import EngineUnavailable
 
 _RUNNING, _PAUSED = "running", "paused"
 
 
 def show_containers(options: argparse.Namespace) -> int:
     """Print the containers; return the exit code."""
-    containers, tool = asyncio.run(_containers())
+    containers, tool, fault = asyncio.run(_containers())
+    if fault:
+        complain(f"warning: {fault}")
     shown = [item for item in containers if options.all or item.state == _RUNNING]
     if options.json:
         say_json([_to_json(container) for container in shown])
@@ -29,12 +33,31 @@ def show_containers(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _containers() -> tuple[list[ContainerSummary], str]:
-    """Return all containers, running ones first, then by name; and the engine's command."""
-    async with engine_client("listing the containers") as client:
-        containers = await client.container_list(all=True)
-        tool = await tool_of(client)
-    return sorted(containers, key=lambda item: (item.state != _RUNNING, item.name)), tool
+async def _containers() -> tuple[list[ContainerSummary], str, str]:
+    """Return all containers and the engine's command; and what kept some from being listed.
+
+    Running ones come first, then by name; those in pods come last. Without an engine that is
+    enough.
+    """
+    pods = asyncio.create_task(find_pods(all=True))
+    try:
+        async with engine_client("listing the containers") as client:
+            containers = await client.container_list(all=True)
+            tool = await tool_of(client)
+    except EngineUnavailable as error:
+        found = await pods
+        if not found.containers:
+            raise
+        return _ordered(found.containers), "docker", error.message
+    except BaseException:
+        pods.cancel()
+        raise
+    found = await pods
+    return [*_ordered(containers), *_ordered(found.containers)], tool, found.fault
+
+
+def _ordered(containers: list[ContainerSummary]) -> list[ContainerSummary]:
+    return sorted(containers, key=lambda item: (item.state != _RUNNING, item.name))
 
 
 def _to_json(container: ContainerSummary) -> dict[str, str | bool | None]:
@@ -47,6 +70,7 @@ def _to_json(container: ContainerSummary) -> dict[str, str | bool | None]:
         "usable": container.state == _RUNNING,
         "compose": other_name(container, COMPOSE_PREFIX) or None,
         "swarm": other_name(container, SWARM_PREFIX) or None,
+        "kube": bound_name(container) if is_pod(container.name) else None,
     }
 
 
@@ -59,12 +83,16 @@ def other_name(container: ContainerSummary, *prefixes: str) -> str:
     return name if name.startswith(prefixes) else ""
 
 
+def lasting_name(container: ContainerSummary) -> str:
+    """Return a name that lasts longer than the container's own: a service's, an owner's."""
+    name = bound_name(container)
+    return name if name != container.name else ""
+
+
 def rows_of(containers: Sequence[ContainerSummary]) -> list[list[str]]:
     """Return what is shown of containers, below a row of titles; as few columns as say all."""
     rows = [["CONTAINER", "IMAGE", "STATUS", "ALSO CALLED"]]
-    for item in containers:
-        also = other_name(item, COMPOSE_PREFIX, SWARM_PREFIX)
-        rows.append([item.name, item.image, item.status, also])
+    rows += [[item.name, item.image, item.status, lasting_name(item)] for item in containers]
     return rows if any(row[-1] for row in rows[1:]) else [row[:-1] for row in rows]
 
 
@@ -98,7 +126,7 @@ def _advise(containers: Sequence[ContainerSummary], *, shown: int, tool: str) ->
         tell(f"Start one, for example: {_how_to_start(containers, tool)}")
     elif sys.stdout.isatty():
         name = usable[0].name
-        if len(usable) == 1:
+        if len(usable) == 1 and not is_pod(name):
             tell("This is the only running container: cells run in it unless you choose another.")
         else:
             tell("Choose one, for example:")
@@ -110,6 +138,7 @@ def _advise(containers: Sequence[ContainerSummary], *, shown: int, tool: str) ->
 
 
 def _how_to_start(containers: Sequence[ContainerSummary], tool: str) -> str:
+    containers = [container for container in containers if not is_pod(container.name)]
     if not containers:
         return f"{tool} run -d --name work IMAGE sleep infinity"
     first = containers[0]

@@ -7,8 +7,9 @@ import asyncio
 import os
 
 from dexec_kernel.backend.models import ContainerSummary
-from dexec_kernel.backend.targets import candidates
+from dexec_kernel.backend.targets import KUBE_PREFIX, candidates
 from dexec_kernel.cli.engine import engine_client
+from dexec_kernel.cli.pods import FoundPods, find_pods
 from dexec_kernel.cli.terminal import complain, say, say_json
 from dexec_kernel.picker import kernelspecs
 from dexec_kernel.picker.filters import ContainerFilters, filters_of
@@ -19,14 +20,20 @@ from dexec_kernel.picker.sync import MADE_BY_SYNC, Synced, kernels_folder, sync
 
 def synchronise(options: argparse.Namespace) -> int:
     """Write the kernelspecs and remove stale ones; return the exit code."""
+    containers, pods = asyncio.run(_containers())
+    if pods.fault:
+        complain(f"warning: the pods cannot be listed, and their kernelspecs stay. {pods.fault}")
     specs = container_specs(
-        asyncio.run(_containers()),
+        [*containers, *pods.containers],
         _filters(options),
         kernelspecs.engine_env(os.environ),
+        pod_env=pods.env,
         metadata=MADE_BY_SYNC,
     )
     folder = kernels_folder(user=options.user, prefix=options.prefix or "")
-    done = sync(specs, folder, dry_run=options.dry_run)
+    # Pods that cannot be listed may well be there.
+    kept = KUBE_PREFIX if pods.fault else None
+    done = sync(specs, folder, dry_run=options.dry_run, keep=kept)
     if options.json:
         say_json(_to_json(specs, done, dry_run=options.dry_run))
     else:
@@ -34,9 +41,15 @@ def synchronise(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _containers() -> list[ContainerSummary]:
-    async with engine_client("listing the containers") as client:
-        return await candidates(client)
+async def _containers() -> tuple[list[ContainerSummary], FoundPods]:
+    pods = asyncio.create_task(find_pods())
+    try:
+        async with engine_client("listing the containers") as client:
+            containers = await candidates(client)
+    except BaseException:
+        pods.cancel()
+        raise
+    return containers, await pods
 
 
 def _filters(options: argparse.Namespace) -> ContainerFilters:

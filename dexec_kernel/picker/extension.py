@@ -1,16 +1,17 @@
 """The Jupyter server extension: puts the running containers into the kernel picker.
 
 It adds a folder of kernelspecs to the folders that the server's kernelspec manager searches, and
-keeps it up to date from the engine's events. Requests of a front end read only that folder, so no
-request waits for the engine. It also mends bars: see :mod:`dexec_kernel.picker.notebooks`.
+keeps it up to date from the events of the engine and of the cluster. Requests of a front end read
+only that folder, so no request waits for either. It also mends bars: see
+:mod:`dexec_kernel.picker.notebooks`.
 Source: jupyter_server, "Server Extensions"; jupyter_client, ``KernelSpecManager.kernel_dirs``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +21,17 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
 from traitlets import Bool, List, TraitError, Unicode
 
-from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.display.stored import FOLDER, BarFolder
-from dexec_kernel.engine.watch import EngineWatch
 from dexec_kernel.errors import DexecError
 from dexec_kernel.picker import logs
+from dexec_kernel.picker.cards import Cards
 from dexec_kernel.picker.filters import ContainerFilters, filters_of
 from dexec_kernel.picker.folder import SpecFolder, remove_stale_specs
-from dexec_kernel.picker.kernelspecs import engine_env
 from dexec_kernel.picker.notebooks import NotebookBars
-from dexec_kernel.picker.specs import KnownSpecs, container_specs
+from dexec_kernel.picker.pods import VARIABLE as POD_VARIABLE
+from dexec_kernel.picker.pods import PodScope, pod_scope
 from dexec_kernel.policy.file import find_policy
-from dexec_kernel.policy.rules import Policy
 from dexec_kernel.served_logs import announce
-
-_MADE_BY = {"by": "picker"}
 
 
 class DexecPicker(ExtensionApp):
@@ -65,6 +62,12 @@ class DexecPicker(ExtensionApp):
         help="Show only containers with the label dexec.kernel=true."
         " Variable: DEXEC_PICKER_ONLY_LABELLED."
     ).tag(config=True)
+    pods = Unicode(
+        help="Which pods of the kubeconfig's current context to show: none; namespace, for those"
+        " of the context's namespace; all, for all namespaces; auto, as namespace, unless a"
+        " program that might ask a person gets the credentials. Default: auto."
+        " Variable: DEXEC_PICKER_PODS."
+    ).tag(config=True)
 
     def initialize_handlers(self) -> None:
         """Serve the logs of kernels. Called by jupyter_server."""
@@ -74,7 +77,6 @@ class DexecPicker(ExtensionApp):
         """Begin, as soon as the server's event loop runs. Called by jupyter_server."""
         self._folder: SpecFolder | None = None
         self._task: asyncio.Task[None] | None = None
-        self._reported = ""
         if self.serverapp is not None:
             url = url_path_join(getattr(self.serverapp, "base_url", "/"), logs.ROUTE)
             announce(os.environ, url, logs.parent_of_logs())
@@ -142,36 +144,29 @@ class DexecPicker(ExtensionApp):
             return
         try:
             filters, policy = self.filters(), await asyncio.to_thread(find_policy)
+            scope = self.pod_scope()
             self._folder = await asyncio.to_thread(_make_folder)
             manager.kernel_dirs = [*manager.kernel_dirs, str(self._folder.kernels)]
         except (DexecError, OSError, TraitError) as error:
             self.log.warning("dexec-kernel: no containers in the kernel picker. %s", error)
             return
-        self._task = asyncio.create_task(self._keep(self._folder, filters, policy))
+        cards = Cards(self._folder, filters, policy, kernels=self._kernels, log=self.log)
+        self._task = asyncio.create_task(self._keep(cards, scope))
 
-    async def _keep(self, folder: SpecFolder, filters: ContainerFilters, policy: Policy) -> None:
+    def pod_scope(self) -> PodScope:
+        """Return which pods are shown. Raises :class:`ConfigurationError`."""
+        scope = pod_scope(self.pods or os.environ.get(POD_VARIABLE, ""))
+        if scope is not PodScope.NONE and importlib.util.find_spec("yaml") is None:
+            return PodScope.NONE  # The extra is not installed.
+        return scope
+
+    async def _keep(self, cards: Cards, scope: PodScope) -> None:
         """Keep the folder up to date until the task is cancelled."""
-        known = KnownSpecs()
-
-        async def update(containers: list[ContainerSummary]) -> None:
-            self._report("")
-            env = await asyncio.to_thread(engine_env, os.environ)
-            allowed = [container for container in containers if policy.allows(container)]
-            found = container_specs(allowed, filters, env, metadata=_MADE_BY)
-            specs = known.add_to(found, await self._kernels(), time.monotonic())
-            try:
-                await asyncio.to_thread(folder.update, specs)
-            except OSError as error:
-                self.log.warning("dexec-kernel: the kernelspecs cannot be written: %s", error)
-
-        watch = EngineWatch(
-            os.environ,
-            on_containers=update,
-            on_lost=lambda error: self._report(str(error)),
-            check=policy.check_engine,
-        )
         try:
-            await watch.run()
+            async with asyncio.TaskGroup() as watches:
+                watches.create_task(cards.follow_engine(os.environ))
+                if scope is not PodScope.NONE:
+                    watches.create_task(cards.follow_pods(os.environ, scope))
         except Exception:
             self.log.exception("dexec-kernel: the kernel picker is no longer kept up to date.")
             raise
@@ -181,14 +176,6 @@ class DexecPicker(ExtensionApp):
         manager = getattr(self.serverapp, "kernel_manager", None)
         models = await ensure_async(manager.list_kernels()) if manager is not None else []
         return {str(model["name"]) for model in models}
-
-    def _report(self, fault: str) -> None:
-        """Log a fault once, and log its end."""
-        if fault and not self._reported:
-            self.log.info("dexec-kernel: the kernel picker cannot ask for containers. %s", fault)
-        elif self._reported and not fault:
-            self.log.info("dexec-kernel: the kernel picker has its containers again.")
-        self._reported = fault
 
 
 def _make_folder() -> SpecFolder:

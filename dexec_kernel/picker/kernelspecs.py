@@ -23,6 +23,7 @@ from dexec_kernel.engine.contexts import current_context_name
 from dexec_kernel.engine.endpoint import docker_config_dir, parse_host
 from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.picker.mark import Mark, mark_of
+from dexec_kernel.picker.names import is_pod
 
 #: The kernelspec that comes with the installation, bound to no container.
 KERNEL_NAME = "dexec"
@@ -138,10 +139,11 @@ def bound_spec(
     Raises :class:`ConfigurationError` for a ``name`` that Jupyter does not take.
     """
     label = plain_name(container)
+    kind = "pod" if is_pod(container) else "container"
     return BoundSpec(
         container=container,
         name=_checked(name) if name else spec_name(container),
-        display_name=display_name or f"{label} (container)",
+        display_name=display_name or f"{label} ({kind})",
         env=dict(env or {}),
     )
 

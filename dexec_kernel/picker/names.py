@@ -12,7 +12,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from dexec_kernel.backend.models import ContainerSummary
-from dexec_kernel.backend.targets import COMPOSE_PREFIX, SWARM_PREFIX, bound_name, plain_name
+from dexec_kernel.backend.targets import (
+    COMPOSE_PREFIX,
+    KUBE_PREFIX,
+    SWARM_PREFIX,
+    bound_name,
+    plain_name,
+)
 
 #: The name that a container wishes to have.
 DISPLAY_NAME_LABEL = "dexec.display-name"
@@ -27,9 +33,23 @@ _BETWEEN = " / "
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{12})[0-9a-f]*")
 
 
+#: The name of a pod's kernel begins with it, so that pods stand together.
+_POD = "pod "
+
+
+def is_pod(bound: str) -> bool:
+    """Return whether a bound name is that of a pod."""
+    return bound.startswith(KUBE_PREFIX)
+
+
 def names_of(container: ContainerSummary) -> tuple[str, ...]:
     """Return all names that a filter may mean."""
-    other = plain_name(bound_name(container))
+    bound = bound_name(container)
+    other = plain_name(bound)
+    if is_pod(bound):
+        # With its namespace, and without; that of its owner, too.
+        names = plain_name(container.name), other
+        return (container.name, *names, *(name.partition("/")[2] for name in names))
     return (container.name,) if other == container.name else (container.name, other)
 
 
@@ -63,8 +83,8 @@ def display_names(containers: Mapping[str, ContainerSummary]) -> dict[str, str]:
 
 def _family(bound: str) -> str:
     """Return what the names of containers that stand side by side have in common."""
-    is_service = bound.startswith(COMPOSE_PREFIX)
-    return bound.partition("/")[0] if is_service else bound
+    has_family = bound.startswith((COMPOSE_PREFIX, KUBE_PREFIX))
+    return bound.partition("/")[0] if has_family else bound
 
 
 def _label(bound: str, container: ContainerSummary, *, is_short: bool = False) -> str:
@@ -74,11 +94,12 @@ def _label(bound: str, container: ContainerSummary, *, is_short: bool = False) -
     longest = _SEEN if is_short else _LONGEST
     if bound.startswith(SWARM_PREFIX):
         return _shortened(task_label(bound), longest)
-    if not bound.startswith(COMPOSE_PREFIX):
+    if not bound.startswith((COMPOSE_PREFIX, KUBE_PREFIX)):
         return _shortened(bound, longest)
-    project, _, service = bound.removeprefix(COMPOSE_PREFIX).partition("/")
+    project, _, service = plain_name(bound).partition("/")
     project = _shortened(project, _SHORT_PROJECT if is_short else _LONGEST_PROJECT)
-    return f"{project}{_BETWEEN}{_shortened(service, longest - len(project) - len(_BETWEEN))}"
+    head = f"{_POD if is_pod(bound) else ''}{project}{_BETWEEN}"
+    return f"{head}{_shortened(service, longest - len(head))}"
 
 
 def task_label(bound: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.backend.targets import (
     COMPOSE_PREFIX,
+    KUBE_PREFIX,
     SWARM_PREFIX,
     bound_name,
     plain_name,
@@ -17,7 +18,7 @@ from dexec_kernel.backend.targets import (
 from dexec_kernel.picker.filters import ContainerFilters
 from dexec_kernel.picker.kernelspecs import KERNEL_NAME, BoundSpec, spec_name
 from dexec_kernel.picker.mark import Mark, mark_of
-from dexec_kernel.picker.names import display_names, task_label, wished_name
+from dexec_kernel.picker.names import display_names, is_pod, task_label, wished_name
 
 _RUNNING = "running"
 #: In seconds. JupyterLab asks for the kernelspecs every minute.
@@ -29,12 +30,13 @@ def container_specs(
     filters: ContainerFilters,
     env: Mapping[str, str],
     *,
+    pod_env: Mapping[str, str] | None = None,
     metadata: Mapping[str, object] | None = None,
 ) -> list[BoundSpec]:
     """Return the kernelspecs for the containers that run and that ``filters`` allow, by name.
 
-    ``env`` is for their kernels, ``metadata`` says who made them. The replicas of a Compose service
-    have one kernelspec together.
+    ``env`` is for their kernels, ``pod_env`` for those of pods, ``metadata`` says who made them.
+    The replicas of a Compose service or of a Deployment have one kernelspec together.
     """
     usable: dict[str, ContainerSummary] = {}
     for container in sorted(containers, key=service_order):
@@ -47,7 +49,7 @@ def container_specs(
             container=bound,
             name=names[bound],
             display_name=shown[bound],
-            env=dict(env),
+            env=dict((pod_env or {}) if is_pod(bound) else env),
             metadata={"image": found.image, **(metadata or {})},
             mark=_mark(bound, found),
         )
@@ -61,9 +63,9 @@ def _mark(bound: str, container: ContainerSummary) -> Mark:
     if bound.startswith(SWARM_PREFIX):
         label = task_label(bound)
         return mark_of(wish or label, family=label.partition(".")[0], member=label)
-    if not bound.startswith(COMPOSE_PREFIX):
+    if not bound.startswith((COMPOSE_PREFIX, KUBE_PREFIX)):
         return mark_of(wish or bound, family=bound, member=container.image)
-    project, _, service = bound.removeprefix(COMPOSE_PREFIX).partition("/")
+    project, _, service = plain_name(bound).partition("/")
     return mark_of(wish or service, family=project, member=f"{project}/{service}")
 
 

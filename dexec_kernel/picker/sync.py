@@ -43,8 +43,16 @@ def kernels_folder(*, user: bool = False, prefix: str = "") -> Path:
     return Path(prefix, "share/jupyter/kernels").absolute()
 
 
-def sync(specs: Iterable[BoundSpec], kernels: Path, *, dry_run: bool = False) -> Synced:
+def sync(
+    specs: Iterable[BoundSpec],
+    kernels: Path,
+    *,
+    dry_run: bool = False,
+    keep: str | None = None,
+) -> Synced:
     """Make the folder have these kernelspecs, and none that an earlier call wrote and is stale.
+
+    Those of containers whose names begin with ``keep`` stay.
 
     What others have written stays, also where it has the name of one of these. Raises
     :class:`ConfigurationError` when the folder cannot be written.
@@ -60,7 +68,7 @@ def sync(specs: Iterable[BoundSpec], kernels: Path, *, dry_run: bool = False) ->
             prefix=".dexec-", dir=None if dry_run else kernels
         ) as scratch:
             for name in sorted(set(there) - set(wanted)):
-                if _is_synced(there[name]):
+                if _is_synced(found := there[name]) and not _is_kept(found, keep):
                     done.removed.append(name)
                     if not dry_run:
                         remove_spec(kernels, Path(scratch), name)
@@ -92,6 +100,10 @@ def _specs_in(kernels: Path) -> dict[str, FoundSpec | None]:
         return {}
     folders = [path for path in kernels.iterdir() if not path.name.startswith(".")]
     return {path.name.lower(): read_spec(path) for path in folders}
+
+
+def _is_kept(spec: FoundSpec | None, keep: str | None) -> bool:
+    return spec is not None and keep is not None and spec.container.startswith(keep)
 
 
 def _is_synced(spec: FoundSpec | None) -> bool:

@@ -65,8 +65,8 @@ def engine_has(monkeypatch):
     """Let the engine have these containers."""
 
     def put(*containers: ContainerSummary) -> None:
-        async def answer() -> tuple[list[ContainerSummary], str]:
-            return list(containers), "docker"
+        async def answer() -> tuple[list[ContainerSummary], str, str]:
+            return list(containers), "docker", ""
 
         monkeypatch.setattr(listing, "_containers", answer)
 
@@ -244,6 +244,7 @@ def test_list_as_json(engine_has, capsys):
             "usable": True,
             "compose": "compose:shop/db",
             "swarm": None,
+            "kube": None,
         }
     ]
     assert run(["list", "--json", "--all"]) == OK

@@ -12,7 +12,7 @@ from traitlets.config import Config
 
 from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.errors import PolicyRefused, PolicyUnusable
-from dexec_kernel.picker import _jupyter_server_extension_points, extension
+from dexec_kernel.picker import _jupyter_server_extension_points, cards, extension
 from dexec_kernel.picker.extension import DexecPicker
 from dexec_kernel.picker.filters import ContainerFilters
 from dexec_kernel.policy.rules import Policy
@@ -124,7 +124,7 @@ async def test_what_a_policy_refuses_is_no_card(monkeypatch, tmp_path):
 
     policy = Policy(file="p", include=("lab",), engines=())
     monkeypatch.setattr(extension, "find_policy", lambda: policy)
-    monkeypatch.setattr(extension, "EngineWatch", Watch)
+    monkeypatch.setattr(cards, "EngineWatch", Watch)
     manager = SimpleNamespace(kernel_dirs=[])
     picker, [begin] = begun(manager)
     await begin()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dexec_kernel.backend.models import ContainerSummary
+from dexec_kernel.backend.targets import KUBE_BOUND_LABEL
 from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.picker.filters import ContainerFilters, filters_of
 from dexec_kernel.picker.names import short_image
@@ -257,3 +258,48 @@ def test_a_kernel_that_was_used_stays_for_good():
     assert gone.display_name == "shop / db (not running)"
     assert known.add_to([], set(), 2000.0) == [gone]
     assert known.add_to([db], set(), 3000.0) == [db], "it is there again"
+
+
+def pod(name: str, bound: str, **labels: str) -> ContainerSummary:
+    """A container in a pod, as the cluster's list has it."""
+    found = {KUBE_BOUND_LABEL: bound, **labels}
+    return ContainerSummary(f"{name}@uid", name, "img:1", "running", "running", found)
+
+
+def test_pods_stand_together_and_have_variables_of_their_own():
+    found = container_specs(
+        [
+            container("web"),
+            pod("kube:lab/web-abc-1", "kube:lab/deploy/web"),
+            pod("kube:lab/web-abc-2", "kube:lab/deploy/web"),
+            pod("kube:lab/two/a", "kube:lab/two/a"),
+            pod("kube:lab/named", "kube:lab/named", **{"dexec.display-name": "Lab 3"}),
+            pod("kube:lab/hidden", "kube:lab/hidden", **{"dexec.kernel": "false"}),
+        ],
+        ContainerFilters(),
+        {"DOCKER_HOST": "x"},
+        pod_env={"KUBECONFIG": "y"},
+    )
+    assert {spec.container: (spec.name, spec.display_name, spec.env) for spec in found} == {
+        "web": ("dexec-web", "web (nginx:1.25)", {"DOCKER_HOST": "x"}),
+        "kube:lab/deploy/web": (
+            "dexec-lab-deploy-web",
+            "pod lab / deploy/web (img:1)",
+            {"KUBECONFIG": "y"},
+        ),
+        "kube:lab/two/a": (
+            "dexec-lab-two-a",
+            "pod lab / two/a (img:1)",
+            {"KUBECONFIG": "y"},
+        ),
+        "kube:lab/named": ("dexec-lab-named", "Lab 3", {"KUBECONFIG": "y"}),
+    }
+
+
+@pytest.mark.parametrize(
+    "pattern", ["kube:*", "lab/*", "web-abc-1", "lab/deploy/*", "deploy/web", "kube:lab/web-abc-1"]
+)
+def test_a_filter_may_mean_each_name_of_a_pod(pattern):
+    found = pod("kube:lab/web-abc-1", "kube:lab/deploy/web")
+    assert ContainerFilters(include=(pattern,)).allow(found)
+    assert not ContainerFilters(exclude=(pattern,)).allow(found)
