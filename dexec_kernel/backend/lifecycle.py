@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from dexec_kernel.backend.protocol import WholeEngine
+from dexec_kernel.backend.protocol import FrameChannel, WholeEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +146,21 @@ class Lifecycle(Protocol):
         """Attach to the stdin of a container that was not started, and hold it.
 
         The caller closes the leash. Raises :class:`ContainerNotFound`.
+        """
+        ...
+
+    async def container_attach(self, container: str) -> FrameChannel:
+        """Attach to all streams of a container without a Tty that was not started.
+
+        The caller closes it. Raises :class:`ContainerNotFound`.
+        """
+        ...
+
+    async def container_wait(self, container: str, *, patience: float) -> int:
+        """Return the exit code of a container when it has ended.
+
+        Raises :class:`ContainerNotFound`, and :class:`EngineUnavailable` after ``patience``, in
+        seconds.
         """
         ...
 

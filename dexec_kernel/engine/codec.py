@@ -228,6 +228,16 @@ def created_id(body: Any) -> str:
         return as_name(body["Id"])
 
 
+def waited(body: Any) -> int:
+    """Read the exit code in the answer to container wait. Raises :class:`ProtocolError`."""
+    with _reading("answer to wait"):
+        # Podman's own API answers with the number alone.
+        code = _number_or_none(body["StatusCode"] if isinstance(body, dict) else body)
+        if code is None:
+            raise ValueError("no exit code")
+        return code
+
+
 def health(body: Any) -> str:
     """Read the health in container inspect, "" without a check. Raises :class:`ProtocolError`."""
     with reading("container inspect"):

@@ -95,14 +95,33 @@ class LifecycleCalls(ContainerCalls):
 
         Raises :class:`ContainerNotFound`.
         """
+        return await self._attach(container, "stdin=1&stream=1")
+
+    async def container_attach(self, container: str) -> HijackedConnection:
+        """Attach to its stdin and its output, as frames: it has no Tty (Go's ``ContainerAttach``).
+
+        The caller closes it. Raises :class:`ContainerNotFound`.
+        """
+        return await self._attach(container, "stdin=1&stdout=1&stderr=1&stream=1")
+
+    async def _attach(self, container: str, streams: str) -> HijackedConnection:
         name = path_segment(container, "container")
-        target = f"/v{await self.api_version()}/containers/{name}/attach?stdin=1&stream=1"
+        target = f"/v{await self.api_version()}/containers/{name}/attach?{streams}"
         connection = HijackedConnection(await self._open_stream(), tty=False)
         request = partial(
             connection.start, target, b"", host=self._address.http_host, container=container
         )
         await self._begin(connection, request, "container attach", container=container)
         return connection
+
+    async def container_wait(self, container: str, *, patience: float) -> int:
+        """Return its exit code when it has ended (Go's ``ContainerWait``).
+
+        Raises :class:`ContainerNotFound`, and :class:`EngineUnavailable` after ``patience``.
+        """
+        path = f"/containers/{path_segment(container, 'container')}/wait"
+        answer = await self._call("POST", path, container=container, timeout=patience)
+        return codec.waited(answer.json())
 
     async def container_health(self, container: str) -> str:
         """Return the engine's word for its health. Raises :class:`ContainerNotFound`."""

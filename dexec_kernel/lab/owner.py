@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, TypeVar
 
 from dexec_kernel.backend.lifecycle import LabEngine, Leash
 from dexec_kernel.backend.models import LAB_LABEL, ContainerInspect, ContainerSummary
@@ -30,9 +29,8 @@ from dexec_kernel.lab.create import (
     volumes_of,
 )
 from dexec_kernel.lab.setup import run_setup
+from dexec_kernel.lab.shielded import to_the_end as _to_the_end
 from dexec_kernel.lab.spec import Container, Lab
-
-_T = TypeVar("_T")
 
 #: Ends the name of a container that is not ready yet: nobody takes such a one over.
 _UNFINISHED = ".making"
@@ -374,19 +372,3 @@ class LabOwner:
             if (await self._engine.container_inspect(member.id)).paused:
                 await self._engine.container_unpause(member.id)
             await self._engine.container_stop(member.id, stop_timeout=1)
-
-
-async def _to_the_end(work: Coroutine[Any, Any, _T]) -> _T:
-    """Await work that is not broken off when the caller is cancelled, and only ends later."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        if not task.cancelled() and task.exception() is not None:
-            raise cancelled from task.exception()
-        raise cancelled
-    return task.result()

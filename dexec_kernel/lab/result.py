@@ -71,17 +71,24 @@ def state_of(result: CheckResult) -> str:
 
 
 def result_of(
-    exit_code: int, *, message: str = "", stderr: str = "", why: str = ""
+    exit_code: int,
+    *,
+    message: str = "",
+    stderr: str = "",
+    notes: tuple[str, ...] = (),
+    why: str = "",
 ) -> Passed | NotYet | Broken:
     """Return what an exit code means. ``why`` explains it, such as "out of memory"."""
     match exit_code:
         case 0:
-            return Passed(message=message, stderr=stderr)
+            return Passed(message=message, stderr=stderr, notes=notes)
         case 1:
-            return NotYet(message=message, stderr=stderr)
+            return NotYet(message=message, stderr=stderr, notes=notes)
         case _:
             reason = f"The check ended with exit code {exit_code}{f' ({why})' if why else ''}."
-            return Broken(message=message, stderr=stderr, reason=reason, exit_code=exit_code)
+            return Broken(
+                message=message, stderr=stderr, notes=notes, reason=reason, exit_code=exit_code
+            )
 
 
 def record_of(task: Task, result: CheckResult, *, attempt: int) -> dict[str, object]:

@@ -10,16 +10,25 @@ from __future__ import annotations
 
 import posixpath
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from dexec_kernel.lab.checks.facts import Facts
 
 #: The main process of a checker. It ends when its stdin does: then its owner is gone.
 DRIVER = 'while IFS= read -r line; do eval "$line"; done'
 
 #: The system's folders come first: the student's files may be in any other.
 _SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+_LOCAL_PATH = "/usr/local/sbin:/usr/local/bin"
+#: Variables that change the programs which a shell runs.
+UNCLEAN = (
+    *("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "BASH_ENV", "ENV"),
+    *("PYTHONPATH", "PYTHONSTARTUP", "PERL5LIB", "PERL5OPT", "RUBYOPT", "NODE_OPTIONS"),
+)
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "yash"})
-_EVALUATE = 'script=$(cat && echo .) || exit 125; exec </dev/null; eval "${script%.}"'
+#: Evaluates the text on its stdin, the whole of it, which the text does not see any more.
+EVALUATE = 'script=$(cat && echo .) || exit 125; exec </dev/null; eval "${script%.}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +36,11 @@ class CheckScript:
     """A script of a lab's teacher, with the program that runs it."""
 
     text: str
+
+    @property
+    def data(self) -> bytes:
+        """The bytes of its file."""
+        return self.text.encode("utf-8", "surrogateescape")
 
     @property
     def shell(self) -> tuple[str, ...]:
@@ -45,7 +59,7 @@ class CheckScript:
         """Return what runs the script, which is in ``file``."""
         if not self.shell:
             return f"exec {shlex.quote(file)} </dev/null"
-        words = shlex.join([*self.shell, "-c", _EVALUATE, "check"])
+        words = shlex.join([*self.shell, "-c", EVALUATE, "check"])
         path = shlex.quote(file)
         read = f"script=$(cat {path} && echo .) || exit 125; rm -f {path}"
         return f'{read}; printf %s "${{script%.}}" | {words}'
@@ -65,9 +79,13 @@ def run_file(script: CheckScript, folder: str, variables: Mapping[str, str]) -> 
     )
 
 
-def removal_line(paths: Iterable[str], mark: str) -> str:
-    """Return the line that removes the pristine files in place of which the student's come."""
-    return f"rm -rf -- {shlex.join(paths)} >/dev/null 2>&1; printf '%s\\n' {mark}\n"
+def removal_line(paths: Sequence[str], mark: str) -> str:
+    """Return the line that removes the pristine files in place of which the student's come.
+
+    Paths are single lines. The mark is printed in any case: it tells that the shell is there.
+    """
+    removal = f"rm -rf -- {shlex.join(paths)} >/dev/null 2>&1; " if paths else ""
+    return f"{removal}printf '%s\\n' {mark}\n"
 
 
 def check_line(folder: str) -> str:
@@ -81,3 +99,34 @@ def check_line(folder: str) -> str:
         " { cat <&3; kill -TERM $$; } >/dev/null 2>&1 &"
         f" {{ exec 3<&-; . {folder}/run; }} & wait $!; exit $?\n"
     )
+
+
+def inside_text(script: CheckScript, folder: str, facts: Facts, mark: str) -> str:
+    """Return the text that runs a check beside a student who is not root.
+
+    It prints the mark and its PID first. The files of the facts are in ``folder`` meanwhile.
+    """
+    lines = [
+        f"printf '%s %s\\n' {mark} $$; umask 077; trap 'rm -rf {folder}' EXIT",
+        f"PATH={_SYSTEM_PATH}:{_LOCAL_PATH}; export PATH; unset {' '.join(UNCLEAN)}",
+    ]
+    files = list(facts.files())
+    folders = {posixpath.dirname(f"{folder}/{path}"): None for path, _ in files}
+    lines.append(f"mkdir -p {folder}/home {shlex.join(folders)} || exit 125")
+    lines += [
+        f"printf %s {shlex.quote(data.decode('utf-8', 'surrogateescape'))} >{folder}/{path}"
+        for path, data in files
+    ]
+    lines += [
+        exports({"HOME": f"{folder}/home", **facts.environment(folder)}).rstrip(),
+        "umask 022; cd /",
+    ]
+    if script.shell:
+        words = shlex.join([*script.shell, "-c", EVALUATE, "check"])
+        lines.append(f"printf %s {shlex.quote(script.text)} | {words}")
+    else:
+        # The folder may be one that nothing is executed from.
+        program = script.text.partition("\n")[0][2:].strip()
+        lines.append(f"printf %s {shlex.quote(script.text)} >{folder}/check")
+        lines.append(f"{program} {folder}/check")
+    return "\n".join([*lines, "exit $?", ""])
