@@ -64,6 +64,8 @@ class CreateConfig:
     health: HealthConfig | None = None
     #: In seconds: how long the main process has to end when the container is stopped.
     stop_timeout: int | None = None
+    #: Whether the output of the main process goes to those alone who are attached to it.
+    discards_log: bool = False
     #: Whether the engine removes the container when it has stopped.
     auto_remove: bool = False
 
@@ -153,14 +155,6 @@ class Lifecycle(Protocol):
         """Attach to all streams of a container without a Tty that was not started.
 
         The caller closes it. Raises :class:`ContainerNotFound`.
-        """
-        ...
-
-    async def container_wait(self, container: str, *, patience: float) -> int:
-        """Return the exit code of a container when it has ended.
-
-        Raises :class:`ContainerNotFound`, and :class:`EngineUnavailable` after ``patience``, in
-        seconds.
         """
         ...
 

@@ -174,13 +174,10 @@ def container_create(config: CreateConfig) -> dict[str, Any]:
         "SecurityOpt": ["no-new-privileges"] if config.no_new_privileges else [],
         "Binds": list(config.binds),
         "Tmpfs": dict(config.tmpfs),
+        **_limits(config),
     }
-    if config.memory is not None:
-        host |= {"Memory": config.memory, "MemorySwap": config.memory}
-    if config.cpus is not None:
-        host["NanoCpus"] = round(config.cpus * _NANO)
-    if config.pids is not None:
-        host["PidsLimit"] = config.pids
+    if config.discards_log:
+        host["LogConfig"] = {"Type": "none"}
     if config.pid_mode:
         host["PidMode"] = config.pid_mode
     body: dict[str, Any] = {
@@ -209,6 +206,17 @@ def container_create(config: CreateConfig) -> dict[str, Any]:
     return body
 
 
+def _limits(config: CreateConfig) -> dict[str, int]:
+    found: dict[str, int] = {}
+    if config.memory is not None:
+        found |= {"Memory": config.memory, "MemorySwap": config.memory}
+    if config.cpus is not None:
+        found["NanoCpus"] = round(config.cpus * _NANO)
+    if config.pids is not None:
+        found["PidsLimit"] = config.pids
+    return found
+
+
 def _health_config(config: HealthConfig) -> dict[str, Any]:
     times = {
         "Interval": config.interval,
@@ -226,16 +234,6 @@ def created_id(body: Any) -> str:
     """Read the answer to a create. Raises :class:`ProtocolError`."""
     with reading("answer to create"):
         return as_name(body["Id"])
-
-
-def waited(body: Any) -> int:
-    """Read the exit code in the answer to container wait. Raises :class:`ProtocolError`."""
-    with _reading("answer to wait"):
-        # Podman's own API answers with the number alone.
-        code = _number_or_none(body["StatusCode"] if isinstance(body, dict) else body)
-        if code is None:
-            raise ValueError("no exit code")
-        return code
 
 
 def health(body: Any) -> str:

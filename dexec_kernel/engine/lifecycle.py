@@ -114,15 +114,6 @@ class LifecycleCalls(ContainerCalls):
         await self._begin(connection, request, "container attach", container=container)
         return connection
 
-    async def container_wait(self, container: str, *, patience: float) -> int:
-        """Return its exit code when it has ended (Go's ``ContainerWait``).
-
-        Raises :class:`ContainerNotFound`, and :class:`EngineUnavailable` after ``patience``.
-        """
-        path = f"/containers/{path_segment(container, 'container')}/wait"
-        answer = await self._call("POST", path, container=container, timeout=patience)
-        return codec.waited(answer.json())
-
     async def container_health(self, container: str) -> str:
         """Return the engine's word for its health. Raises :class:`ContainerNotFound`."""
         path = f"/containers/{path_segment(container, 'container')}/json"

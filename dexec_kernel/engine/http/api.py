@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import requests
 import requests_unixsocket.adapters
+import urllib3
 
 from dexec_kernel.engine.http.address import Address, TlsFiles
 from dexec_kernel.engine.http.answer import FIRST_ERROR_STATUS, Answer, no_answer
@@ -21,6 +22,8 @@ from dexec_kernel.errors import ConfigurationError, EngineUnavailable, ProtocolE
 _PIECE = 64 * 1024
 #: In characters: what an error shows of a fault.
 _SHOWN = 200
+#: How many connections are kept.
+_KEPT = 8
 _UNIX_SCHEME = "http+unix://"
 
 
@@ -40,6 +43,13 @@ class _UnixConnection(requests_unixsocket.adapters.UnixHTTPConnection):  # type:
 
 
 class _UnixPool(requests_unixsocket.adapters.UnixHTTPConnectionPool):  # type: ignore[misc] # untyped package
+    """requests-unixsocket's pool, for several threads: it has room for one, and warns of more."""
+
+    def __init__(self, socket_path: str, timeout: float) -> None:
+        urllib3.HTTPConnectionPool.__init__(self, "localhost", timeout=timeout, maxsize=_KEPT)
+        self.socket_path = socket_path
+        self.timeout = timeout
+
     def _new_conn(self) -> _UnixConnection:
         return _UnixConnection(self.socket_path, self.timeout)
 

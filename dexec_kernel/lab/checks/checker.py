@@ -17,16 +17,15 @@ from dexec_kernel.backend.models import Stream
 from dexec_kernel.backend.protocol import FrameChannel
 from dexec_kernel.errors import ContainerNotFound, ContainerNotRunning, EngineError, ExecLost
 from dexec_kernel.lab.checks.delivery import Parcel, deliver
-from dexec_kernel.lab.checks.exits import why_ended
+from dexec_kernel.lab.checks.exits import KILLED, why_ended
 from dexec_kernel.lab.checks.facts import Facts
-from dexec_kernel.lab.checks.script import CheckScript, check_line, removal_line, run_file
+from dexec_kernel.lab.checks.script import MOUNTED, CheckScript, check_line, removal_line, run_file
 from dexec_kernel.lab.checks.speech import Speech
 from dexec_kernel.lab.result import Broken, CheckResult, TimedOut, result_of
 from dexec_kernel.lab.shielded import to_the_end
 
-#: In seconds: what removing the pristine files and copying the student's may take, and what the
-#: engine may take to tell the exit code of a container that has ended.
-_DELIVERY_WITHIN, _EXIT_WITHIN = 60.0, 20.0
+#: In seconds: what removing the pristine files and copying the student's may take.
+_DELIVERY_WITHIN = 60.0
 
 SetUp = Callable[[str], Awaitable[None]]
 
@@ -86,24 +85,17 @@ class Checker:
                 notes = await self._deliver(folder, script, facts, student, paths)
         except TimeoutError:
             return Broken(reason=f"The files did not reach the check in {_DELIVERY_WITHIN:g} s.")
-        begun = time.time()
-        patience = timeout + _EXIT_WITHIN
-        # Before the check begins: the engine removes the container when it ends.
-        ending = asyncio.ensure_future(
-            self._engine.container_wait(self._container, patience=patience)
-        )
-        speech = Speech()
+        begun, mark = time.time(), secrets.token_hex(16)
+        speech = Speech(mark)
         try:
             async with asyncio.timeout(timeout):
-                await self._streams.write(check_line(folder).encode())
+                await self._streams.write(check_line(folder, mark).encode())
                 await speech.listen(self._streams)
-            if fault := speech.fault:
-                return Broken(**speech.texts(notes), reason=fault)
-            exit_code = await ending
         except TimeoutError:
             return TimedOut(**speech.texts(notes), seconds=timeout)
-        finally:
-            ending.cancel()
+        if fault := speech.fault:
+            return Broken(**speech.texts(notes), reason=fault)
+        exit_code = KILLED if speech.exit_code is None else speech.exit_code
         why = await why_ended(self._engine, self._container, exit_code, begun)
         return result_of(exit_code, **speech.texts(notes), why=why)
 
@@ -139,7 +131,7 @@ class Checker:
         run = run_file(script, folder, facts.environment(folder))
         parcel = Parcel(
             folder=folder,
-            folders=("", "home", "history", "session", "session/exported"),
+            folders=("", "home", MOUNTED, "history", "session", "session/exported"),
             programs={"check": script.data, "run": run.encode("utf-8", "surrogateescape")},
             files=facts.files(),
             student=student,

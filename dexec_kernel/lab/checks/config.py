@@ -55,6 +55,7 @@ def checker_config(
         cap_add=tuple(dict.fromkeys((*config.cap_add, *_NEEDED))),
         health=None,
         stop_timeout=0,
+        discards_log=True,
         auto_remove=True,
     )
 

@@ -11,6 +11,7 @@ from dexec_kernel.backend.protocol import Files
 from dexec_kernel.errors import PathNotFound
 from dexec_kernel.files.bridge import Reader, Writer, in_thread
 from dexec_kernel.lab.checks.handover import Handover
+from dexec_kernel.lab.checks.script import MOUNTED
 
 #: Anybody may go to a file by its whole path, and only root may see the names.
 _FOLDER_MODE, _FILE_MODE, _PROGRAM_MODE = 0o711, 0o644, 0o700
@@ -37,7 +38,7 @@ async def deliver(engine: Files, container: str, parcel: Parcel) -> tuple[str, .
     Raises :class:`CopyError`, and the engine's errors.
     """
     writer = Writer(lambda: None)
-    handover = Handover(writer)
+    handover = Handover(writer, aside=f"{parcel.folder}/{MOUNTED}")
     sending = asyncio.ensure_future(
         engine.copy_to_container(container, "/", aiter(writer), allow_overwrite_dir_with_file=True)
     )

@@ -7,7 +7,8 @@ import signal
 from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.errors import EngineError
 
-_KILLED = 128 + signal.SIGKILL
+#: The exit code of a process that SIGKILL has ended, and of a checker that has said nothing.
+KILLED = 128 + signal.SIGKILL
 _SIGNAL_BASE = 128
 _MEANINGS = {
     2: "wrong use of a command, or a mistake in its syntax",
@@ -19,7 +20,7 @@ _MEANINGS = {
 
 async def why_ended(backend: Backend, container: str, exit_code: int, begun: float) -> str:
     """Explain an exit code in a few words, "" for none. ``begun`` is in epoch seconds."""
-    if exit_code == _KILLED:
+    if exit_code == KILLED:
         try:
             if await backend.container_oom_since(container, begun):
                 return "SIGKILL, out of memory"

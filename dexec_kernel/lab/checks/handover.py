@@ -27,6 +27,8 @@ Parts = tuple[str, ...]
 _ATTRIBUTE = re.compile(r"SCHILY\.xattr\.(user\.|security\.capability$)")
 #: The program loader reads these by itself, for every program of the check.
 _LOADER = re.compile(r"/etc/(ld\.so\.(preload|cache)|ld-musl-[^/]+\.path)")
+#: The engine mounts these files over those of the image: nothing can take their place.
+_MOUNTED = re.compile(r"/etc/(hosts|hostname|resolv\.conf)")
 #: What is another thing for each process that looks at it.
 _OWN = re.compile(
     r"/proc/(self|thread-self|[0-9]+)(/|$)"
@@ -47,10 +49,16 @@ class HandoverLimits:
 
 
 class Handover:
-    """Writes one archive, which is extracted at the root, into ``out``."""
+    """Writes one archive, which is extracted at the root, into ``out``.
 
-    def __init__(self, out: ByteWriter, limits: HandoverLimits | None = None) -> None:
+    Files that the engine mounts, such as ``/etc/hosts``, go into the folder ``aside``.
+    """
+
+    def __init__(
+        self, out: ByteWriter, *, aside: str = "/", limits: HandoverLimits | None = None
+    ) -> None:
         self._archive = new_archive(out)
+        self._aside = _parts(aside)
         self._limits = limits or HandoverLimits()
         self._size = self._count = self._omitted = 0
         self._links: dict[Parts, tarfile.TarInfo] = {}
@@ -119,6 +127,11 @@ class Handover:
         name = "/" + "/".join(parts)
         if _LOADER.fullmatch(name) and name != declared:
             self._leave_out(parts, "every program would read it")
+        elif _MOUNTED.fullmatch(name):
+            if member.isreg():
+                self._take_file(archive, member, (*self._aside, parts[-1]))
+            else:
+                self._leave_out(parts, "nothing but a file can be there")
         elif member.issym():
             self._links[parts] = _renamed(member, parts)
         elif member.islnk():

@@ -26,6 +26,8 @@ UNCLEAN = (
     *("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "BASH_ENV", "ENV"),
     *("PYTHONPATH", "PYTHONSTARTUP", "PERL5LIB", "PERL5OPT", "RUBYOPT", "NODE_OPTIONS"),
 )
+#: The folder of files that the engine mounts in ``/etc``.
+MOUNTED = "mounted"
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "yash"})
 #: Evaluates the text on its stdin, the whole of it, which the text does not see any more.
 EVALUATE = 'script=$(cat && echo .) || exit 125; exec </dev/null; eval "${script%.}"'
@@ -75,7 +77,10 @@ def run_file(script: CheckScript, folder: str, variables: Mapping[str, str]) -> 
     return (
         f"umask 022\nPATH={_SYSTEM_PATH}:$PATH\nexport PATH\n"
         f"{exports({'HOME': f'{folder}/home', **variables})}"
-        f"cd /\nrm -f {folder}/run\n{script.command(f'{folder}/check')}\n"
+        # The engine's own mounts keep their place, and take the student's text.
+        f"for file in {folder}/{MOUNTED}/*; do\n"
+        '[ ! -f "$file" ] || cat "$file" >"/etc/${file##*/}"\ndone\n'
+        f"cd /\nrm -rf {folder}/run {folder}/{MOUNTED}\n{script.command(f'{folder}/check')}\n"
     )
 
 
@@ -88,16 +93,19 @@ def removal_line(paths: Sequence[str], mark: str) -> str:
     return f"{removal}printf '%s\\n' {mark}\n"
 
 
-def check_line(folder: str) -> str:
+def check_line(folder: str, mark: str) -> str:
     """Return the line that runs a check as the last of a container.
 
-    The shell waits for the check and for the end of its own stdin, whichever is first. As PID 1 it
-    cannot be killed from within, and takes all that is left with it when it ends.
+    At the end both streams have a line with the mark and the exit code: the exit code that an
+    engine tells of a container that it removes is not always true. The shell waits for the check
+    and for the end of its own stdin, whichever is first. As PID 1 it cannot be killed from within,
+    and takes all that is left with it when it ends.
     """
     return (
         "trap 'exit 143' TERM; exec 3<&0 </dev/null;"
         " { cat <&3; kill -TERM $$; } >/dev/null 2>&1 &"
-        f" {{ exec 3<&-; . {folder}/run; }} & wait $!; exit $?\n"
+        f" {{ exec 3<&-; . {folder}/run; }} & wait $!; code=$?;"
+        f" printf '\\n%s %s\\n' {mark} $code; printf '\\n%s %s\\n' {mark} $code >&2; exit $code\n"
     )
 
 

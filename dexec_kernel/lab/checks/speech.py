@@ -23,29 +23,81 @@ class Texts(TypedDict):
     notes: tuple[str, ...]
 
 
-class Speech:
-    """Collects the streams of a check."""
+class _Voice:
+    """One stream. It ends with a line that has a mark and an exit code, or with the stream."""
 
-    def __init__(self) -> None:
+    def __init__(self, mark: str) -> None:
+        self._begin = f"\n{mark} ".encode() if mark else b""
+        self._held = b""
+        self.exit_code: int | None = None
+
+    def hear(self, data: bytes) -> bytes:
+        """Return what is the check's own for certain."""
+        if not self._begin:
+            return data
+        if self.exit_code is not None:
+            return b""  # A process in the background.
+        own, begin, line = (self._held + data).partition(self._begin)
+        if begin:
+            self._held = begin + line
+            code, is_whole, _ = line.partition(b"\n")
+            if is_whole:
+                self._held = b""
+                self.exit_code = int(code) if code.isdigit() else None
+            return own
+        # The mark may have come in part.
+        keep = max(
+            (n for n in range(1, len(self._begin)) if own.endswith(self._begin[:n])), default=0
+        )
+        self._held = own[len(own) - keep :]
+        return own[: len(own) - keep]
+
+    def end(self) -> bytes:
+        """Return the rest where the stream has ended without the mark."""
+        held, self._held = self._held, b""
+        return held
+
+
+class Speech:
+    """Collects the streams of a check, up to a line with ``mark`` where there is one."""
+
+    def __init__(self, mark: str = "") -> None:
         self._message, self._teachers = bytearray(), bytearray()
+        self._voices = {stream: _Voice(mark) for stream in (Stream.STDOUT, Stream.STDERR)}
         self._left_out = self._size = 0
 
     async def listen(self, streams: FrameReader) -> None:
         """Hear everything up to the end, or until it is too much. Raises as ``read`` does."""
-        while self._size <= TOO_MUCH and (frames := await streams.read()):
+        while self._size <= TOO_MUCH and not self._is_over and (frames := await streams.read()):
             self.hear(frames)
+        for stream, voice in self._voices.items():
+            self._take(stream, voice.end())
 
     def hear(self, frames: Iterable[Frame]) -> None:
         """Take frames, in order."""
         for frame in frames:
             self._size += len(frame.data)
-            if frame.stream is Stream.STDERR:
-                self._teachers += frame.data[-TEACHERS:]
-                del self._teachers[:-TEACHERS]
-            elif frame.stream is Stream.STDOUT:
-                room = MESSAGE - len(self._message)
-                self._message += frame.data[:room]
-                self._left_out += max(0, len(frame.data) - room)
+            if frame.stream in self._voices:
+                self._take(frame.stream, self._voices[frame.stream].hear(frame.data))
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code, None where both streams have not told it alike."""
+        said = {voice.exit_code for voice in self._voices.values()}
+        return said.pop() if len(said) == 1 else None
+
+    @property
+    def _is_over(self) -> bool:
+        return all(voice.exit_code is not None for voice in self._voices.values())
+
+    def _take(self, stream: Stream, data: bytes) -> None:
+        if stream is Stream.STDERR:
+            self._teachers += data[-TEACHERS:]
+            del self._teachers[:-TEACHERS]
+        else:
+            room = MESSAGE - len(self._message)
+            self._message += data[:room]
+            self._left_out += max(0, len(data) - room)
 
     @property
     def fault(self) -> str:

@@ -47,7 +47,7 @@ def packed(*items, end=True):
 def handed_over(*archives, limits=None):
     """Hand archives over, each with its path; return the members by name, and the notes."""
     out = io.BytesIO()
-    handover = Handover(out, limits)
+    handover = Handover(out, aside="/aside", limits=limits)
     for path, archive in archives:
         handover.add(path, archive)
     handover.end()
@@ -174,6 +174,16 @@ def test_devices_and_files_of_the_loader_are_left_out():
     assert len(notes) == 4
     found, _, notes = handed_over(("/etc/ld.so.preload", packed((member("ld.so.preload"), b"x"))))
     assert list(found) == ["etc/ld.so.preload"]
+
+
+def test_files_that_the_engine_mounts_go_aside():
+    archive = packed(
+        folder("etc"), (member("etc/hosts"), b"1"), folder("etc/hostname"), (member("etc/x"), b"")
+    )
+    found, contents, notes = handed_over(("/etc", archive))
+    assert list(found) == ["etc", "aside/hosts", "etc/x"]
+    assert contents["aside/hosts"] == b"1"
+    assert notes == ("/etc/hostname was not handed to the check: nothing but a file can be there.",)
 
 
 def test_the_headers_extensions_cannot_rename_anything():

@@ -19,7 +19,7 @@ from dexec_kernel.lab.checks.script import (
     run_file,
 )
 
-GUARD = 60
+GUARD, MARK = 60, "MARK"
 
 
 @pytest.mark.parametrize(
@@ -86,11 +86,16 @@ class Checker:
                     os.killpg(process.pid, signal.SIGKILL)
             out.seek(0)
             err.seek(0)
-            return subprocess.CompletedProcess([], code, out.read(), err.read())
+            said = out.read(), err.read()
+            if not closes:
+                end = f"\n{MARK} {code}\n"
+                assert all(text.endswith(end) for text in said)
+                said = said[0].removesuffix(end), said[1].removesuffix(end)
+            return subprocess.CompletedProcess([], code, *said)
 
     def check(self, text: str, **variables: str) -> subprocess.CompletedProcess[str]:
         self.put(CheckScript(text), **variables)
-        return self.run(check_line(str(self.folder)))
+        return self.run(check_line(str(self.folder), MARK))
 
 
 @pytest.fixture
@@ -151,12 +156,12 @@ def test_other_languages_run_from_their_file(checker):
 def test_an_empty_script_that_cannot_be_read_has_not_passed(checker):
     checker.put(CheckScript("exit 1"))
     (checker.folder / "check").unlink()
-    assert checker.run(check_line(str(checker.folder))).returncode == 125
+    assert checker.run(check_line(str(checker.folder), MARK)).returncode == 125
 
 
 def test_the_end_of_stdin_ends_everything(checker):
     checker.put(CheckScript("echo begun; sleep 600"))
-    done = checker.run(check_line(str(checker.folder)), closes=True)
+    done = checker.run(check_line(str(checker.folder), MARK), closes=True)
     assert done.returncode == 143
     assert checker.run("", closes=True).returncode == 0
 
