@@ -105,10 +105,10 @@ class PolicyRefused(DexecError):
         self.file = file
 
     @classmethod
-    def by(cls, setting: str, file: str, text: str) -> Self:
+    def by(cls, setting: str, file: str, text: str, *, advice: str = "") -> Self:
         """Return the error for a sentence that says what is refused, and the setting."""
         message = f"{text} The policy refuses it: {setting} in {file}."
-        return cls(message, setting=setting, file=file)
+        return cls(message, setting=setting, file=file, advice=advice)
 
 
 class NotChosenError(DexecError):

@@ -74,11 +74,16 @@ by commas) and DEXEC_PICKER_ONLY_LABELLED choose the containers, as in JupyterLa
 
 _LAB = """\
 A lab is an exercise in files: a container, tasks, and for each task a check, a solution and hints.
-This is its first part: labs can be written and checked for mistakes, and not yet be run."""
+Each notebook of it has containers of its own, which end with its kernel."""
 
 _LINT = """\
 Look at every file of a lab without running any of it. Each problem names the file, the key and what
 would be right. The exit code is 0 if there is none, else 1."""
+
+_LAB_INSTALL = """\
+Write the kernelspec of a lab: a card in JupyterLab's launcher with the lab's title. Its kernel
+makes the lab's containers with the first cell, and removes them when it ends. The folder of
+the lab stays where it is, and is read with the first cell of each kernel."""
 
 _DOCTOR = """\
 Check everything that a cell needs, from the installation to a cell that really runs. Each line is a
@@ -172,6 +177,10 @@ def _dispatch_lab(options: argparse.Namespace) -> int:
             return lab.write_lab(options)
         case "lint":
             return lab.lint_lab(options)
+        case "install":
+            from dexec_kernel.cli.lab_install import install_lab  # noqa: PLC0415
+
+            return install_lab(options)
         case _:
             options.lab_parser.print_help()
             return OK
@@ -215,9 +224,16 @@ def _add_lab(commands: argparse._SubParsersAction[CommandParser]) -> None:
         help="write an example to start from",
     )
     lint = subjects.add_parser("lint", description=_LINT, help="look for mistakes")
-    for command in (new, lint):
+    install = subjects.add_parser(
+        "install", description=_LAB_INSTALL, help="put the lab into JupyterLab's launcher"
+    )
+    for command in (new, lint, install):
         command.add_argument("folder", metavar="DIR", help="the folder of the lab")
     _add_json(lint)
+    _add_where(install)
+    install.add_argument(
+        "--replace", action="store_true", help="write over another kernel of the same name"
+    )
 
 
 def _add_install(commands: argparse._SubParsersAction[CommandParser]) -> None:

@@ -31,7 +31,9 @@ class DexecKernelApp(IPKernelApp):  # type: ignore[misc] # ipykernel is not type
     # IPython would look for modules in the notebook's folder, for its users' Python. Some of ours
     # are imported late, when a requests.py in that folder would be taken for the library.
     ignore_cwd = Bool(default_value=True)
-    aliases = Dict({**kernel_aliases, "container": "DexecKernel.container"})
+    aliases = Dict(
+        {**kernel_aliases, "container": "DexecKernel.container", "lab": "DexecKernel.lab"}
+    )
 
     def init_kernel(self) -> None:
         """Make the kernel. Called by IPKernelApp, after the config files were read."""

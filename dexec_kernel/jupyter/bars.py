@@ -38,7 +38,7 @@ class Bars:
         # Its folder is the kernel's, and its path is relative to that of the server.
         name = os.environ.get("JPY_SESSION_NAME", "")
         self._notebook = str(Path.cwd() / Path(name).name) if name else ""
-        self._kernel_id = Path(connection_file).stem.removeprefix("kernel-")
+        self.kernel_id = Path(connection_file).stem.removeprefix("kernel-")
         self._log = log
         self._folder = BarFolder(Path(jupyter_data_dir(), *FOLDER))
         self._thread: ThreadPoolExecutor | None = None
@@ -54,7 +54,7 @@ class Bars:
         if self._notebook:
             host, pid = socket.gethostname(), os.getpid()
             bar = StoredBar(
-                *(bar_id, self._notebook, self._kernel_id, host, pid, has_ended, models, data)
+                *(bar_id, self._notebook, self.kernel_id, host, pid, has_ended, models, data)
             )
             self._write(bar)
 

@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_core.paths import jupyter_data_dir
 
+from dexec_kernel.errors import PolicyRefused, PolicyUnusable
+from dexec_kernel.policy.rules import Policy
+
 if TYPE_CHECKING:
     from IPython.core.history import HistoryManager
 
@@ -51,6 +54,15 @@ class HistoryRequest:
 def default_file() -> Path:
     """Return where the history is kept."""
     return Path(jupyter_data_dir()) / "dexec-kernel" / "history.sqlite"
+
+
+def allowed_file(setting: str, policy: Callable[[], Policy]) -> str:
+    """Return the file that a setting names, unless a policy keeps the history in memory."""
+    try:
+        policy().check_history(setting)
+    except (PolicyRefused, PolicyUnusable):
+        return MEMORY
+    return setting
 
 
 class History:

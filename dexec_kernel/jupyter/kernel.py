@@ -147,8 +147,7 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
 
     async def do_shutdown(self, restart: bool) -> dict[str, Any]:  # noqa: FBT001 -- ipykernel's
         """End what runs in the container. Called by ipykernel on the control thread."""
-        # JupyterLab takes nothing more in once it has asked for a restart.
-        closing = self._close(awaits_front_end=not restart)
+        closing = self._close(restarts=restart)
         ending = asyncio.run_coroutine_threadsafe(closing, self._loop)
         await asyncio.wrap_future(ending)
         return {"status": "ok", "restart": restart}
@@ -158,17 +157,17 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         ending = self._loop.create_task(self._close())
         ending.add_done_callback(lambda _ending: self.io_loop.stop())
 
-    async def _close(self, *, awaits_front_end: bool = True) -> None:
+    async def _close(self, *, restarts: bool = False) -> None:
         """End everything, once, however often it is asked for."""
         if self._closing is None:
-            ending = self._end(awaits_front_end=awaits_front_end)
+            ending = self._end(restarts=restarts)
             self._closing = self._loop.create_task(ending)
         await asyncio.shield(self._closing)
 
-    async def _end(self, *, awaits_front_end: bool) -> None:
+    async def _end(self, *, restarts: bool) -> None:
         self._is_closed = True
         if self._opening is not None:
-            await (await self._opening).aclose(awaits_front_end=awaits_front_end)
+            await (await self._opening).aclose(restarts=restarts)
         # A reply that is sent later meets sockets that are being closed.
         with suppress(TimeoutError):
             if self._requests:

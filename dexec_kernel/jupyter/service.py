@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import FIRST_COMPLETED
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from ipykernel.kernelbase import Kernel
 
@@ -31,15 +31,13 @@ from dexec_kernel.errors import (
     DexecError,
     EngineUnavailable,
     NotChosenError,
-    PolicyRefused,
-    PolicyUnusable,
 )
 from dexec_kernel.jupyter.again import Again, FailedCell, chooses_only
 from dexec_kernel.jupyter.bars import Bars
 from dexec_kernel.jupyter.chooser import Chooser, wants_choice
 from dexec_kernel.jupyter.containers import ContainerWatch
 from dexec_kernel.jupyter.deadline import Deadline
-from dexec_kernel.jupyter.history import MEMORY, Entry, History, HistoryRequest
+from dexec_kernel.jupyter.history import Entry, History, HistoryRequest, allowed_file
 from dexec_kernel.jupyter.input import Input
 from dexec_kernel.jupyter.language import Language
 from dexec_kernel.jupyter.messages import Messages
@@ -47,7 +45,7 @@ from dexec_kernel.jupyter.receipt import has_widgets, wait_for_receipt
 from dexec_kernel.jupyter.runner import CellRunner, log_parent
 from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.jupyter.status import KernelStatus
-from dexec_kernel.jupyter.target import Target
+from dexec_kernel.jupyter.target import target_of
 from dexec_kernel.magics.catalogue import REGISTRY
 from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.registry import run_calls
@@ -62,6 +60,7 @@ _RECEIPT = 2.0
 _DEFAULTS = Settings()
 
 
+_T = TypeVar("_T")
 #: What went wrong with a cell, None for nothing; and the cell, if another container would help.
 Ending: TypeAlias = tuple[CellFault | None, FailedCell | None]
 
@@ -83,7 +82,7 @@ class Service:
     ) -> None:
         log = kernel.log
         self._kernel, self._settings, self._log = kernel, settings, log
-        self._target = Target(settings)
+        self._target = target_of(settings, bars.kernel_id)
         self._has_waiting = has_waiting
         self._is_executing = self._is_interrupted = False
         self._turn = asyncio.Lock()
@@ -92,7 +91,7 @@ class Service:
         self._failed: FailedCell | None = None
         self._again = Again(kernel, self._serve_again)
         self._offering: asyncio.Task[None] | None = None
-        self._finding: asyncio.Task[tuple[Backend, ContainerInspect]] | None = None
+        self._finding: asyncio.Task[Any] | None = None
         leftovers = self._leftovers = Leftovers(self._target.client)
         self._workspaces = Workspaces(
             keeps_background=lambda: settings.keep_background,
@@ -126,7 +125,9 @@ class Service:
         )
         self._magics: MagicContext | None = None
         self._completed = 0
-        self.history = History(self._history_file, log)
+        self.history = History(
+            lambda: allowed_file(settings.history_file, lambda: self._target.policy), log
+        )
         self.language = Language(
             self._target,
             workspaces=self._workspaces,
@@ -153,14 +154,15 @@ class Service:
         self._stop_magics_and_finding()
         self._cells.interrupt(by_front_end=by_front_end)
 
-    async def aclose(self, *, awaits_front_end: bool = True) -> None:
+    async def aclose(self, *, restarts: bool = False) -> None:
         """End what runs in the container, and everything else, within ``_BUDGET`` seconds.
 
-        An engine that does not answer gets less: nothing can be ended through it. With
-        ``awaits_front_end`` the front end that shows widgets has time to handle their end.
+        An engine that does not answer gets less: nothing can be ended through it. Unless the kernel
+        ``restarts``, the front end that shows widgets has time to handle their end.
         """
         whole = deadline = Deadline(_BUDGET)
-        awaits_front_end = awaits_front_end and has_widgets()
+        # JupyterLab takes nothing more in once it has asked for a restart.
+        awaits_front_end = not restarts and has_widgets()
         self._stop_magics_and_finding()
         self._chooser.withdraw()
         self._input.close()
@@ -175,8 +177,10 @@ class Service:
         asking.cancel()
         if not await deadline.wait(ending, reserve=_REST):
             self._log.warning("What cells have started could not be ended in time.")
-        await deadline.wait(self._again.aclose(), reserve=_LAST)
-        rest = (self._status, self._watch, self._preparation, self.language, self.history)
+        await deadline.wait(self._again.aclose(), self._preparation.aclose(), reserve=_LAST)
+        if not await deadline.wait(self._target.end(restarts=restarts), reserve=_LAST):
+            self._log.warning("The lab's containers could not be removed in time.")
+        rest = (self._status, self._watch, self.language, self.history)
         closing = (part.aclose() for part in (*rest, self._cells, self._bars))
         if not await deadline.wait(*closing, reserve=_LAST):
             self._log.warning("The kernel could not be ended in order in time.")
@@ -288,6 +292,10 @@ class Service:
         interactive: bool,
         number: int,
     ) -> Ending:
+        if cell.runs or cell.magics or cell.cell_magic:
+            preparing = self._target.prepare(messages.publish)
+            if not await self._until_interrupted(preparing):
+                return interrupted("", ""), None
         try:
             completed = await self._run_magics(cell, messages, interactive=interactive)
         except NotChosenError as error:
@@ -317,26 +325,33 @@ class Service:
         async def find() -> tuple[Backend, ContainerInspect]:
             return await self._target.client(), await self._target.running(cell.options.container)
 
-        finding = self._finding = asyncio.create_task(find())
         try:
-            backend, container = await finding
+            found = await self._until_interrupted(find())
         except DexecError as error:
             if isinstance(error, EngineUnavailable):
                 await self._forget_engine()
             return Failed(error)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
+        if found is None or self._is_interrupted:
             return Interrupted("", "")
-        finally:
-            self._finding = None
-        if self._is_interrupted:
-            return Interrupted("", "")
+        backend, container = found
         past = None if messages.silent else self._cells.past.begin(number, code)
         return await self._cells.run(
             backend, container, cell, messages, interactive=interactive, past=past
         )
+
+    async def _until_interrupted(self, work: Coroutine[Any, Any, _T]) -> _T | None:
+        """Return the result of work, or None where the user has interrupted it."""
+        finding = asyncio.create_task(work)
+        self._finding = finding
+        try:
+            return await finding
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return None
+        finally:
+            self._finding = None
 
     def _stop_magics_and_finding(self) -> None:
         if self._magics is not None:
@@ -383,15 +398,6 @@ class Service:
         return CompletionContext(
             state.folder or None, state.variables, state.functions, state.aliases
         )
-
-    def _history_file(self) -> str:
-        """Return the file of the history, which a policy may keep in memory."""
-        file = self._settings.history_file
-        try:
-            self._target.policy.check_history(file)
-        except (PolicyRefused, PolicyUnusable):
-            return MEMORY
-        return file
 
     async def _forget_engine(self) -> None:
         """Look for the engine again with the next cell: it may come up elsewhere."""

@@ -29,6 +29,10 @@ class Settings(HasTraits):
         " address, or * for all others, with {node} and {address} in its ADDRESS. A docker context"
         " that fits a node needs no entry."
     ).tag(config=True)
+    lab = Unicode(
+        help="The folder of a lab (`dexec-kernel lab install` sets it). The kernel makes the lab's"
+        " containers with its first cell, and removes them when it ends."
+    ).tag(config=True)
     status_bar = CaselessStrEnum(
         [mode.value for mode in Mode],
         default_value=Mode.LIVE.value,

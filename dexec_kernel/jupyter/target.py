@@ -10,6 +10,7 @@ from dexec_kernel.backend.models import ContainerInspect
 from dexec_kernel.backend.protocol import WholeEngine
 from dexec_kernel.backend.routed import RoutedEngine
 from dexec_kernel.backend.targets import Named, find_container, require_running
+from dexec_kernel.display.cell import Publish
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.http.address import Address
 from dexec_kernel.errors import PolicyUnusable
@@ -69,6 +70,16 @@ class Target:
                 self._client = policed(await self._connect(), policy, self._home)
             return self._client
 
+    async def prepare(self, publish: Publish) -> bool:  # noqa: ARG002 -- nothing is made here
+        """Have the container be there, before a cell; ``publish`` shows the work. Return true.
+
+        It is there, unless the kernel makes it: see :class:`jupyter.lab.LabTarget`.
+        """
+        return True
+
+    async def end(self, *, restarts: bool) -> None:
+        """End what the kernel has made. ``restarts`` tells whether the kernel comes back."""
+
     async def _connect_as_environment_says(self) -> WholeEngine:
         self._routed = RoutedEngine(self._connect_engine, self._connect_cluster)
         return self._routed
@@ -123,3 +134,12 @@ class Target:
         self._tunnel = self._routed = None
         if client is not None:
             await client.aclose()
+
+
+def target_of(settings: Settings, kernel_id: str) -> Target:
+    """Return what finds a kernel's container, or makes it where the kernel is a lab's."""
+    if not settings.lab:
+        return Target(settings)
+    from dexec_kernel.jupyter.lab import LabTarget  # noqa: PLC0415 -- most kernels have none
+
+    return LabTarget(settings, kernel_id)

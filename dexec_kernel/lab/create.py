@@ -24,12 +24,18 @@ _CAPABILITIES = {
 _SHELLS = frozenset({"ash", "bash", "busybox", "dash", "fish", "ksh", "sh", "zsh"})
 
 #: The main process: it ends when its stdin does. Any other process of the container is its child
-#: sooner or later, and ``wait`` takes them in as they end, which ``read`` would not do.
+#: sooner or later, and ``wait`` takes them in as they end, which ``read`` would not do. A ``cat``
+#: that was killed (``kill -9 -1``) is started again.
 LEASH = """\
 exec 3<&0 </dev/null
 main=
 if [ $# -gt 0 ]; then "$@" 3<&- & main=$!; fi
-if command -v cat >/dev/null; then cat <&3 >/dev/null & exec 3<&-; wait $!; else read _ <&3; fi
+if command -v cat >/dev/null
+then
+  while :; do cat <&3 >/dev/null & wait $!; [ $? -gt 128 ] || break; done
+else
+  read _ <&3
+fi
 if [ -n "$main" ]; then { sleep 2; kill -9 $main; } & kill $main && wait $main; fi
 """
 

@@ -103,8 +103,13 @@ class LabOwner:
 
     @property
     def ids(self) -> dict[str, str]:
-        """The containers that there are: their ids by their names in the lab."""
-        return {name: member.id for name, member in self._members.items()}
+        """The containers that there are, in the lab's order: their ids by their names in it."""
+        names = [container.name for container in self.lab.containers]
+        return {name: self._members[name].id for name in names if name in self._members}
+
+    def use(self, engine: LabEngine) -> None:
+        """Use another client of the same engine from here on."""
+        self._engine = engine
 
     async def ready(self, progress: Progress = lambda _text: None) -> ContainerInspect:
         """Have every container run, and return the first; ``progress`` is told what is being done.

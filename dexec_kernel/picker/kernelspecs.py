@@ -38,7 +38,9 @@ _TLS_VARIABLES = ("DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH")
 
 @dataclass(frozen=True, slots=True)
 class BoundSpec:
-    """A kernelspec for one container. ``name`` is that of its folder, in lower case.
+    """A kernelspec for one container, or for the ``lab`` in a folder, which makes its own.
+
+    ``name`` is that of the kernelspec's folder, in lower case.
 
     ``env`` is set for the kernel and overrides Jupyter's environment. ``metadata`` is stored with
     the container's name. ``mark`` is made from the container's name where none is given.
@@ -50,6 +52,7 @@ class BoundSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, object] = field(default_factory=dict)
     mark: Mark | None = None
+    lab: str = ""
 
     def files(self) -> dict[str, bytes]:
         """Return the kernelspec's files by their names: ``kernel.json`` and the logos."""
@@ -70,13 +73,14 @@ class BoundSpec:
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``kernel.json``."""
+        kind, value = ("lab", self.lab) if self.lab else ("container", self.container)
         content: dict[str, Any] = {
             "argv": [
                 sys.executable,
                 "-m",
                 "dexec_kernel",
-                "--container",
-                self.container,
+                f"--{kind}",
+                value,
                 "-f",
                 "{connection_file}",
             ],
@@ -85,7 +89,7 @@ class BoundSpec:
             "interrupt_mode": "message",
             "metadata": {
                 "debugger": False,
-                "dexec": {"container": self.container, **self.metadata},
+                "dexec": {kind: value, **self.metadata},
             },
         }
         if self.env:
@@ -98,6 +102,8 @@ class BoundSpec:
 class FoundSpec:
     """A kernelspec that Jupyter finds. ``container`` is "" if it is not bound to a container.
 
+    ``lab`` is the folder of the lab that it is for, "" for none.
+
     ``made_by`` names its writer, "" for ``dexec-kernel install``.
     """
 
@@ -106,6 +112,7 @@ class FoundSpec:
     argv: tuple[str, ...]
     container: str
     made_by: str = ""
+    lab: str = ""
 
     @property
     def is_ours(self) -> bool:
@@ -146,6 +153,12 @@ def bound_spec(
         display_name=display_name or f"{label} ({kind})",
         env=dict(env or {}),
     )
+
+
+def lab_spec(folder: Path, *, name: str, title: str, env: Mapping[str, str]) -> BoundSpec:
+    """Return the kernelspec of the lab in a folder. Its card has the lab's title."""
+    mark = mark_of(title, family=f"lab {name}", member=title)
+    return BoundSpec("", name, title, env=dict(env), mark=mark, lab=str(folder))
 
 
 def spec_name(container: str) -> str:
@@ -265,11 +278,12 @@ def _refuse_another(target: Path, spec: BoundSpec) -> None:
     if not target.exists():
         return
     there = read_spec(target)
-    if there is not None and there.container == spec.container:
+    if there is not None and (there.container, there.lab) == (spec.container, spec.lab):
         return
     whose = "another kernel"
-    if there is not None and there.container:
-        whose = f"the container {there.container!r}"
+    if there is not None and (there.container or there.lab):
+        is_lab = bool(there.lab)
+        whose = f"the lab in {there.lab}" if is_lab else f"the container {there.container!r}"
     raise ConfigurationError(
         f"There is a kernelspec {spec.name!r} already, of {whose}: {target}",
         advice="Give this one a --name of its own, or write over the other with --replace.",
@@ -282,8 +296,8 @@ def read_spec(path: Path) -> FoundSpec | None:
         content = json.loads((path / "kernel.json").read_text(encoding="utf-8"))
         metadata = content.get("metadata") or {}
         ours = metadata.get("dexec") or {}
-        container, made_by = (str(ours.get(key) or "") for key in ("container", "by"))
+        container, made_by, lab = (str(ours.get(key) or "") for key in ("container", "by", "lab"))
         argv = tuple(str(word) for word in content["argv"])
     except (AttributeError, KeyError, OSError, TypeError, ValueError):
         return None
-    return FoundSpec(path.name, path, argv, container, made_by)
+    return FoundSpec(path.name, path, argv, container, made_by, lab)

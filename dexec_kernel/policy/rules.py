@@ -45,7 +45,7 @@ class Asked(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The settings. ``file`` is "" where there is no policy.
+    """The settings. ``file`` is "" where there is no policy; ``advice`` says who sets it.
 
     ``timeout`` is in seconds, ``output`` and ``log`` in bytes. ``container_files`` is None where
     ``users`` decides: the engine copies files as root.
@@ -66,6 +66,7 @@ class Policy:
     timeout: float | None = None
     output: int | None = None
     log: int | None = None
+    advice: str = ""
 
     # --- where --------------------------------------------------------------------------------
 
@@ -214,7 +215,7 @@ class Policy:
 
     def refused(self, setting: str, text: str) -> PolicyRefused:
         """Return the error for what a setting does not allow."""
-        return PolicyRefused.by(setting, self.file, text)
+        return PolicyRefused.by(setting, self.file, text, advice=self.advice)
 
     def described(self) -> list[str]:
         """Return the settings that limit something, a line each, as they are in the file."""

@@ -45,18 +45,18 @@ ARROWS: dict[str, set[str]] = {
     "display": {*_CELL, "files"},
     "magics": {*_CELL, "display", "files", "policy"},
     "picker": {
-        *("engine", "kube", "policy", "backend", "errors", "folders", "served_logs"),
+        *("engine", "kube", "lab", "policy", "backend", "errors", "folders", "served_logs"),
         "display.stored",
     },
     "swarm": {"engine", "backend", "errors"},
     "jupyter": {
         *(*_CELL, "policy", "magics", "display", "files", "engine", "kube", "swarm"),
-        "jupyter",
+        *("jupyter", "lab"),
         "__init__",
     },
     "grading": {"lab", "cells.source", "errors", "units"},
-    "lab": {"shell.language", "backend", "errors", "folders", "tables", "units"},
     "lab.checks": {"lab", "files", "backend", "errors", "units"},
+    "lab": {"shell.language", "backend", "policy", "errors", "folders", "tables", "units"},
     "cli": {
         *(
             "grading",

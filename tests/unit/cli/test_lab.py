@@ -56,3 +56,25 @@ def test_what_cannot_be_done_is_said(tmp_path, capsys):
     with pytest.raises(SystemExit):
         run(["lab", "lnit", "x"])
     assert "Did you mean lint?" in capsys.readouterr().err
+
+
+def test_an_installed_lab_is_a_card_with_its_title(tmp_path, capsys):
+    folder, prefix = tmp_path / "my", tmp_path / "prefix"
+    run(["lab", "new", str(folder)])
+    capsys.readouterr()
+    assert run(["lab", "install", str(folder), "--prefix", str(prefix)]) == OK
+    spec = prefix / "share/jupyter/kernels/dexec-lab-my"
+    content = json.loads((spec / "kernel.json").read_text())
+    assert content["display_name"] == "First steps"
+    assert content["argv"][2:5] == ["dexec_kernel", "--lab", str(folder)]
+    assert (spec / "logo-64x64.png").exists()
+    assert "dexec-lab-my" in capsys.readouterr().out
+    assert run(["lab", "install", str(folder), "--prefix", str(prefix)]) == OK
+    other = tmp_path / "other/my"
+    run(["lab", "new", str(other)])
+    capsys.readouterr()
+    assert run(["lab", "install", str(other), "--prefix", str(prefix)]) == FAILED
+    assert f"of the lab in {folder}" in capsys.readouterr().err
+    (folder / "checks/count.sh").unlink()
+    assert run(["lab", "install", str(folder), "--prefix", str(prefix)]) == FAILED
+    assert "1 problem" in capsys.readouterr().err

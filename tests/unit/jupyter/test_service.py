@@ -12,6 +12,7 @@ import pytest
 
 from dexec_kernel.errors import EngineUnavailable
 from dexec_kernel.jupyter.bars import Bars
+from dexec_kernel.jupyter.history import allowed_file
 from dexec_kernel.jupyter.messages import Messages
 from dexec_kernel.jupyter.service import Service
 from dexec_kernel.jupyter.settings import Settings
@@ -57,6 +58,12 @@ class Target:
 
     async def answers(self) -> bool:
         return False
+
+    async def prepare(self, _publish) -> bool:
+        return True
+
+    async def end(self, *, restarts: bool) -> None:
+        pass
 
     async def forget(self) -> None:
         self.forgotten += 1
@@ -104,7 +111,7 @@ async def test_what_a_policy_refuses_to_a_setting_no_cell_gets(make):
     for code in ("true", "%status", "%timeout 5"):
         fault = await service.execute(code, silent=False, interactive=False)
         assert (fault.name, "files.local in p" in fault.value) == ("PolicyRefused", True)
-    assert service._history_file() == ":memory:"
+    assert allowed_file("/x", lambda: service._target.policy) == ":memory:"
     service._settings.history_file = ""
     fault = await service.execute("%timeout off", silent=False, interactive=False)
     assert (fault.name, service._settings.timeout) == ("PolicyRefused", 0.0)

@@ -218,4 +218,4 @@ def test_a_cell_asks_for_no_more_than_the_ceiling(seconds):
 
 
 def test_every_setting_has_a_key():
-    assert set(KEYS) == {*Policy.__slots__} - {"file"}
+    assert set(KEYS) == {*Policy.__slots__} - {"file", "advice"}

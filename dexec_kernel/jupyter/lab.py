@@ -1,0 +1,186 @@
+"""The kernel of a lab: its container is made by the first cell, and ends with the kernel."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import uuid
+from pathlib import Path
+
+from dexec_kernel.backend.lifecycle import LabEngine
+from dexec_kernel.backend.models import ContainerInspect
+from dexec_kernel.backend.protocol import WholeEngine
+from dexec_kernel.display.cell import Publish
+from dexec_kernel.display.lab import started_data, starting_data
+from dexec_kernel.engine.client import EngineClient
+from dexec_kernel.errors import (
+    ContainerNotFound,
+    ContainerNotRunning,
+    ContainerPaused,
+    LabUnusable,
+    PolicyUnusable,
+)
+from dexec_kernel.jupyter.settings import Settings
+from dexec_kernel.jupyter.target import Target
+from dexec_kernel.lab.confine import policy_of
+from dexec_kernel.lab.load import load_lab
+from dexec_kernel.lab.owner import LabOwner, Restored
+from dexec_kernel.lab.spec import Lab
+from dexec_kernel.policy.engine import policed
+from dexec_kernel.policy.join import join
+from dexec_kernel.policy.rules import Policy
+
+_MENDED = {
+    Restored.STARTED: "{name} had stopped and was started again: its files are there, processes"
+    " and what was in memory are gone",
+    Restored.RESUMED: "{name} goes on after a pause",
+    Restored.MADE: "{name} was gone and was made anew",
+}
+
+
+class LabTarget(Target):
+    """Owns the containers of the lab in the folder that the setting ``lab`` names.
+
+    ``kernel_id`` is the same after a restart of the kernel. Cells reach the lab's containers alone:
+    the first, or another by its name in the lab.
+    """
+
+    def __init__(self, settings: Settings, kernel_id: str) -> None:
+        super().__init__(settings)
+        self.folder = Path(settings.lab).expanduser().absolute()
+        self._kernel_id = kernel_id
+        self._engine: LabEngine | None = None
+        self._lab: Lab | None = None
+        self._owner: LabOwner | None = None
+        self._owner_id = kernel_id
+        self._preparing = asyncio.Lock()
+        self._publish: Publish = lambda _kind, _content: None
+
+    @property
+    def policy(self) -> Policy:
+        """The policy of this machine, and of the lab. Raises :class:`PolicyUnusable`."""
+        if isinstance(self._policy, PolicyUnusable):
+            raise self._policy
+        return join(self._policy, policy_of(self.folder.name, self._owner_id))
+
+    async def client(self) -> WholeEngine:
+        """Return the client of the engine within both policies."""
+        async with self._connecting:
+            if self._client is None:
+                engine = await self._connect_to_engine()
+                machine = policed(engine, super().policy, self._home)
+                self._client = policed(machine, policy_of(self.folder.name, self._owner_id))
+            return self._client
+
+    async def _connect_to_engine(self) -> LabEngine:
+        engine = await EngineClient.from_environment(check=self.policy.check_engine)
+        self._tunnel, self._engine = engine.tunnel, engine
+        if self._owner is not None:
+            self._owner.use(engine)
+        return engine
+
+    async def owner(self) -> LabOwner:
+        """Return the owner of the lab's containers. Raises :class:`LabUnusable`."""
+        if self._lab is None:
+            self._lab = await asyncio.to_thread(load_lab, self.folder)
+            if self._lab.keep:
+                self._owner_id = _keeper(self.folder.name)
+                await self.forget()
+        await self.client()
+        if self._owner is None and self._engine is not None:
+            self._owner = LabOwner(self._engine, self._lab, self.folder, self._owner_id)
+        if self._owner is None:
+            raise LabUnusable("The engine of the lab is not connected.")
+        return self._owner
+
+    async def prepare(self, publish: Publish) -> bool:
+        """Have the lab's containers run: make them, or mend what has become of them."""
+        self._publish = publish
+        async with self._preparing:
+            owner = await self.owner()
+            line = _Line(owner.lab.title, publish)
+            try:
+                if not owner.ids:
+                    await owner.ready(line.tell)
+                    line.end("ready")
+                elif mended := await owner.restore(line.tell):
+                    words = (_MENDED[how].format(name=name) for name, how in mended.items())
+                    line.end("; ".join(words))
+            except BaseException:
+                line.end("not ready")
+                raise
+            return True
+
+    async def container(self, name: str = "") -> ContainerInspect:
+        """Look at a container of the lab, the first one without a name.
+
+        Raises :class:`PolicyRefused` for any other.
+        """
+        ids = self._owner.ids if self._owner is not None else {}
+        if not ids:
+            raise LabUnusable(
+                "The lab has no container yet.", advice="The first cell that is run makes it."
+            )
+        name = name or self._settings.container
+        try:
+            return await super().container(
+                ids.get(name, name) if name else next(iter(ids.values()))
+            )
+        except ContainerNotFound as error:
+            raise ContainerNotFound(
+                f"The lab has no container named {name!r}.",
+                status=error.status,
+                advice=f"It has: {', '.join(ids)}",
+            ) from error
+
+    async def running(self, name: str = "") -> ContainerInspect:
+        """Look at a container of the lab, which is started again if it has just stopped."""
+        try:
+            return await super().running(name)
+        except (ContainerNotRunning, ContainerPaused):
+            await self.prepare(self._publish)
+            return await super().running(name)
+
+    async def end(self, *, restarts: bool) -> None:
+        """Remove the lab's containers, or leave them stopped for the kernel that comes back."""
+        owner, self._owner = self._owner, None
+        if owner is None:
+            return
+        if restarts:
+            owner.let_go()
+        elif owner.lab.keep:
+            await owner.stop()
+        else:
+            await owner.aclose()
+
+
+class _Line:
+    """The line that shows what is being done for a lab, one display."""
+
+    def __init__(self, title: str, publish: Publish) -> None:
+        self._title = title
+        self._publish = publish
+        self._id = uuid.uuid4().hex
+        self._is_shown = False
+
+    def tell(self, step: str) -> None:
+        self._send(starting_data(self._title, step))
+
+    def end(self, words: str) -> None:
+        self._send(started_data(self._title, words))
+
+    def _send(self, data: dict[str, str]) -> None:
+        kind = "update_display_data" if self._is_shown else "display_data"
+        self._is_shown = True
+        content = {"data": data, "metadata": {}, "transient": {"display_id": self._id}}
+        self._publish(kind, content)
+
+
+def _keeper(lab_name: str) -> str:
+    """Return the owner of what is kept for a notebook of a user, whichever kernel it has."""
+    user = os.environ.get("JUPYTERHUB_USER") or str(os.getuid())
+    notebook = os.environ.get("JPY_SESSION_NAME", "")
+    place = str(Path.cwd() / Path(notebook).name) if notebook else ""
+    words = f"{lab_name}\0{user}\0{place}"
+    return f"keep-{hashlib.sha256(words.encode()).hexdigest()[:16]}"
