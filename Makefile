@@ -30,7 +30,7 @@ THIS_MAKE := $(MAKE)
 # An interrupted `python -m venv` starts again.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help venv system demo lab test lint types unit engine kernel browser matrix mutants soak bench screenshots docs clean
+.PHONY: help venv system demo lab test lint types unit engine kernel kubernetes browser matrix mutants soak bench screenshots docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -87,6 +87,13 @@ engine: $(ALL) ## test with real engines
 kernel: $(ALL) ## test the kernel as Jupyter runs it
 	@$(NEED) test
 	$(PYTEST) $(BESIDE) tests/kernel
+
+# It makes a namespace, and removes it. KUBE_IMAGE is an image with bash, Python and tar; KUBE_SPEC is JSON
+# for the pods' specs, such as '{"nodeName": "a"}'.
+kubernetes: $(ALL) ## test with the pods of the cluster that KUBECONFIG names
+	DEXEC_TEST_KUBECONFIG="$${KUBECONFIG:-$$HOME/.kube/config}" \
+	DEXEC_TEST_KUBE_IMAGE="$(or $(KUBE_IMAGE),python:3-slim-bookworm)" DEXEC_TEST_KUBE_SPEC='$(KUBE_SPEC)' \
+	$(PYTEST) -n 0 tests/kubernetes
 
 browser: $(ALL) ## test in JupyterLab, in a browser
 	@$(NEED) test browser

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dexec_kernel.backend.targets import short_name
+from dexec_kernel.backend.targets import KUBE_PREFIX, short_name
 from dexec_kernel.cells.outcome import Snapshot, State, describe_exit
 from dexec_kernel.display.html import Html, bundle
 from dexec_kernel.display.line import AMBER, BLUE, GREEN, RED, Look, Part, line_html, line_text
@@ -45,22 +45,14 @@ def bar_data(snapshot: Snapshot, *, is_news: bool = False) -> dict[str, str]:
 def parts_of(snapshot: Snapshot) -> list[Part]:
     """Return what the bar says after how the cell went, the important things first."""
     running = snapshot.state is State.RUNNING
-    pid = "…" if running else "unknown"
-    if snapshot.pid is not None:
-        pid = str(snapshot.pid)
-    elif snapshot.state is State.NOT_STARTED:
-        pid = "none"
     # Tenths that change every second would only flicker.
     seconds = format_duration(snapshot.duration, whole=running)
     if running and snapshot.expected is not None:
         seconds += f" (about {format_duration(snapshot.expected, whole=True)} last time)"
-    pid_title = "the process's id on the engine's host"
-    if snapshot.inner_pid is not None:
-        pid_title += f"; in the container it is {snapshot.inner_pid}"
-        if running:
-            pid += f" ({snapshot.inner_pid} in the container)"
     container = one_line(snapshot.container)
     short_id = one_line(snapshot.container_id[:_SHORT_ID])
+    if snapshot.container.startswith(KUBE_PREFIX):
+        short_id = one_line(f"pod {snapshot.container_id.rpartition('@')[2]}")
     image = one_line(snapshot.image) or "unknown"
     user = one_line(snapshot.user or "unknown")
     cwd = one_line(snapshot.cwd or "unknown")
@@ -78,7 +70,7 @@ def parts_of(snapshot: Snapshot) -> list[Part]:
         url = snapshot.log_url or ""
         parts.append(Part(f"log {log}", title + way, shrink=300, is_path=True, url=url))
     parts += [
-        Part(f"PID {pid}", pid_title),
+        _pid_of(snapshot),
         *detached,
         Part(short_name(container), f"container {container}, {short_id}", shrink=30),
         Part(image, f"image {image}", shrink=1000),
@@ -87,6 +79,25 @@ def parts_of(snapshot: Snapshot) -> list[Part]:
     if snapshot.output_bytes >= _KIB:
         parts.append(Part(format_size(snapshot.output_bytes), "stdout and stderr together"))
     return parts
+
+
+def _pid_of(snapshot: Snapshot) -> Part:
+    """Return the process's id, the one on the engine's host where that is known."""
+    running, inner = snapshot.state is State.RUNNING, snapshot.inner_pid
+    pid = "…" if running else "unknown"
+    if snapshot.pid is not None:
+        pid = str(snapshot.pid)
+    elif snapshot.state is State.NOT_STARTED:
+        pid = "none"
+    if snapshot.container.startswith(KUBE_PREFIX):
+        title = "the process's id in the container; Kubernetes does not tell the one on the node"
+        return Part(f"PID {pid if inner is None else f'{inner} in the container'}", title)
+    title = "the process's id on the engine's host"
+    if inner is not None:
+        title += f"; in the container it is {inner}"
+        if running:
+            pid += f" ({inner} in the container)"
+    return Part(f"PID {pid}", title)
 
 
 def look_of(snapshot: Snapshot) -> Look:

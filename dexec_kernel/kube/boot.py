@@ -18,7 +18,7 @@ from dexec_kernel.backend.models import ROOT, ExecConfig
 from dexec_kernel.errors import ConfigurationError
 
 #: What `ps` shows first of a shell that waits for its program.
-_NAME = ": dexec-kernel, reads its program from stdin;"
+NAME = ": dexec-kernel, reads its program from stdin;"
 #: Reads lines up to one that is a dot, and gathers them by the hundred: to append each to the whole
 #: takes seconds at 200 KB. The argument is a line feed, so that this is one line: errors of a cell
 #: count its own lines.
@@ -71,7 +71,7 @@ def boot(config: ExecConfig, mark: str, *, detached: bool = False) -> Boot:
     shell = config.cmd[0] if is_script(config.cmd) else "sh"
     name = config.cmd[3] if is_script(config.cmd) and len(config.cmd) > 3 else shell  # noqa: PLR2004 -- $0
     program = _program(config, mark, detached=detached)
-    return Boot([shell, "-c", _NAME + _READ + _GO, name, "\n"], program + _END, mark)
+    return Boot([shell, "-c", NAME + _READ + _GO, name, "\n"], program + _END, mark)
 
 
 def carried(config: ExecConfig, mark: str, carrier: int) -> Boot:
@@ -81,7 +81,7 @@ def carried(config: ExecConfig, mark: str, carrier: int) -> Boot:
     """
     shell = config.cmd[0] if is_script(config.cmd) else "sh"
     name = config.cmd[3] if is_script(config.cmd) and len(config.cmd) > 3 else shell  # noqa: PLR2004 -- $0
-    return Boot([shell, "-c", f"{_NAME}. /proc/{carrier}/fd/9;{_GO}", name], "", mark)
+    return Boot([shell, "-c", f"{NAME}. /proc/{carrier}/fd/9;{_GO}", name], "", mark)
 
 
 def carrier(config: ExecConfig, mark: str, word: str) -> ExecConfig:
@@ -114,6 +114,9 @@ def _program(config: ExecConfig, mark: str, *, detached: bool) -> str:
         lines.append("exec </dev/null >/dev/null 2>&1")
     elif not config.attach_stdin:
         lines.append("exec </dev/null")
+    elif is_ours:
+        # containerd ends a process's stdin as soon as nobody has its stdout or its stderr open.
+        lines.append("exec 7>&1 8>&2")
     arguments = config.cmd[4:] if is_ours else config.cmd
     text = config.cmd[2] if is_ours else 'exec "$@"'
     lines.append(f"__dexec_c={shlex.quote(text)}")

@@ -36,6 +36,7 @@ from dexec_kernel.kube.files import KubeArchive
 from dexec_kernel.kube.kubeconfig import find_access
 from dexec_kernel.kube.logs import open_log
 from dexec_kernel.kube.names import PodName
+from dexec_kernel.kube.processes import processes
 
 _CONFLICT = 409
 
@@ -149,12 +150,12 @@ class KubeEngine:
             raise ProtocolError(f"The cluster says that a container ended at {ended!r}.") from error
 
     async def container_top(self, container: str) -> ContainerTop:
-        """Refuse: Kubernetes has no list of processes."""
-        raise _cannot(container, "Kubernetes does not list processes", "`ps` in a cell does")
+        """List a container's processes, as its own /proc has them."""
+        return (await processes(self._starter(container)))[0]
 
     async def container_process_names(self, container: str) -> dict[str, str]:
-        """Refuse: Kubernetes has no list of processes."""
-        raise _cannot(container, "Kubernetes does not list processes", "`ps` in a cell does")
+        """Return the names of a container's processes by their PIDs in the container."""
+        return (await processes(self._starter(container)))[1]
 
     async def container_restart(self, container: str, *, stop_timeout: int | None = None) -> None:  # noqa: ARG002 -- the contract's
         """Refuse: Kubernetes has no restart."""

@@ -217,8 +217,10 @@ class KubeExec:
 
         Raises :class:`CommandNotStarted`, and as :meth:`read` does.
         """
-        while self._facts.state is ExecState.NOT_STARTED and await self.read():
-            pass
+        while self._facts.state is ExecState.NOT_STARTED and not self._is_ended:
+            await self._receive()
+        if self._is_ended:
+            await self.read()
         if (error := self.why_not_started(self._facts.inspect(), b"")) is not None:
             raise error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+from dexec_kernel.backend.targets import KUBE_PREFIX
 from dexec_kernel.cells.outcome import describe_exit
 from dexec_kernel.cells.source.parser import MagicParser
 from dexec_kernel.display.table import line_data
@@ -13,16 +14,12 @@ from dexec_kernel.magics.registry import Magic
 
 
 async def _status(context: MagicContext, _arguments: Namespace) -> None:
-    client = await context.client()
-    ping = await client.ping()
-    engine = ping.server or ("Podman" if ping.is_podman else "unknown")
     current = await find_current(context)
-    parts = [
-        f"engine {engine} at {client.url}",
-        f"API {await client.api_version()}",
-        f"container {current.words}",
-    ]
-    if (container := current.container) is not None:
+    container = current.container
+    is_pod = context.settings.container.startswith(KUBE_PREFIX)
+    parts = ["a pod of a Kubernetes cluster"] if is_pod else await _engine(context)
+    parts.append(f"container {current.words}")
+    if container is not None:
         shell = (await context.workspace(container)).shell
         parts.append(f"image {container.image or 'unknown'}")
         parts.append(f"shell {shell.value if shell is not None else 'not known yet'}")
@@ -32,6 +29,13 @@ async def _status(context: MagicContext, _arguments: Namespace) -> None:
         await context.show_status(line)
     else:
         context.show(line)
+
+
+async def _engine(context: MagicContext) -> list[str]:
+    client = await context.client()
+    ping = await client.ping()
+    engine = ping.server or ("Podman" if ping.is_podman else "unknown")
+    return [f"engine {engine} at {client.url}", f"API {await client.api_version()}"]
 
 
 def _last(context: MagicContext) -> str:

@@ -1,6 +1,6 @@
 """Tests against the cluster of DEXEC_TEST_KUBECONFIG, in a namespace that they make and remove.
 
-DEXEC_TEST_KUBE_IMAGE is an image with bash and tar; DEXEC_TEST_KUBE_SPEC is JSON that the pods'
+DEXEC_TEST_KUBE_IMAGE is an image with bash, Python and tar; DEXEC_TEST_KUBE_SPEC is JSON that the pods'
 specs have besides, such as a nodeName. `make kubernetes` takes the first from KUBECONFIG.
 """
 
@@ -19,9 +19,9 @@ from dexec_kernel.errors import ContainerNotFound
 from dexec_kernel.kube.engine import KubeEngine
 from dexec_kernel.kube.names import PodName
 
-IMAGE = os.environ.get("DEXEC_TEST_KUBE_IMAGE", "debian:bookworm")
+IMAGE = os.environ.get("DEXEC_TEST_KUBE_IMAGE", "python:3-slim-bookworm")
 CONFIG = os.environ.get("DEXEC_TEST_KUBECONFIG", "")
-SPEC = json.loads(os.environ.get("DEXEC_TEST_KUBE_SPEC", "{}"))
+SPEC = json.loads(os.environ.get("DEXEC_TEST_KUBE_SPEC") or "{}")
 
 
 class Namespace:

@@ -29,7 +29,7 @@ ARROWS: dict[str, set[str]] = {
     "engine": {"engine", "backend", "errors"},
     "engine.http": {"errors"},
     "engine.ssh": {"errors"},
-    "kube": {"backend", "engine.http", "engine.reports", "shell.marks", "errors"},
+    "kube": {"backend", "engine.http", "engine.reports", "shell.commands", "shell.marks", "errors"},
     "shell": {"shell", "backend", "errors"},
     "shell.language": {"errors"},
     "files": {"backend", "errors", "units"},
