@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -132,22 +133,33 @@ async def copy_in(
     Raises :class:`PathNotFound`, :class:`FileSystemReadOnly`.
     """
     own = "o" if as_own_user else ""
-    is_cut = True
     attached = await start(_script(_IN, [path, own], stdin=True))
+    # Both at once: a tar that has ended reads no more, and its words tell why.
+    reading = asyncio.ensure_future(_read_all(attached))
+    sending = asyncio.ensure_future(_send(attached, content))
     try:
-        with suppress(EngineUnavailable):  # tar has ended: its words tell why.
-            async for data in content:
-                for begin in range(0, len(data), _PIECE):
-                    piece = data[begin : begin + _PIECE]
-                    await attached.write(b"%d\n" % len(piece) + piece)
-            await attached.write(b"0\n")
-            is_cut = False
-        _, words = await _read_all(attached)
+        await asyncio.wait({reading, sending}, return_when=asyncio.FIRST_COMPLETED)
+        if sending.done():
+            sending.result()
+        _, words = await reading
         code = (await attached.inspect()).exit_code
+        if code or not sending.done():
+            raise _failed(code, words, path)
     finally:
+        for task in (reading, sending):
+            task.cancel()
+        await asyncio.gather(reading, sending, return_exceptions=True)
         attached.close()
-    if code or is_cut:
-        raise _failed(code, words, path)
+
+
+async def _send(attached: KubeExec, content: AsyncIterator[bytes]) -> None:
+    """Send an archive in pieces, each after its length, and its end."""
+    with suppress(EngineUnavailable):  # The reader learns why.
+        async for data in content:
+            for begin in range(0, len(data), _PIECE):
+                piece = data[begin : begin + _PIECE]
+                await attached.write(b"%d\n" % len(piece) + piece)
+        await attached.write(b"0\n")
 
 
 async def _read_all(attached: KubeExec) -> tuple[bytes, bytes]:

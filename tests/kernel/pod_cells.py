@@ -1,7 +1,7 @@
 """The core of the kernel's tests, for cells in a pod: every cluster passes them.
 
-A test module makes a class of :class:`PodCells` and a fixture ``kernel``: a kernel in a pod whose
-image has bash, Python, tar and stat.
+A test module makes a class of :class:`PodCells` and two fixtures: ``kernel`` in a pod whose image has
+bash and Python, and ``files_kernel``, in one whose image has tar, dd and stat.
 """
 
 from __future__ import annotations
@@ -80,23 +80,23 @@ class PodCells:
         result = kernel.run("head -c 100000 /dev/zero | tr '\\0' x; echo; echo end")
         assert result.text() == "x" * 100_000 + "\nend\n"
 
-    def test_files_go_in_and_out(self, kernel: Kernel, tmp_path: Path):
+    def test_files_go_in_and_out(self, files_kernel: Kernel, tmp_path: Path):
         data = bytes(range(256)) * 4_000
         (tmp_path / "in").mkdir()
         (tmp_path / "in" / "a b").write_bytes(data)
         (tmp_path / "in" / "link").symlink_to("a b")
-        assert kernel.run(f"%cp {tmp_path}/in :/tmp/dexec-in").reply["status"] == "ok"
-        assert kernel.run("cksum <'/tmp/dexec-in/a b'; readlink /tmp/dexec-in/link").text()
-        assert kernel.run(f"%cp :/tmp/dexec-in {tmp_path}/out").reply["status"] == "ok"
+        assert files_kernel.run(f"%cp {tmp_path}/in :/tmp/dexec-in").reply["status"] == "ok"
+        assert files_kernel.run("cksum <'/tmp/dexec-in/a b'; readlink /tmp/dexec-in/link").text()
+        assert files_kernel.run(f"%cp :/tmp/dexec-in {tmp_path}/out").reply["status"] == "ok"
         assert (tmp_path / "out" / "a b").read_bytes() == data
         assert (tmp_path / "out" / "link").readlink() == Path("a b")
-        assert kernel.run("%cp :/no/such /tmp").reply["ename"] == "PathNotFound"
-        kernel.run("rm -r /tmp/dexec-in")
+        assert files_kernel.run("%cp :/no/such /tmp").reply["ename"] == "PathNotFound"
+        files_kernel.run("rm -r /tmp/dexec-in")
 
-    def test_a_file_is_written_and_shown(self, kernel: Kernel):
-        kernel.run("%%writefile :/tmp/dexec-file\nhello")
-        assert "hello" in str(kernel.run("%show :/tmp/dexec-file").outputs)
-        assert kernel.run("cat /tmp/dexec-file; rm /tmp/dexec-file").text() == "hello"
+    def test_a_file_is_written_and_shown(self, files_kernel: Kernel):
+        files_kernel.run("%%writefile :/tmp/dexec-file\nhello")
+        assert "hello" in str(files_kernel.run("%show :/tmp/dexec-file").outputs)
+        assert files_kernel.run("cat /tmp/dexec-file; rm /tmp/dexec-file").text() == "hello"
 
     def test_magics_know_pods(self, kernel: Kernel):
         kernel.run("V=7; export W=8")

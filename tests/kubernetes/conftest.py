@@ -1,7 +1,7 @@
 """Tests against the cluster of DEXEC_TEST_KUBECONFIG, in a namespace that they make and remove.
 
-DEXEC_TEST_KUBE_IMAGE is an image with bash, Python and tar; DEXEC_TEST_KUBE_SPEC is JSON that the pods'
-specs have besides, such as a nodeName. `make kubernetes` takes the first from KUBECONFIG.
+DEXEC_TEST_KUBE_IMAGE is an image with bash, Python and tar; DEXEC_TEST_KUBE_SPEC is JSON that the
+pods' specs have besides, such as a nodeName. `make kubernetes` takes the first from KUBECONFIG.
 """
 
 from __future__ import annotations

@@ -24,5 +24,10 @@ def kernel(pool, pod):
         yield kernel
 
 
+@pytest.fixture
+def files_kernel(kernel):
+    return kernel
+
+
 class TestKubernetes(PodCells):
     """Every test of the core."""

@@ -1,0 +1,57 @@
+"""Cells in pods, with both protocols, without a cluster: containerd's real exec server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from devtools import images
+from devtools.kube.private import PrivateKube, missing_package
+from tests.kernel.conftest import Kernel, starter
+from tests.kernel.pod_cells import PodCells
+from tests.kernel.pool import Pool
+
+
+@pytest.fixture(scope="module")
+def front() -> Iterator[PrivateKube]:
+    if package := missing_package():
+        pytest.skip(f"{package} is missing")
+    with PrivateKube() as front:
+        front.run_pod("work", image=images.DEBIAN)
+        front.run_pod("files", image=images.BUSYBOX)
+        yield front
+
+
+@pytest.fixture(scope="module")
+def kube_pool(front: PrivateKube, fork_server) -> Iterator[Pool]:
+    with starter("unix:///no/such/engine.sock", fork_server) as start:
+        yield Pool(start)
+
+
+class _OnFront(PodCells):
+    protocol = ""
+
+    @pytest.fixture
+    def kernel(self, kube_pool: Pool, front: PrivateKube) -> Iterator[Kernel]:
+        config = str(front.kubeconfig(self.protocol))
+        with kube_pool.kernel(DEXEC_CONTAINER="kube:work", KUBECONFIG=config) as kernel:
+            yield kernel
+
+    @pytest.fixture
+    def files_kernel(self, kube_pool: Pool, front: PrivateKube) -> Iterator[Kernel]:
+        config = str(front.kubeconfig(self.protocol))
+        with kube_pool.kernel(DEXEC_CONTAINER="kube:files", KUBECONFIG=config) as kernel:
+            yield kernel
+
+
+class TestV5(_OnFront):
+    """The core, with a protocol that ends stdin."""
+
+    protocol = "v5"
+
+
+class TestV4(_OnFront):
+    """The core, with a protocol that does not."""
+
+    protocol = "v4"
