@@ -1,7 +1,7 @@
 """The core of the kernel's tests, for cells in a pod: every cluster passes them.
 
-A test module makes a class of :class:`PodCells` and two fixtures: ``kernel`` in a pod whose image has
-bash and Python, and ``files_kernel``, in one whose image has tar, dd and stat.
+A test module makes a class of :class:`PodCells` and two fixtures: ``kernel`` is in a pod with bash
+and Python, and ``files_kernel`` in one with tar, dd and stat.
 """
 
 from __future__ import annotations
