@@ -309,6 +309,48 @@ async def fault_of(url: str) -> EngineUnavailable:
     return caught.value
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["ClearAllForwardings yes"],
+        ["ForkAfterAuthentication yes"],
+        ["RequestTTY force", "RemoteCommand echo hi", "StdinNull yes", "LogLevel QUIET"],
+    ],
+)
+async def test_an_odd_configuration(sshd, host, busybox, monkeypatch, lines):
+    name = "-".join(line.split()[0] for line in lines)
+    monkeypatch.setenv("PATH", sshd.client(name, *lines))
+    async with EngineClient(parse_host(sshd.url(host), source="the test")) as client:
+        assert (await execute(client, busybox, "echo", "hi"))[1] == "hi\n"
+        assert client._ssh is not None
+        session, folder = os.getsid(ssh_pid(client)), Path(client._ssh.path).parent
+    await asyncio.to_thread(until, lambda: _is_gone(session, folder))
+    assert name not in " ".join(words_of(pid) for pid in tunnels(sshd.port)), "one is left"
+
+
+async def test_through_another_machine(sshd, host, busybox, monkeypatch):
+    """ProxyJump, and a name of the configuration instead of a host's."""
+    machine = [f"HostName 127.0.0.1\n  Port {sshd.port}"]
+    hosts = ["Match originalhost far\n  ProxyJump jump", "Host *"]
+    monkeypatch.setenv("PATH", sshd.client("jump", *machine, *hosts))
+    url = f"ssh://far{host.removeprefix('unix://')}"
+    async with EngineClient(parse_host(url, source="the test")) as client:
+        assert (await execute(client, busybox, "echo", "hi"))[1] == "hi\n"
+
+
+async def test_an_account_whose_shell_prints(sshd, far_url, busybox):
+    """As a .bashrc does, or a message of the day."""
+    keys = sshd.directory / "authorized_keys"
+    before = keys.read_text()
+    noise = "seq 100000; echo open failed >&2; seq 2000 >&2"
+    keys.write_text(f'command="{noise}; eval \\"$SSH_ORIGINAL_COMMAND\\"" {before}')
+    try:
+        async with EngineClient(parse_host(far_url, source="the test")) as client:
+            assert (await execute(client, busybox, "echo", "hi"))[1] == "hi\n"
+    finally:
+        keys.write_text(before)
+
+
 async def test_wrong_key(sshd, host, monkeypatch):
     key = sshd.new_key("stranger")
     lines = [f"IdentityFile {key}", f"UserKnownHostsFile {sshd.known_hosts}"]

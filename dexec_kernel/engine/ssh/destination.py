@@ -24,6 +24,8 @@ _HIGHEST_PORT = 65_535
 _EXAMPLE = "For example ssh://me@engine.example.com:22/run/user/1000/podman/podman.sock"
 #: Characters that ssh or a shell may give a meaning, or that cannot be seen.
 _UNSAFE_NAME = re.compile(r"""[\s\x00-\x1f\x7f'"`$;&<>|(){}*?!#%~^@:/,\[\]]""")
+#: Users of a directory service are called ``me@example.com``. ssh is told of them by ``-l``.
+_SAFE_IN_USER = "@"
 #: ssh reads the first four in a path of ``-L`` as its own syntax.
 _UNSAFE_PATH = re.compile(r"[:%$\\\[\]\x00-\x1f\x7f]")
 
@@ -102,7 +104,8 @@ def parse_ssh(url: str, *, source: str) -> SshDestination:
     user = unquote(user)
     if at and not user:
         raise refuse("the user is empty")
-    if user and (_UNSAFE_NAME.search(user) or user.startswith("-") or user.endswith("\\")):
+    bare = user.replace(_SAFE_IN_USER, "")
+    if user and (_UNSAFE_NAME.search(bare) or user.startswith("-") or user.endswith("\\")):
         raise refuse("the user has characters that ssh or a shell would take for something else")
     host, port = _machine(machine, refuse)
     socket = unquote(f"{slash}{path}")

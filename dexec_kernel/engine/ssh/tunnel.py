@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import re
 import shutil
 import signal
@@ -25,6 +26,8 @@ from dexec_kernel.errors import EngineUnavailable
 #: In seconds: for the whole of a connection, and for ssh's own look at network and keys, after
 #: which it says in its own words what is missing.
 TIMEOUT, _CONNECT_TIMEOUT = 14.0, 10
+#: In seconds: about so long before the next attempt, where the server has turned us away.
+_PAUSES = (0.3, 0.6, 1.2, 2.4)
 #: In seconds: between two looks for the socket, which ssh makes when it has connected.
 _INTERVAL = 0.02
 #: In seconds: ssh has this long to end before it is killed.
@@ -38,13 +41,19 @@ _SOCKET = "engine.sock"
 _PLAIN = re.compile(r"[A-Za-z0-9/._-]+")
 
 #: The shell becomes ssh; its child reads our pipe to the end and then ends the process group. A
-#: forwarding through a master of the user's (ControlPath) outlives ssh, and is cancelled.
+#: forwarding through a master of the user's (ControlPath) outlives ssh, and is cancelled. An ssh
+#: that the user's configuration sends to the background would be nobody's; old ones have no such
+#: option.
 #: $1: the private folder; $2: ssh; then its arguments. The stdin of ssh comes as stdout: it is a
 #: pipe of its own, since some versions of ssh make theirs non-blocking.
 _SCRIPT = """\
 folder=$1 ssh=$2
 shift 2
 exec 3<&0 4<&1 </dev/null >/dev/null
+case $("$ssh" -V 2>&1) in
+    OpenSSH_[0-7].* | OpenSSH_8.[0-6]*) ;;
+    OpenSSH_*) set -- -o ForkAfterAuthentication=no "$@" ;;
+esac
 (
     trap '' HUP INT TERM
     read -r _ <&3
@@ -64,7 +73,8 @@ _OPTIONS = (
     *("-o", "BatchMode=yes"),
     # A master of the user's is used. Ours would end others' sessions together with the kernel.
     *("-o", "ControlMaster=no"),
-    # The user's configuration may forward ports that another ssh has already.
+    # The user's configuration may want no forwarding; it may forward ports that another ssh has.
+    *("-o", "ClearAllForwardings=no"),
     *("-o", "ExitOnForwardFailure=no"),
     *("-o", "StreamLocalBindUnlink=yes"),
     *("-o", f"ConnectTimeout={_CONNECT_TIMEOUT}"),
@@ -103,9 +113,26 @@ class SshTunnel:
     async def open(cls, destination: SshDestination, *, runs_command: bool = True) -> Self:
         """Connect, within ``TIMEOUT`` seconds. Raises :class:`EngineUnavailable`.
 
+        A server that turns connections away, as when a class begins, is tried a few times.
         Without ``runs_command`` no command is run on the other machine, which makes calls slower.
         So it is where the account may run none.
         """
+        for pause in (*_PAUSES, None):
+            tunnel = await cls._attempt(destination, runs_command=runs_command)
+            if tunnel.is_up:
+                return tunnel
+            await tunnel.aclose()
+            if runs_command and tunnel.command_failed:
+                return await cls.open(destination, runs_command=False)
+            if pause is None or not tunnel.words().turned_away:
+                break
+            # At random, because those who were turned away together come again together.
+            await asyncio.sleep(random.uniform(0.5, 1.5) * pause)  # noqa: S311 -- no secret
+        raise _unavailable(destination, tunnel.words(), "it ended at once")
+
+    @classmethod
+    async def _attempt(cls, destination: SshDestination, *, runs_command: bool) -> Self:
+        """Start ssh, and wait until it has connected or ended."""
         tunnel = await cls._start(destination, runs_command=runs_command)
         try:
             async with asyncio.timeout(TIMEOUT):
@@ -119,11 +146,6 @@ class SshTunnel:
         except BaseException:
             await tunnel.aclose()
             raise
-        if not tunnel.is_up:
-            await tunnel.aclose()
-            if runs_command and tunnel.command_failed:
-                return await cls.open(destination, runs_command=False)
-            raise _unavailable(destination, tunnel.words(), "it ended at once")
         return tunnel
 
     @classmethod

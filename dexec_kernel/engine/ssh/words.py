@@ -10,6 +10,11 @@ from dexec_kernel.engine.ssh.destination import SshDestination
 _KEPT = 40
 #: In characters: what is shown of a line.
 _SHOWN = 300
+#: In the last line of an ssh that a server has not let in, though it is there: it is busy
+#: (MaxStartups), or starting.
+_TURNED_AWAY = ("connection reset by", "connection closed by", "kex_exchange_identification")
+#: In a line before, where a machine on the way to it says why.
+_REASONS = ("permission denied", "verification failed", "authentication failures", "open failed")
 #: In bytes: a line without an end is cut here.
 _LONGEST = 4_000
 
@@ -39,6 +44,16 @@ class SshWords:
         """The last line with anything in it, "" if there is none."""
         return _clean(self._rest) or (self._lines[-1] if self._lines else "")
 
+    @property
+    def turned_away(self) -> bool:
+        """Whether a server has closed the connection before anybody could log in.
+
+        It may have too many connections at the moment, and take the next one.
+        """
+        said = " ".join((*self._lines, self.last)).lower()
+        is_closed = any(words in self.last.lower() for words in _TURNED_AWAY)
+        return is_closed and not any(words in said for words in _REASONS)
+
     def advice(self, destination: SshDestination) -> str:
         """Return what a person can do about the last line."""
         last = self.last.lower()
@@ -64,6 +79,16 @@ class SshWords:
             )
         if "open failed" in last:
             return self.socket_advice(destination)
+        if self.turned_away:
+            return (
+                "The server closes new connections: it may have too many at once (MaxStartups in"
+                f" its sshd_config), or it shuts this machine out. `{verbose}` shows more."
+            )
+        if "controlpath too long" in last:
+            return (
+                "The ControlPath in the ssh configuration is too long for a socket. A short one is"
+                " ControlPath ~/.ssh/%C"
+            )
         return f"`{test} true` must work without a question; `{verbose}` shows more."
 
     @staticmethod

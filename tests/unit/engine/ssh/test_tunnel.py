@@ -23,9 +23,10 @@ _FORWARD = 'while [ "$1" != -L ]; do shift; done; : > "${2%%:*}"'
 def ssh(tmp_path, monkeypatch):
     """Put a script in the place of ssh."""
 
-    def put(script: str) -> None:
+    def put(script: str, version: str = "OpenSSH_9.2p1 Debian-2") -> None:
         file = tmp_path / "ssh"
-        file.write_text(f'#!/bin/sh\n[ "$1" = -O ] && exit\n{script}\n')
+        known = f'[ "$1" = -V ] && echo \'{version}\' >&2 && exit\n[ "$1" = -O ] && exit'
+        file.write_text(f"#!/bin/sh\n{known}\n{script}\n")
         file.chmod(0o755)
 
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.defpath}")
@@ -34,14 +35,15 @@ def ssh(tmp_path, monkeypatch):
 
 
 async def test_a_tunnel_is_closed_with_all_that_belongs_to_it(ssh, tmp_path):
-    ssh(f'echo "$SSH_ASKPASS_REQUIRE $*" >&2; {_FORWARD}; exec sleep 1000')
+    given = tmp_path / "given"
+    ssh(f'echo "$SSH_ASKPASS_REQUIRE $*" >{given}; {_FORWARD}; exec sleep 1000')
     tunnel = await SshTunnel.open(FAR)
     folder = Path(tunnel.path).parent
     assert tunnel.is_up
-    said = tunnel.words().last
+    said = given.read_text()
     assert said.startswith("never ")
     assert "BatchMode=yes" in said
-    assert said.endswith(f"-L {tunnel.path}:/var/run/docker.sock -l me -- far cat")
+    assert said.endswith(f"-L {tunnel.path}:/var/run/docker.sock -l me -- far cat\n")
     assert os.stat(folder).st_mode & 0o777 == 0o700  # noqa: PTH116 -- one look
     await tunnel.aclose()
     await tunnel.aclose()
@@ -104,6 +106,39 @@ async def test_an_ssh_that_hangs_is_ended(ssh, monkeypatch):
     with pytest.raises(EngineUnavailable, match="ssh: no connection within 0 s") as caught:
         await SshTunnel.open(FAR)
     assert "must work without a question" in caught.value.advice
+
+
+async def test_a_server_that_turns_connections_away_is_tried_again(ssh, tmp_path):
+    count = tmp_path / "count"
+    turned = f"echo . >>{count}; [ $(wc -l <{count}) -lt 4 ] && {{ {{0}}; exit 255; }}"
+    away = "echo 'kex_exchange_identification: Connection closed by remote host' >&2"
+    ssh(f"{turned.replace('{0}', away)}; {_FORWARD}; exec sleep 1000")
+    tunnel = await SshTunnel.open(FAR)
+    assert tunnel.is_up
+    await tunnel.aclose()
+    ssh(f"echo . >>{count}; {away}; exit 255")
+    with pytest.raises(EngineUnavailable) as caught:
+        await SshTunnel.open(FAR)
+    assert "MaxStartups" in caught.value.advice
+    assert len(count.read_text().split()) == 4 + 5
+
+
+@pytest.mark.parametrize(
+    ("version", "is_told"),
+    [
+        ("OpenSSH_9.2p1 Debian-2", True),
+        ("OpenSSH_8.7p1", True),
+        ("OpenSSH_10.0p2", True),
+        ("OpenSSH_8.6p1", False),
+        ("OpenSSH_7.4p1", False),
+        ("dropbear", False),
+    ],
+)
+async def test_ssh_stays_in_the_foreground_where_it_knows_how(ssh, version, is_told):
+    ssh(f'echo "$*" >&2; {_FORWARD}; exec sleep 1000', version)
+    tunnel = await SshTunnel.open(FAR)
+    assert ("ForkAfterAuthentication=no" in tunnel.words().last) is is_told
+    await tunnel.aclose()
 
 
 async def test_without_ssh(monkeypatch, tmp_path):

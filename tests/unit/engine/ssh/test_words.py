@@ -50,8 +50,30 @@ def test_anything_is_one_printable_line(pieces):
         ),
         (b"channel 2: open failed: connect failed: open failed\n", "AllowStreamLocalForwarding"),
         (b"ssh: connect to host far port 22: Connection refused\n", "ssh -p 2222 -v me@far"),
+        (b"kex_exchange_identification: Connection closed by remote host\n", "MaxStartups"),
+        (b"Connection reset by 192.0.2.1 port 22\n", "MaxStartups"),
+        (b"ControlPath too long ('/x' >= 108 bytes)\n", "ControlPath ~/.ssh/%C"),
         (b"", "`ssh -p 2222 -o BatchMode=yes me@far true` must work"),
     ],
 )
 def test_advice(said, advised):
     assert advised in words(said).advice(FAR)
+
+
+@pytest.mark.parametrize(
+    ("said", "turned_away"),
+    [
+        (b"Connection reset by 192.0.2.1 port 22\n", True),
+        (b"banner\nkex_exchange_identification: read: Connection reset by peer\n", True),
+        (b"Connection closed by 192.0.2.1 port 22", True),
+        (
+            b"me@jump: Permission denied (publickey).\nConnection closed by UNKNOWN port 65535",
+            False,
+        ),
+        (b"Host key verification failed.\nConnection closed by UNKNOWN port 65535\n", False),
+        (b"ssh: connect to host far port 22: Connection refused\n", False),
+        (b"", False),
+    ],
+)
+def test_a_server_that_turns_connections_away(said, turned_away):
+    assert words(said).turned_away is turned_away
