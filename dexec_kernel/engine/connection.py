@@ -2,7 +2,7 @@
 
 Source: Docker Engine API, "Start an exec instance": a POST whose connection turns into a raw
 stream after the answer's head: 101 if ``Upgrade`` reached the engine, 200 if a proxy dropped it.
-h11 reads the head; further bytes from the same read belong to the stream and are kept.
+Further bytes from the read that has the head belong to the stream and are kept.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dexec_kernel.engine.answers import error_of
 from dexec_kernel.engine.frames import Decoder, FrameDecoder, RawDecoder
 from dexec_kernel.engine.http.answer import message_of
 from dexec_kernel.engine.http.exchange import next_event, read_error_body
+from dexec_kernel.engine.http.quick import Unread, head_of, request_bytes
 from dexec_kernel.engine.http.transport import ByteStream, Closing
 from dexec_kernel.errors import EngineUnavailable, ProtocolError, StreamCutOff
 
@@ -52,21 +53,26 @@ class HijackedConnection(Closing):
 
         Raises the engine's error answer, :class:`ProtocolError`, or :class:`EngineUnavailable`.
         """
-        request = h11.Request(
-            method="POST",
-            target=target,
-            headers=[
-                ("Host", host),
-                ("Content-Type", "application/json"),
-                ("Content-Length", str(len(body))),
-                ("Connection", "Upgrade"),
-                ("Upgrade", "tcp"),
-            ],
-        )
+        headers = [
+            ("Host", host),
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(body))),
+            ("Connection", "Upgrade"),
+            ("Upgrade", "tcp"),
+        ]
         # In one write, and nothing after it: what follows before the answer is lost.
-        events = (request, h11.Data(data=body), h11.EndOfMessage())
-        await self._stream.write(b"".join(self._http.send(event) or b"" for event in events))
-        answer = await next_event(self._http, self._stream)
+        await self._stream.write(request_bytes("POST", target, headers, body))
+        data = await self._stream.read()
+        head = head_of(data)
+        if head is not None and head.status == _SWITCHING_PROTOCOLS:
+            self._pending = data[head.size :]
+            self.upgraded = True
+            return
+        request = h11.Request(method="POST", target=target, headers=headers)
+        for event in (request, h11.Data(data=body), h11.EndOfMessage()):
+            self._http.send(event)
+        source = Unread(self._stream, data)
+        answer = await next_event(self._http, source)
         if isinstance(answer, h11.InformationalResponse):
             if answer.status_code != _SWITCHING_PROTOCOLS:
                 raise ProtocolError(f"The engine answered {answer.status_code} to a start.")
@@ -75,7 +81,7 @@ class HijackedConnection(Closing):
         elif not isinstance(answer, h11.Response):
             raise ProtocolError("The engine closed the connection instead of answering.")
         elif answer.status_code != _OK:
-            message = message_of(await read_error_body(self._http, self._stream))
+            message = message_of(await read_error_body(self._http, source))
             raise error_of(answer.status_code, message, exec_id=exec_id, container=container)
 
     async def get(self, target: str, *, host: str, container: str) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import h11
 
 from dexec_kernel.engine.http.address import Address
 from dexec_kernel.engine.http.answer import FIRST_ERROR_STATUS, Answer, no_answer
-from dexec_kernel.engine.http.exchange import next_event, read_error_body
+from dexec_kernel.engine.http.exchange import MAX_ERROR_BODY, next_event, read_error_body
+from dexec_kernel.engine.http.quick import Unread, request_bytes, whole_answer
 from dexec_kernel.engine.http.transport import ByteStream, open_stream
 from dexec_kernel.errors import EngineUnavailable, ProtocolError, StreamCutOff
 
@@ -106,12 +108,8 @@ class _Connection:
     def __init__(self, stream: ByteStream, host: str) -> None:
         self._stream = stream
         self._host = host
-        self._http = h11.Connection(our_role=h11.CLIENT)
-
-    @property
-    def may_be_kept(self) -> bool:
-        """Whether another call can follow."""
-        return self._http.our_state is h11.IDLE
+        #: Whether another call can follow.
+        self.may_be_kept = False
 
     async def exchange(
         self, method: str, path: str, content: bytes, more: Sequence[tuple[str, str]]
@@ -120,31 +118,47 @@ class _Connection:
         headers = [("Host", self._host), ("Content-Length", str(len(content))), *more]
         if content:
             headers.append(("Content-Type", "application/json"))
-        request = h11.Request(method=method, target=path, headers=headers)
-        events = (request, h11.Data(data=content), h11.EndOfMessage())
-        await self._stream.write(b"".join(self._http.send(event) or b"" for event in events))
-        head = await next_event(self._http, self._stream)
+        self.may_be_kept = False
+        await self._stream.write(request_bytes(method, path, headers, content))
+        data = await self._stream.read()
+        answer = whole_answer(data)
+        if answer is None:
+            sent = h11.Request(method=method, target=path, headers=headers)
+            return await self._read_answer(sent, content, Unread(self._stream, data))
+        self.may_be_kept = True
+        if answer.status >= FIRST_ERROR_STATUS:
+            return replace(answer, body=answer.body[:MAX_ERROR_BODY])
+        return answer
+
+    async def _read_answer(self, sent: h11.Request, content: bytes, source: Unread) -> Answer:
+        """Read an answer of any form to the request that was ``sent``."""
+        http = h11.Connection(our_role=h11.CLIENT)
+        for event in (sent, h11.Data(data=content), h11.EndOfMessage()):
+            http.send(event)
+        head = await next_event(http, source)
         while isinstance(head, h11.InformationalResponse):
-            head = await next_event(self._http, self._stream)
+            head = await next_event(http, source)
         if not isinstance(head, h11.Response):
             raise ProtocolError("The engine closed the connection instead of answering.")
         if head.status_code >= FIRST_ERROR_STATUS:
-            body = await read_error_body(self._http, self._stream)
+            body = await read_error_body(http, source)
         else:
-            body = await self._body()
-        if self._http.our_state is self._http.their_state is h11.DONE:
-            self._http.start_next_cycle()
+            body = await _body(http, source)
+        # Bytes after the answer belong to no call.
+        is_done = http.our_state is http.their_state is h11.DONE
+        self.may_be_kept = is_done and not http.trailing_data[0]
         found = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
         return Answer(head.status_code, found, body)
-
-    async def _body(self) -> bytes:
-        body = bytearray()
-        while isinstance(event := await next_event(self._http, self._stream), h11.Data):
-            body += event.data
-            if len(body) > MAX_BODY:
-                raise ProtocolError(f"An answer of the engine has more than {MAX_BODY:,} bytes.")
-        return bytes(body)
 
     def close(self) -> None:
         """Close it. May be called twice."""
         self._stream.close()
+
+
+async def _body(http: h11.Connection, source: Unread) -> bytes:
+    body = bytearray()
+    while isinstance(event := await next_event(http, source), h11.Data):
+        body += event.data
+        if len(body) > MAX_BODY:
+            raise ProtocolError(f"An answer of the engine has more than {MAX_BODY:,} bytes.")
+    return bytes(body)

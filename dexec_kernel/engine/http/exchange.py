@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Self
+from typing import Protocol, Self
 
 import h11
 
@@ -26,7 +26,15 @@ CONNECT_TIMEOUT, ANSWER_TIMEOUT = 5.0, 60.0
 MAX_ERROR_BODY = 64 * 1024
 
 
-async def read_error_body(http: h11.Connection, stream: ByteStream) -> bytes:
+class Source(Protocol):
+    """The bytes of an answer."""
+
+    async def read(self) -> bytes:
+        """Return the next bytes; nothing at the end. Raises :class:`EngineUnavailable`."""
+        ...
+
+
+async def read_error_body(http: h11.Connection, stream: Source) -> bytes:
     """Return the beginning of an error answer's body; what breaks it off is no error of its own."""
     body = bytearray()
     with suppress(ProtocolError, EngineUnavailable):  # The status says enough.
@@ -38,7 +46,7 @@ async def read_error_body(http: h11.Connection, stream: ByteStream) -> bytes:
 
 
 async def next_event(
-    http: h11.Connection, stream: ByteStream
+    http: h11.Connection, stream: Source
 ) -> h11.Event | type[h11.PAUSED | h11.NEED_DATA]:
     """Return the next event of the engine's answer.
 

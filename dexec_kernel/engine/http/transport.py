@@ -23,6 +23,9 @@ from dexec_kernel.errors import ConfigurationError, EngineUnavailable
 
 #: How much one read takes at most: eight of the engine's largest frames.
 READ_SIZE = 256 * 1024
+#: How much one takes while little comes: of a large buffer that is cut down, the allocator keeps a
+#: hole, and the process grows by it.
+_FIRST_SIZE = 16 * 1024
 
 #: In seconds: how often a unix socket whose queue is full is tried again.
 _CONNECT_INTERVAL = 0.02
@@ -220,18 +223,33 @@ class SocketStream:
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._pending = 0
+        #: Whether the last read found something at once.
+        self._was_there = False
+        self._size = _FIRST_SIZE
 
     async def read(self) -> bytes:
         """Return the next bytes, at most 256 KiB; nothing at the end."""
-        # sock_recv does not suspend while there is something to read: let the others have a turn.
-        await asyncio.sleep(0)
+        if self._was_there:
+            await asyncio.sleep(0)  # Let the others have a turn.
         with self._using():
-            return await self._loop.sock_recv(self._sock, READ_SIZE)
+            try:
+                data = self._sock.recv(self._size)
+                self._was_there = True
+            except (BlockingIOError, InterruptedError):
+                self._was_there = False
+                data = await self._loop.sock_recv(self._sock, self._size)
+        self._size = READ_SIZE if len(data) == self._size else _FIRST_SIZE
+        return data
 
     async def write(self, data: bytes) -> None:
         """Send all of ``data``."""
         with self._using():
-            await self._loop.sock_sendall(self._sock, data)
+            try:
+                sent = self._sock.send(data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            if sent < len(data):
+                await self._loop.sock_sendall(self._sock, memoryview(data)[sent:])
 
     async def write_eof(self) -> None:
         """End our side; the other goes on."""
