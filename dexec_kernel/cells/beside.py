@@ -12,12 +12,14 @@ from typing import Any
 async def run_beside(*coroutines: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Run coroutines beside the body, and cancel them with its end."""
     tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    results: list[BaseException | None] = []
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            results = await asyncio.gather(*tasks, return_exceptions=True)
     for result in results:
         if isinstance(result, Exception):
             raise result

@@ -97,6 +97,8 @@ class Execution:
         self.exit_code: int | None = None
         #: Done when the cell's own commands are, while background processes keep its shell.
         self.backgrounded = asyncio.Event()
+        #: The same as a future: a task that waits for the event would be one more for each cell.
+        self.left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.background_exit_code = 0
         self.background_count = 0
         #: What the cell's shell said of its state at the end, None for nothing.
@@ -157,8 +159,7 @@ class Execution:
             if self.pid is None:
                 beside.append(self._watch_pid(attached))
             begun = self.running if command.marks else None
-            beside.append(self._silence.watch(attached, begun))
-            async with run_beside(*beside):
+            async with run_beside(*beside), self._silence.watched(attached, begun):
                 await self._pump(attached)
             return await self._finish(attached, command)
         except (CommandNotStarted, ContainerNotRunning):
@@ -398,6 +399,8 @@ class Execution:
         self.output.begin_background()
         self._changed()
         self.backgrounded.set()
+        if not self.left.done():
+            self.left.set_result(None)
 
     def _enter(self, event: StreamEvent) -> None:
         """Let the stream change its state, unless a container says what makes no sense."""

@@ -264,15 +264,13 @@ class CellRun:
         work = execution.run(start.command, start.standby)
         guarded = workspace.guardians.beside(work, workspace.backend, place, execution)
         self._rest = asyncio.create_task(guarded)
-        waiting = asyncio.create_task(execution.backgrounded.wait())
+        ends: set[asyncio.Future[Any]] = {self._rest, execution.left}
         try:
-            await asyncio.wait({self._rest, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             self._rest.cancel()
             await asyncio.gather(self._rest, return_exceptions=True)
             raise
-        finally:
-            waiting.cancel()
         if self._rest.done():
             return await self._rest
         await execution.learn_pid()

@@ -9,6 +9,8 @@ hear.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from dexec_kernel.backend.models import ExecState
 from dexec_kernel.backend.protocol import Exec
@@ -37,15 +39,41 @@ class Silence:
         """Take in that something has come."""
         self._count += 1
 
-    async def watch(self, attached: Exec, begun: asyncio.Event | None) -> None:
+    @asynccontextmanager
+    async def watched(self, attached: Exec, begun: asyncio.Event | None) -> AsyncIterator[None]:
+        """Watch the stream beside the body: see :meth:`watch`. Most end before that begins."""
+        tasks: list[asyncio.Task[None]] = []
+        count, loop = self._count, asyncio.get_running_loop()
+
+        def begin() -> None:
+            tasks.append(loop.create_task(self.watch(attached, begun, since=count)))
+
+        timer = loop.call_later(_INTERVAL, begin)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True) if tasks else []
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def watch(
+        self, attached: Exec, begun: asyncio.Event | None, *, since: int | None = None
+    ) -> None:
         """Close the stream once it is dead, and return; ``begun`` is set with the first word.
 
-        It is None where no word is to come.
+        It is None where no word is to come. ``since`` is how often something had come an interval
+        ago, None to begin now.
         """
         is_over, quiet = False, 0
         while True:
-            count = self._count
-            await asyncio.sleep(_INTERVAL)
+            if since is None:
+                since = self._count
+                await asyncio.sleep(_INTERVAL)
+            count, since = since, None
             if count != self._count or not self.is_reading:
                 is_over, quiet = False, 0
                 continue

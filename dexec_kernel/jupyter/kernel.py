@@ -181,6 +181,8 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
 
     async def _serving_cell(self) -> Service | None:
         """Return what serves a cell; None where the cell is interrupted before that is there."""
+        if self._service is not None:
+            return None if self._is_closed else self._service
         waiting = self._waiting = asyncio.ensure_future(self._serving())
         try:
             service = await waiting

@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from dexec_kernel.shell.names import NEVER_CARRIED, NEVER_CARRIED_FUNCTIONS
 from dexec_kernel.shell.printed import statements, unquote
 
+#: Each shell has its own values of these. What is printed within the value of another variable has
+#: no such quotes: they are escaped there.
+_own = r"(?:__dexec_\w+|BASHPID|EPOCHREALTIME|EPOCHSECONDS|PPID|RANDOM|SECONDS|SRANDOM)"
+_own_in_bash = re.compile(rf'^declare -\S+ {_own}="[\w./-]*"\n'.encode(), re.MULTILINE)
+_own_elsewhere = re.compile(rf"^{_own}='[\w./-]*'\n".encode(), re.MULTILINE)
 _name = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
 _function_name = re.compile(rb"declare -(\S+) (.+)\n")
 
@@ -21,9 +26,15 @@ class Variable:
     exported: str | None
 
 
+def steady(printed: bytes) -> bytes:
+    """Return the printed variables without those that say which shell has printed them."""
+    own = _own_in_bash if _is_bash(printed) else _own_elsewhere
+    return own.sub(b"", printed)
+
+
 def variables_of(printed: bytes) -> tuple[dict[str, Variable], list[str]]:
     """Return the variables by name, and the names of those that cannot be carried."""
-    if b"\ndeclare " in b"\n" + printed[:200]:
+    if _is_bash(printed):
         return _bash_variables(printed)
     values: dict[str, bytes] = {}
     attributes: dict[str, list[bytes]] = {}
@@ -55,6 +66,10 @@ def variables_of(printed: bytes) -> tuple[dict[str, Variable], list[str]]:
         text = unquote(given).decode("utf-8", "replace") if given is not None else None
         found[name] = Variable(b"\n".join(lines), is_exported, text if is_exported else None)
     return found, dropped
+
+
+def _is_bash(printed: bytes) -> bool:
+    return b"\ndeclare " in b"\n" + printed[:200]
 
 
 def _bash_variables(printed: bytes) -> tuple[dict[str, Variable], list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from dexec_kernel.shell.dump import steady
 from dexec_kernel.shell.handover import DamagedHandover, Handover
 from dexec_kernel.shell.history import CellHistory
 from dexec_kernel.shell.state import ShellState, described, initial_state, put_together
@@ -23,7 +24,7 @@ class Session:
         self.history = CellHistory()
         self._initial: ShellState | None = None
         #: The last hand-over, and the state that it made: most cells leave it as it was.
-        self._handed_over: tuple[Handover, ShellState] | None = None
+        self._handed_over: tuple[list[tuple[str, bytes]], ShellState] | None = None
 
     def begin(self, env: Mapping[str, str]) -> None:
         """Take note of the variables that the container's shells act on by themselves."""
@@ -38,14 +39,18 @@ class Session:
         """
         if handover is None:
             return _DAMAGED
-        if self.state is not None and self._handed_over == (handover, self.state):
+        sections = [
+            (kind, steady(text) if kind == "variables" else text)
+            for kind, text in handover.sections
+        ]
+        if self.state is not None and self._handed_over == (sections, self.state):
             return ""
         try:
             state, dropped = put_together(handover, env_names, self.state)
         except DamagedHandover:
             return _DAMAGED
         self.state = state
-        self._handed_over = (handover, state)
+        self._handed_over = (sections, state)
         return described(dropped)
 
     def drop(self, functions: Iterable[str]) -> str:

@@ -29,8 +29,11 @@ class NextTarget(Protocol):
         """Return the engine."""
         ...
 
-    async def running(self) -> ContainerInspect:
-        """Return the container, which runs. Raises :class:`DexecError` where there is none."""
+    async def lately_running(self) -> ContainerInspect:
+        """Return the container as it ran a moment ago, or runs.
+
+        Raises :class:`DexecError` where there is none.
+        """
         ...
 
 
@@ -95,7 +98,7 @@ class Preparation:
             standbys.let_go()
             return
         try:
-            engine, container = await self._target.client(), await self._target.running()
+            engine, container = await self._target.client(), await self._target.lately_running()
             await asyncio.sleep(_turn(container.exec_count))
         except DexecError as error:
             # The next cell says it, if it is still so then.

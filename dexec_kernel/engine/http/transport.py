@@ -215,6 +215,11 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno)
 
 
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
 class SocketStream:
     """A connected socket."""
 
@@ -231,13 +236,15 @@ class SocketStream:
         """Return the next bytes, at most 256 KiB; nothing at the end."""
         if self._was_there:
             await asyncio.sleep(0)  # Let the others have a turn.
+        self._was_there = True
         with self._using():
-            try:
-                data = self._sock.recv(self._size)
-                self._was_there = True
-            except (BlockingIOError, InterruptedError):
-                self._was_there = False
-                data = await self._loop.sock_recv(self._sock, self._size)
+            while True:
+                try:
+                    data = self._sock.recv(self._size)
+                    break
+                except (BlockingIOError, InterruptedError):
+                    self._was_there = False
+                    await self._readable()
         self._size = READ_SIZE if len(data) == self._size else _FIRST_SIZE
         return data
 
@@ -267,6 +274,15 @@ class SocketStream:
                 self._sock.shutdown(socket.SHUT_RDWR)
         else:
             self._sock.close()
+
+    async def _readable(self) -> None:
+        """Wait until there is something to read. The event loop's own call tries that first."""
+        readable = self._loop.create_future()
+        self._loop.add_reader(self._sock, _set, readable)
+        try:
+            await readable
+        finally:
+            self._loop.remove_reader(self._sock)
 
     @contextmanager
     def _using(self) -> Iterator[None]:

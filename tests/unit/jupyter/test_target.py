@@ -137,3 +137,32 @@ async def test_only_one_that_runs_takes_cells():
 async def test_without_a_name_the_only_one_that_runs_is_meant():
     with pytest.raises(NotChosenError):
         await target_of(Client(DB)).running()
+
+
+async def test_a_standby_is_started_where_the_last_cell_ran_a_moment_ago():
+    client = Client(WEB, DB)
+    target = target_of(client, "web")
+    assert await target.lately_running() == await target.running()
+    client._containers = (replace(WEB, running=False),)
+    assert (await target.lately_running()).running
+    await asyncio.sleep(3)
+    with pytest.raises(ContainerNotRunning):
+        await target.lately_running()
+
+
+async def test_a_setting_that_has_changed_is_looked_at():
+    settings = Settings()
+    settings.container = "web"
+    client = Client(WEB, replace(DB, running=True))
+
+    async def connect():
+        return client
+
+    target = Target(settings, connect)
+    await target.running()
+    await target.running(
+        "db"
+    )  # A cell that went elsewhere: the next one goes where it went before.
+    assert (await target.lately_running()).name == "web"
+    settings.container = "db"
+    assert (await target.lately_running()).name == "db"

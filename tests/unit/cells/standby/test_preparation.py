@@ -22,7 +22,7 @@ class Target:
     async def client(self):
         return None
 
-    async def running(self):
+    async def lately_running(self):
         return self
 
 
