@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from dexec_kernel.backend.lifecycle import CreateConfig, HealthConfig, ImageInspect
-from dexec_kernel.backend.models import LAB_LABEL
-from dexec_kernel.lab.spec import Capabilities, Container, Lab
+from dexec_kernel.backend.models import LAB_LABEL, USER_LABEL
+from dexec_kernel.lab.spec import Capabilities, Container, Lab, is_root
 
 #: The labels of a lab's containers besides ``LAB_LABEL``: its owner, and its name in the lab.
 OWNER_LABEL, CONTAINER_LABEL = "dexec.lab.owner", "dexec.lab.container"
@@ -22,6 +22,9 @@ _CAPABILITIES = {
 }
 #: Programs that do nothing without somebody at their stdin.
 _SHELLS = frozenset({"ash", "bash", "busybox", "dash", "fish", "ksh", "sh", "zsh"})
+
+#: The arguments of ``tail`` in images that only wait.
+_FOREVER = ("-f", "/dev/null")
 
 #: The main process: it ends when its stdin does. Any other process of the container is its child
 #: sooner or later, and ``wait`` takes them in as they end, which ``read`` would not do. A ``cat``
@@ -62,16 +65,22 @@ def create_config(
     ``folder`` is the lab's, ``network`` the engine's word for the network to be in. Volumes that
     have a name get ``volume_prefix`` before it. Without a leash the container's own command is its
     main process: for an image without a shell.
+
+    Where the lab's user is not root, a main process that only waits is root's all the same, and a
+    label names the user of cells: without new privileges an exec of root's has capabilities only in
+    a container that began as root. ``setup.sh`` and checks inside need them.
     """
     main = main_process(container, image)
+    user = container.user or image.user
+    begins_as_root = has_leash and not main and not is_root(user)
     shares_network = network.startswith("container:")
     return CreateConfig(
         image=container.image,
         entrypoint=("sh", "-c", LEASH, "sh") if has_leash else None,
         cmd=main if has_leash else container.command,
         env=container.environment,
-        labels=labels,
-        user=container.user,
+        labels={**labels, USER_LABEL: user} if begins_as_root else labels,
+        user="0" if begins_as_root else container.user,
         working_dir=container.working_dir,
         hostname="" if shares_network else container.name,
         open_stdin=has_leash,
@@ -95,7 +104,10 @@ def create_config(
 def main_process(container: Container, image: ImageInspect) -> tuple[str, ...]:
     """Return the words of the container's own main process, () for one that would do nothing."""
     words = (*image.entrypoint, *(container.command or image.cmd))
-    is_idle = len(words) == 1 and PurePosixPath(words[0]).name in _SHELLS
+    if not words:
+        return ()
+    name = PurePosixPath(words[0]).name
+    is_idle = (len(words) == 1 and name in _SHELLS) or name == "sleep" or words[1:] == _FOREVER
     return () if is_idle else words
 
 

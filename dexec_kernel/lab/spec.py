@@ -66,7 +66,12 @@ class Container:
     @property
     def is_root(self) -> bool:
         """Whether its processes may be root's, as far as its description tells."""
-        return self.user.partition(":")[0] in {"", "0", "root"}
+        return is_root(self.user)
+
+
+def is_root(user: str) -> bool:
+    """Return whether a user, with a group or without, is root; "" is."""
+    return user.partition(":")[0] in {"", "0", "root"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dexec_kernel.backend.models import (
+    LAB_LABEL,
     ContainerInspect,
     ContainerSummary,
     ContainerTop,
@@ -35,7 +36,11 @@ class Home:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A container that may be used. ``own`` is its own user, whatever its labels say."""
+    """A container that may be used. ``own`` is its own user, whatever its labels say.
+
+    In a lab's container it is the lab's, whose label is the kernel's own: such a container may
+    begin as root, and no cell of it is root's.
+    """
 
     name: str
     own: str
@@ -248,7 +253,8 @@ class PolicedEngine:
         if known is None:
             self._policy.check_container(container)
             await self._find_home()
-            known = _Known(container.name, container.user, bound_name(container))
+            labelled = container.exec_defaults.user if LAB_LABEL in container.labels else ""
+            known = _Known(container.name, labelled or container.user, bound_name(container))
             self._by_id[container.id] = known
         self._check_home(known.name, known.bound)
         return known

@@ -82,3 +82,19 @@ async def test_the_life_of_a_lab(place, folder):
     await second.aclose()
     await second.aclose()
     assert await left(client, second) == []
+
+
+async def test_setup_is_root_with_capabilities_where_the_student_is_not(place, folder):
+    (folder / "setup.sh").write_text(
+        "mkdir /home/m; echo x >/home/m/x; chown -R 1000 /home/m && chmod 700 /home/m"
+    )
+    student = Container("lab", images.BUSYBOX, user="1000")
+    owner = LabOwner(place.client, Lab("A lab", (student,)), folder, "two")
+    try:
+        container = await owner.ready()
+        assert container.exec_defaults.user == "1000"
+        look = "id -u; cat /home/m/x; grep CapPrm /proc/self/status"
+        seen = run(place, container.id, look, user="1000").stdout.split()
+        assert seen == ["1000", "x", "CapPrm:", "0" * 16]
+    finally:
+        await owner.aclose()

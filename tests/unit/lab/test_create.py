@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dexec_kernel.backend.lifecycle import HealthConfig, ImageInspect
@@ -38,7 +40,9 @@ def test_the_main_process_ends_with_its_stdin(folder):
         ((), ImageInspect("1", cmd=("/bin/sh",)), ()),
         ((), SERVICE, ("/entry.sh", "redis-server", "--quiet")),
         (("redis-cli",), SERVICE, ("/entry.sh", "redis-cli")),
-        (("sleep", "9"), IMAGE, ("sleep", "9")),
+        (("sleep", "infinity"), IMAGE, ()),
+        (("tail", "-f", "/dev/null"), IMAGE, ()),
+        (("sh", "-c", "sleep 9"), IMAGE, ("sh", "-c", "sleep 9")),
     ],
 )
 def test_a_service_runs_beside_it_and_a_lone_shell_does_not(command, image, words):
@@ -60,6 +64,7 @@ def test_limits_folders_and_health_are_passed_on(folder):
         pids_limit=2,
         read_only=True,
         tmpfs=("/tmp", "/run:size=1m"),
+        command=("serve",),
         user="student",
         working_dir="/home",
         environment={"A": "b"},
@@ -73,6 +78,26 @@ def test_limits_folders_and_health_are_passed_on(folder):
     assert config.binds == ("p-data:/data", f"{folder}/files:/files:ro")
     assert config.health == HealthConfig(("CMD", "true"), interval=1.5, retries=3)
     assert (config.network_mode, config.aliases, config.labels) == ("net", ("lab",), {"a": "b"})
+
+
+@pytest.mark.parametrize(("user", "image_user"), [("1000", ""), ("1000", "app"), ("", "1000")])
+def test_where_the_user_is_not_root_a_process_that_only_waits_is(folder, user, image_user):
+    image = replace(IMAGE, user=image_user)
+    config = made(Container("lab", "debian", user=user), folder=folder, image=image)
+    assert (config.user, config.labels) == ("0", {"a": "b", "dexec.user": "1000"})
+    service = made(
+        Container("lab", "debian", user=user, command=("serve",)), folder=folder, image=image
+    )
+    assert (service.user, service.labels) == (user, {"a": "b"})
+    without = made(
+        Container("lab", "debian", user=user), folder=folder, image=image, has_leash=False
+    )
+    assert (without.user, without.labels) == (user, {"a": "b"})
+
+
+def test_root_is_root_without_a_label(folder):
+    config = made(Container("lab", "debian", user="root"), folder=folder)
+    assert (config.user, config.labels) == ("root", {"a": "b"})
 
 
 def test_what_shares_a_network_has_no_name_of_its_own(folder):

@@ -258,3 +258,17 @@ async def test_what_names_no_container_is_passed_on():
         *("answers", "ping", "api_version", "aclose"),
         *("container_exec_inspect", "attaching_ends_stdin"),
     ]
+
+
+@pytest.mark.parametrize(("labels", "own"), [({"dexec.lab": "x"}, "student"), ({}, "root")])
+async def test_a_lab_s_container_has_the_user_of_the_lab(labels, own):
+    labelled = replace(LAB, user="0", labels={**labels, "dexec.user": "student"})
+    engine = Engine(labelled)
+    guarded = PolicedEngine(engine, Policy(users=("@own",)), Home())
+    for user in ("student", "root"):
+        config = ExecConfig(["true"], user=user)
+        if user == own:
+            await guarded.exec("lab", config)
+        else:
+            with pytest.raises(PolicyRefused):
+                await guarded.exec("lab", config)
