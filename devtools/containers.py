@@ -52,6 +52,8 @@ def create_container(
         "Image": image,
         "Labels": {LABEL: "1", **(labels or {})},
         "User": user,
+        # Its sandbox would be half of a container's start.
+        "NetworkDisabled": network == "none",
         "Env": list(env),
         "WorkingDir": working_dir,
         "Tty": tty,
