@@ -11,18 +11,24 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import select
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 from jupyter_client.provisioning import LocalProvisioner
 
-#: What a kernel imports before its first cell has ended.
-_MODULES = ("dexec_kernel.jupyter.app", "ipywidgets")
+import dexec_kernel
+
+#: What a kernel imports besides our own modules, much of it after its first answer.
+_FOREIGN = ("IPython.core.history", "encodings.idna", "ipywidgets", "tornado.platform.asyncio")
+#: No kernel imports these.
+_OTHERS = ("dexec_kernel.__main__", "dexec_kernel.cli", "dexec_kernel.picker")
 
 
 class Forked:
@@ -114,7 +120,6 @@ def _become_a_kernel(arguments: list[str], env: dict[str, str], cwd: str) -> NoR
         os.environ.clear()
         os.environ.update(env, JPY_PARENT_PID=f"{os.getppid()}")
         sys.argv[1:] = arguments
-        gc.unfreeze()
         importlib.import_module("dexec_kernel.jupyter.app").main()
         code = 0
     except SystemExit as end:
@@ -124,11 +129,18 @@ def _become_a_kernel(arguments: list[str], env: dict[str, str], cwd: str) -> NoR
         os._exit(code)
 
 
+def _own_modules() -> Iterator[str]:
+    for module in pkgutil.walk_packages(dexec_kernel.__path__, "dexec_kernel."):
+        if not module.name.startswith(_OTHERS):
+            yield module.name
+
+
 def _serve(requests: socket.socket) -> None:
     # As Jupyter does: a kernel whose parent is gone ends. ipykernel reads it when it is imported.
     os.environ["JPY_PARENT_PID"] = f"{os.getpid()}"
-    for module in _MODULES:
+    for module in (*_FOREIGN, *_own_modules()):
         importlib.import_module(module)
+    # A kernel leaves what is here alone: it copies no memory for it.
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
