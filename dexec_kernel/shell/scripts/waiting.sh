@@ -7,7 +7,9 @@
 # typed text; nothing if no process waits, or none may be looked at.
 # All but `stty`, which is wanted for terminals alone, is a builtin.
 # shellcheck disable=SC3013 # -ef, which all have
-exec 2>/dev/null
+# In a pod the guardian's stdin would end with its stderr: containerd closes one with the other, when
+# nobody has it open any more.
+exec 9>&2 2>/dev/null
 
 # The system call in which a thread waits. The numbers are those of x86-64 and arm64; each is taken
 # only with the place in the kernel where it would wait, which is 0 if the kernel does not tell.
