@@ -27,7 +27,8 @@ _READ = (
     "while TMOUT= IFS= read -r __dexec_l||exit 125;do case $__dexec_l in .)break;esac;"
     '__dexec_p="$__dexec_p$__dexec_l$__dexec_b";__dexec_n=$((__dexec_n+1));'
     'case $__dexec_n in *00)set -- "$@" "$__dexec_p";__dexec_p=;esac;done;'
-    'IFS=;__dexec_p="$*$__dexec_p";unset -v IFS __dexec_b __dexec_l __dexec_n;set --;'
+    'IFS=;__dexec_p="$*$__dexec_p";IFS=" \t$__dexec_b";'
+    "unset -v __dexec_b __dexec_l __dexec_n;set --;"
     'eval "$__dexec_p";'
 )
 #: Evaluates what the program has left, without a name or a line of ours.
