@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,20 @@ class _OnFront(PodCells):
         config = str(front.kubeconfig(self.protocol))
         with kube_pool.kernel(DEXEC_CONTAINER="kube:files", KUBECONFIG=config) as kernel:
             yield kernel
+
+    @pytest.mark.parametrize("side", ["server", "client"])
+    def test_a_cell_whose_line_breaks_is_lost_and_never_a_success(
+        self, kernel: Kernel, front: PrivateKube, side: str
+    ):
+        def at(message: dict[str, Any]) -> None:
+            if "begun" in message["content"].get("text", ""):
+                front.switch(drop="default/work", side=side)
+
+        result = kernel.run("echo begun; exec sleep 600", at=at)
+        assert result.reply["ename"] == "ExecLost", result.reply
+        assert "in the container" in result.reply["evalue"]
+        assert result.record["state"] == "lost"
+        assert kernel.run("pkill -f 'sleep 6[0]0'; echo on").text() == "on\n"
 
 
 class TestV5(_OnFront):

@@ -126,6 +126,7 @@ class WebSocketDecoder:
     def _take(self, size: int) -> bytes:
         if not self._received:
             raise _NeedData
-        data = bytes(self._received[:size])
+        with memoryview(self._received) as view:  # A slice would be copied twice.
+            data = bytes(view[:size])
         del self._received[:size]
         return data
