@@ -13,6 +13,8 @@ __all__ = [
     "ApiVersionError",
     "CellNotRun",
     "CellSyntaxError",
+    "CheckBroken",
+    "CheckNotPassed",
     "CommandNotStarted",
     "ConfigurationError",
     "ContainerNotFound",
@@ -127,6 +129,16 @@ class LabUnusable(DexecError):
     def __init__(self, message: str, *, output: str = "", advice: str = "") -> None:
         super().__init__(message, advice=advice)
         self.output = output
+
+
+class CheckNotPassed(DexecError):
+    """The check of a task has run, and the task is not done yet."""
+
+
+class CheckBroken(DexecError):
+    """The check of a task could not run to its end: nothing is known of the student's work."""
+
+    usual_advice = "Tell whoever has written the lab. Running the cell again may help."
 
 
 class CellSyntaxError(DexecError):

@@ -15,8 +15,8 @@ from dexec_kernel.lab.spec import Task
 class Standing(Enum):
     """Where a task stands; the values are words for people."""
 
-    #: Tasks that come before it have not passed.
-    LOCKED = "locked"
+    #: Tasks that come before it have not passed. It can be checked all the same.
+    LATER = "later"
     OPEN = "open"
     PASSED = "passed"
 
@@ -53,7 +53,7 @@ class Progress:
 
     def __init__(self, tasks: Sequence[Task]) -> None:
         self._tasks = {
-            task.name: TaskProgress(task, Standing.LOCKED if task.after else Standing.OPEN)
+            task.name: TaskProgress(task, Standing.LATER if task.after else Standing.OPEN)
             for task in tasks
         }
 
@@ -85,7 +85,9 @@ class Progress:
 
     def next_open(self) -> TaskProgress | None:
         """Return the first task that is open; None where all have passed."""
-        return next((found for found in self if found.standing is Standing.OPEN), None)
+        waiting = [found for found in self if found.standing is not Standing.PASSED]
+        is_open = (found for found in waiting if found.standing is Standing.OPEN)
+        return next(is_open, waiting[0] if waiting else None)
 
     def checked(self, name: str, result: CheckResult) -> TaskProgress:
         """Take note of a result; return the task as it is then."""
@@ -115,5 +117,5 @@ class Progress:
             for other in found.task.after
             if other in self._tasks and self._tasks[other].standing is not Standing.PASSED
         )
-        standing = Standing.LOCKED if waits_for else Standing.OPEN
+        standing = Standing.LATER if waits_for else Standing.OPEN
         return replace(found, standing=standing, waits_for=waits_for)

@@ -6,16 +6,27 @@ from argparse import Namespace
 
 from dexec_kernel.cells.source.exec_magic import CELL_MAGICS
 from dexec_kernel.cells.source.parser import MagicParser
-from dexec_kernel.magics import attach, containers, files, history, log, logs, session, status
+from dexec_kernel.magics import (
+    attach,
+    check,
+    containers,
+    files,
+    history,
+    log,
+    logs,
+    session,
+    status,
+)
 from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.registry import Magic, Registry
 
 #: The modules with magics, in the order of the list. Add one here and nowhere else.
-_SUBJECTS = (containers, status, history, session, log, logs, attach, files)
+_SUBJECTS = (containers, status, history, session, log, logs, attach, files, check)
 
 
 async def _list(context: MagicContext, _arguments: Namespace) -> None:
-    lines = [f"{magic.usage}\n    {magic.summary}" for magic in REGISTRY]
+    usable = (magic for magic in REGISTRY if context.desk is not None or not magic.is_of_lab)
+    lines = [f"{magic.usage}\n    {magic.summary}" for magic in usable]
     lines += ["%%exec [OPTION...] [-- COMMAND ARG...]\n    run the cell with options, or a command"]
     short = ", ".join(f"%%{name}" for name in CELL_MAGICS[1:])
     lines += [f"{short}\n    give the cell to that program, on its stdin"]

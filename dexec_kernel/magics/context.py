@@ -15,6 +15,7 @@ from dexec_kernel.cells.past import PastCells
 from dexec_kernel.cells.workspace import Workspace, Workspaces
 from dexec_kernel.display.cell import Publish
 from dexec_kernel.display.table import text_data
+from dexec_kernel.lab.checks.desk import CheckDesk
 from dexec_kernel.policy.rules import Policy
 
 
@@ -63,6 +64,8 @@ class MagicContext:
     show_status: Callable[[Mapping[str, str]], Awaitable[None]] | None = None
     #: What an administrator allows. Most of it is the engine's to refuse.
     policy: Policy = field(default_factory=Policy)
+    #: Returns the checks and hints of the kernel's lab; None where it is not that of a lab.
+    desk: Callable[[], Awaitable[CheckDesk]] | None = None
     #: How many of the cell's magics have run to their end.
     completed: int = 0
 

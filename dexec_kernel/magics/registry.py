@@ -25,7 +25,7 @@ class Magic:
     """A magic. ``name`` is without its signs, ``summary`` one line for the list of all.
 
     A cell magic (``takes_body``) is called with ``%%``; the handler finds the text below its line
-    in ``arguments.body``, unchanged.
+    in ``arguments.body``, unchanged. One ``is_of_lab`` does something in the kernel of a lab alone.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Magic:
     parser: MagicParser
     handler: Handler
     takes_body: bool = False
+    is_of_lab: bool = False
 
     @property
     def sign(self) -> str:

@@ -74,6 +74,8 @@ class ShellState:
     variables: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
     aliases: frozenset[str] = frozenset()
+    #: The names of the options that are set, bash's own among them.
+    options: frozenset[str] = frozenset()
     arguments: tuple[bytes, ...] = field(default=(), repr=False)
     traps: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
 
@@ -224,6 +226,7 @@ def put_together(
         variables=frozenset(names | {n for n in variables if LATE_VARIABLES.fullmatch(n)}),
         functions=frozenset(functions),
         aliases=frozenset(aliases),
+        options=_options_set(handover),
         arguments=arguments,
         traps=traps,
     )
@@ -306,6 +309,11 @@ def _options(handover: Handover) -> dict[str, bool]:
     printed = _option.findall(handover.one("options"))
     named = {name.decode(): sign == b"-" for sign, name in printed}
     return found | {name: is_set for name, is_set in named.items() if name == "pipefail"}
+
+
+def _options_set(handover: Handover) -> frozenset[str]:
+    _, _, shopts = _was(handover)
+    return frozenset({name for name, is_set in _options(handover).items() if is_set} | shopts)
 
 
 def _was(handover: Handover) -> tuple[str, set[str], set[str]]:

@@ -42,8 +42,8 @@ ARROWS: dict[str, set[str]] = {
         *("shell", "backend", "cells.command", "cells.workspace", "cells.source.options", "errors"),
         *("cells.driver", "cells.signals"),
     },
-    "display": {*_CELL, "files"},
-    "magics": {*_CELL, "display", "files", "policy"},
+    "display": {*_CELL, "files", "lab"},
+    "magics": {*_CELL, "display", "files", "policy", "lab"},
     "picker": {
         *("engine", "kube", "lab", "policy", "backend", "errors", "folders", "served_logs"),
         "display.stored",

@@ -24,6 +24,8 @@ from dexec_kernel.lab.spec import Lab, Task, Where
 
 Connect = Callable[[], Awaitable[LabEngine]]
 
+#: In seconds.
+_QUIET = 2.0
 _NOTHING = Facts()
 _log = logging.getLogger(__name__)
 
@@ -51,11 +53,21 @@ class CheckRunner:
         self._log = log
         self.texts = LabTexts(folder)
         self._waiting = WaitingChecker(self._start_fresh, log)
+        self._soon: asyncio.TimerHandle | None = None
 
     def prepare(self) -> None:
         """Start a checker ahead, in the background, unless one waits already."""
         if any(task.where is Where.FRESH for task in self._lab.tasks):
             self._waiting.prepare()
+
+    def prepare_soon(self) -> None:
+        """Start a checker ahead when nobody has asked for that for a moment.
+
+        An engine starts one process of a container after the other, and a cell goes first.
+        """
+        if self._soon is not None:
+            self._soon.cancel()
+        self._soon = asyncio.get_running_loop().call_later(_QUIET, self.prepare)
 
     async def run(self, task: Task, student: str, facts: Facts = _NOTHING) -> CheckResult:
         """Run the check of a task on the container ``student``, the lab's first.
@@ -77,6 +89,8 @@ class CheckRunner:
 
     async def aclose(self) -> None:
         """Remove all checkers. May be called twice."""
+        if self._soon is not None:
+            self._soon.cancel()
         await self._waiting.aclose()
 
     async def _run(

@@ -29,9 +29,9 @@ def standings(progress: Progress) -> dict[str, str]:
 def test_tasks_open_when_those_before_have_passed(progress):
     assert standings(progress) == {
         "files": "open",
-        "pipes": "locked",
+        "pipes": "later",
         "text": "open",
-        "last": "locked",
+        "last": "later",
     }
     assert progress.find("last").waits_for == ("pipes", "text")
     assert progress.checked("files", Passed()).standing is Standing.PASSED
@@ -86,3 +86,10 @@ def test_a_name_that_is_no_task_gets_the_nearest(progress):
 def test_a_task_that_names_one_which_is_not_there_is_not_locked_for_ever():
     progress = Progress([Task("a", after=("nowhere",))])
     assert progress.find("a").standing is Standing.OPEN
+
+
+def test_tasks_that_wait_for_each_other_are_checked_all_the_same():
+    progress = Progress([Task("a", after=("b",)), Task("b", after=("a",))])
+    found = progress.next_open()
+    assert found is not None
+    assert found.task.name == "a"
