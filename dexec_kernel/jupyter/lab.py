@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import uuid
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from dexec_kernel.backend.lifecycle import LabEngine
@@ -23,9 +24,12 @@ from dexec_kernel.errors import (
 )
 from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.jupyter.target import Target
+from dexec_kernel.lab.checks.desk import CheckDesk
+from dexec_kernel.lab.checks.runner import CheckRunner
 from dexec_kernel.lab.confine import policy_of
 from dexec_kernel.lab.load import load_lab
 from dexec_kernel.lab.owner import LabOwner, Restored
+from dexec_kernel.lab.progress import Progress
 from dexec_kernel.lab.spec import Lab
 from dexec_kernel.policy.engine import policed
 from dexec_kernel.policy.join import join
@@ -55,6 +59,7 @@ class LabTarget(Target):
         self._owner: LabOwner | None = None
         self._owner_id = kernel_id
         self._preparing = asyncio.Lock()
+        self._desk: CheckDesk | None = None
         self._publish: Publish = lambda _kind, _content: None
 
     @property
@@ -110,7 +115,37 @@ class LabTarget(Target):
             except BaseException:
                 line.end("not ready")
                 raise
+            (await self._find_desk()).prepare_soon()
             return True
+
+    @property
+    def desk(self) -> Callable[[], Awaitable[CheckDesk]]:
+        """What returns the lab's checks."""
+        return self._find_desk
+
+    async def _find_desk(self) -> CheckDesk:
+        owner = await self.owner()
+        if self._desk is None:
+            lab = owner.lab
+            runner = CheckRunner(self._lab_engine, lab, self.folder, self._owner_id)
+            self._desk = CheckDesk(runner, Progress(lab.tasks), student=self._student)
+        return self._desk
+
+    async def _lab_engine(self) -> LabEngine:
+        """Return the engine without the policies of cells: a checker is no container of theirs."""
+        await self.client()
+        if self._engine is None:
+            raise LabUnusable("The engine of the lab is not connected.")
+        return self._engine
+
+    def _student(self) -> str:
+        """Return the id of the lab's first container. Raises :class:`LabUnusable`."""
+        ids = self._owner.ids if self._owner is not None and self._lab is not None else {}
+        if not ids or self._lab is None:
+            raise LabUnusable(
+                "The lab has no container yet.", advice="The first cell that is run makes it."
+            )
+        return ids[self._lab.containers[0].name]
 
     async def container(self, name: str = "") -> ContainerInspect:
         """Look at a container of the lab, the first one without a name.
@@ -144,6 +179,9 @@ class LabTarget(Target):
 
     async def end(self, *, restarts: bool) -> None:
         """Remove the lab's containers, or leave them stopped for the kernel that comes back."""
+        desk, self._desk = self._desk, None
+        if desk is not None:
+            await desk.aclose()
         owner, self._owner = self._owner, None
         if owner is None:
             return

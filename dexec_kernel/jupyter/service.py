@@ -374,6 +374,7 @@ class Service:
             ask=self._input.asker() if interactive and not messages.silent else None,
             workspaces=self._workspaces,
             policy=self._target.policy,
+            desk=self._target.desk,
         )
         if self._is_live(messages, interactive=interactive):
             context.show_status = partial(self._status.show, messages)

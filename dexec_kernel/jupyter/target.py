@@ -15,6 +15,7 @@ from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.http.address import Address
 from dexec_kernel.errors import PolicyUnusable
 from dexec_kernel.jupyter.settings import Settings
+from dexec_kernel.lab.checks.desk import CheckDesk
 from dexec_kernel.policy.engine import Home, PolicedEngine, policed
 from dexec_kernel.policy.file import find_policy
 from dexec_kernel.policy.rules import Policy
@@ -81,6 +82,11 @@ class Target:
         It is there, unless the kernel makes it: see :class:`jupyter.lab.LabTarget`.
         """
         return True
+
+    @property
+    def desk(self) -> Callable[[], Awaitable[CheckDesk]] | None:
+        """What returns the checks of the kernel's lab; None where it is not that of a lab."""
+        return None
 
     async def end(self, *, restarts: bool) -> None:
         """End what the kernel has made. ``restarts`` tells whether the kernel comes back."""

@@ -23,14 +23,14 @@ _SHOWN_AFTER = 0.4
 async def _check(context: MagicContext, arguments: Namespace) -> None:
     desk = await _desk(context, "%check")
     task = desk.choose(arguments.name or "").task
-    container = await context.container()
+    container = await context.container(desk.student())
     workspace = await context.workspace(container)
     facts = facts_of(context.past, workspace.state, folder=container.working_dir or "/")
     show = _Display(context)
     loop = asyncio.get_running_loop()
     timer = loop.call_later(_SHOWN_AFTER, lambda: show(running_data(task)))
     try:
-        checked = await desk.check(task.name, container.id, facts)
+        checked = await desk.check(task.name, facts)
     except BaseException:
         show.forget()
         raise

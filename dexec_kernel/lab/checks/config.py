@@ -11,7 +11,7 @@ from dexec_kernel.lab.checks.script import DRIVER
 from dexec_kernel.lab.create import create_config, labels_of
 from dexec_kernel.lab.spec import Container, Lab
 
-#: The name of checkers in their labels, which no container of a lab can have.
+#: Ends the owner in the labels of checkers: the lab's cells reach the containers of the owner.
 CHECKER = ".check"
 #: The number of processes in a checker whose lab does not bound them: a check may call a fork bomb.
 _MOST_PROCESSES = 512
@@ -38,7 +38,7 @@ def checker_config(
         lab,
         replace(container, volumes=tuple(own)),
         folder=folder,
-        labels={**labels, **labels_of(folder.name, owner, CHECKER)},
+        labels={**labels, **labels_of(folder.name, owner + CHECKER)},
         image=ImageInspect(id=""),
         volume_prefix="",
         network=network,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from dexec_kernel.errors import UsageError
@@ -31,11 +32,17 @@ class Hint:
 
 
 class CheckDesk:
-    """The checks and hints of one kernel of a lab. ``progress`` is how far its student is."""
+    """The checks and hints of one kernel of a lab.
 
-    def __init__(self, runner: CheckRunner, progress: Progress) -> None:
+    ``progress`` is how far its student is, ``student`` returns the id of the lab's first container.
+    """
+
+    def __init__(
+        self, runner: CheckRunner, progress: Progress, *, student: Callable[[], str]
+    ) -> None:
         self._runner = runner
         self.progress = progress
+        self.student = student
 
     def choose(self, name: str) -> TaskProgress:
         """Return a task, the next open one without a name. Raises :class:`UsageError`."""
@@ -48,10 +55,10 @@ class CheckDesk:
             )
         return found
 
-    async def check(self, name: str, student: str, facts: Facts) -> Checked:
-        """Run the check of a task on a container, and take note of the result."""
+    async def check(self, name: str, facts: Facts) -> Checked:
+        """Run the check of a task, and take note of the result."""
         task = self.progress.find(name).task
-        result = await self._runner.run(task, student, facts)
+        result = await self._runner.run(task, self.student(), facts)
         found = self.progress.checked(name, result)
         has_hint = found.deserves_hint and found.hints < len(self._runner.texts.hints(name))
         self._runner.prepare()

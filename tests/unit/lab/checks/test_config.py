@@ -43,7 +43,7 @@ def test_it_is_as_the_labs_own_for_one_shell_that_waits(tmp_path):
     assert {"DAC_OVERRIDE", "SETUID", "KILL"} <= set(config.cap_add)
     assert config.labels["more"] == "1"
     assert config.labels[LAB_LABEL] == tmp_path.name
-    assert config.labels["dexec.lab.container"] == ".check"
+    assert config.labels["dexec.lab.owner"] == "me.check"
 
 
 def test_a_labs_own_bound_of_processes_and_a_network(tmp_path):
