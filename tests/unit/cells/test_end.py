@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from dexec_kernel.backend.models import Frame
 from dexec_kernel.cells.end import BROKEN_NOTE, LATE_NOTE, SILENT_NOTE
 from dexec_kernel.cells.outcome import Exited
 from dexec_kernel.cells.source.options import CellOptions
@@ -20,6 +23,7 @@ from tests.unit.support.fake_backend import (
 )
 
 COMMAND = CellOptions(command=("prog",))
+DOUBTFUL = replace(exited(0), is_doubtful=True)
 ELSEWHERE = CellOptions(user="student")
 
 
@@ -65,6 +69,24 @@ async def test_command_that_ends_after_its_stream_may_have_lost_output():
 async def test_command_that_has_ended_with_its_stream_is_believed():
     cell = await cell_of(Script([greeting, out("x")], exited(3)), COMMAND)
     assert (cell.ended, cell.run.snapshot().note) == (Exited(3, ""), "")
+
+
+def ended(mark: str) -> Frame:
+    return err(f"{mark}end 3{mark}")
+
+
+async def test_a_doubtful_end_is_the_one_that_the_shell_has_told():
+    cell = await cell_of(Script([greeting, ended], DOUBTFUL), ELSEWHERE)
+    assert (cell.ended, cell.run.snapshot().note) == (Exited(3, ""), "")
+
+
+async def test_a_doubtful_end_without_a_last_word_is_made_sure_of():
+    lost = Script([greeting, out("x")], ExecLost("it still runs"), runs_on=DOUBTFUL)
+    cell = await cell_of(lost, COMMAND)
+    assert isinstance(cell.ended.error, ExecLost)
+    assert cell.run.snapshot().exit_code is None
+    proved = Script([greeting, out("x")], exited(0), runs_on=DOUBTFUL)
+    assert (await cell_of(proved, COMMAND)).ended == Exited(0, "")
 
 
 async def test_command_with_126_is_looked_for():

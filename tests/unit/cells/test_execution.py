@@ -9,9 +9,11 @@ import pytest
 
 from dexec_kernel.cells import execution as execution_module
 from dexec_kernel.cells.outcome import Exited, Interrupted, State
+from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.errors import (
     CellNotRun,
+    CommandNotStarted,
     ContainerNotFound,
     ContainerNotRunning,
     ContainerPaused,
@@ -30,6 +32,7 @@ from tests.unit.support.fake_backend import (
     Cell,
     FakeBackend,
     Script,
+    Until,
     err,
     exited,
     greeting,
@@ -69,6 +72,46 @@ async def test_no_byte_is_lost_where_stdout_overtakes_the_word_that_announces_th
     await cell.outcome()
     assert cell.stdout == "".join(pieces) + "end"
     assert cell.stderr == ""
+
+
+async def test_where_a_connection_cannot_end_stdin_the_cell_says_that_it_ends():
+    backend = FakeBackend(Script([Until.SENT, greeting, out("x")], half_closes=False))
+    cell = Cell(backend, "cat")
+    await cell.outcome()
+    [attached] = backend.attached
+    assert attached.sent.endswith(b"ends\n")
+    assert not attached.ended
+
+
+async def test_a_body_goes_in_the_cell_where_a_connection_cannot_end_stdin():
+    backend = FakeBackend(Script([Until.SENT, greeting, out("x")], half_closes=False))
+    await Cell(backend, "it's\n", options=CellOptions(command=("cat", "-n"))).outcome()
+    sent = backend.attached[0].sent.decode()
+    mark, begin, body, end, last, _ = sent.split("\n")
+    assert begin.startswith("exec cat -n <<'dexec:")
+    assert (body, begin.split("'")[1], last) == ("it's", end, f"{mark}ends")
+
+
+async def test_a_command_without_a_shell_is_given_no_input_that_cannot_end():
+    backend = FakeBackend(Script([Until.SENT, out("x")], half_closes=False, tells_pid=False))
+    options = CellOptions(command=("cat",))
+    outcome = await Cell(backend, "body", known(Shell.NONE), options).outcome()
+    assert isinstance(outcome.error, CommandNotStarted)
+    assert "cannot end it" in outcome.error.message
+
+
+async def test_where_no_pid_is_told_a_command_runs_as_soon_as_the_engine_says_so():
+    running = dataclasses.replace(RUNNING, pid=None)
+    script = Script([out("early"), FOREVER], look=running, tells_pid=False)
+    backend = FakeBackend(script)
+    cell = Cell(backend, "cat", known(Shell.NONE))
+    task = asyncio.create_task(cell.run.run())
+    async with asyncio.timeout(5):
+        while cell.stdout != "early":  # noqa: ASYNC110 -- no event tells
+            await asyncio.sleep(0.01)
+    assert cell.run.snapshot().pid is None
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_beginning_of_a_mark_is_printed_when_nothing_follows():

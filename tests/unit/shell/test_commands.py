@@ -63,6 +63,7 @@ def test_a_script_finds_its_arguments_and_does_not_have_its_text_in_the_environm
 def test_a_driver_is_sent_a_cell_behind_its_mark():
     marks = Marks("greeting", "mark")
     assert driver_stdin("a\nb", marks) == b"mark\na\nb\nmark\n"
+    assert driver_stdin("a\n", marks, ends=True) == b"mark\na\n\nmarkends\n"
     assert driver_stdin("a", marks, b"b") == b"mark\nb\nmarkstate\na\nmark\n"
 
 

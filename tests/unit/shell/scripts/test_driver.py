@@ -167,6 +167,12 @@ def test_what_follows_the_mark_is_the_cells_stdin(shell):
 
 
 @each_shell
+def test_a_cell_whose_stdin_ends_with_it_reads_nothing_more(shell):
+    data = driver_stdin("cat; read -r line || echo none", MARKS, b"A=1", ends=True) + b"more\n"
+    assert run_cell(shell, "", input=data).stdout == "none\n"
+
+
+@each_shell
 def test_driver_greets_before_it_is_sent_a_cell(shell):
     with subprocess.Popen(
         driver(shell),
