@@ -18,6 +18,7 @@ from traitlets import HasTraits
 
 from devtools.names import dead_links, unknown_names
 from dexec_kernel import errors
+from dexec_kernel.backend.features import FEATURES, BackendKind, Feature, Support
 from dexec_kernel.cells.outcome import Snapshot, State
 from dexec_kernel.cells.source.exec_magic import CELL_MAGICS, EXEC, _parser
 from dexec_kernel.cells.source.programs import interpreter_of
@@ -53,6 +54,26 @@ def picker() -> str:
         default = trait.default() if callable(getattr(trait, "default", None)) else None
         rows.append((f"`{name}`", _default(default), _cell(trait.help)))
     return _table(("trait of `DexecPicker`", "default", "meaning"), rows)
+
+
+def features() -> str:
+    """Return the table of what each backend has; notes stand below it."""
+    notes: list[str] = []
+
+    def shown(support: Support) -> str:
+        word = "yes" if support.is_there else "no"
+        if not support.note:
+            return word
+        if support.note not in notes:
+            notes.append(support.note)
+        return f"{word} ({notes.index(support.note) + 1})"
+
+    rows = [
+        (feature.value, *(shown(FEATURES[kind][feature]) for kind in BackendKind))
+        for feature in Feature
+    ]
+    table = _table(("feature", *(kind.value for kind in BackendKind)), rows)
+    return "\n".join([table, "", *(f"{n}. {note}" for n, note in enumerate(notes, 1))])
 
 
 def error_classes() -> str:
@@ -136,6 +157,7 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("magics.md", "magics"): magics,
     ("record.md", "record"): record,
     ("command.md", "command"): command,
+    ("backends.md", "features"): features,
 }
 
 

@@ -19,7 +19,7 @@ from dexec_kernel.engine.http.answer import parse
 from dexec_kernel.engine.http.websocket import WebSocketDecoder, frame
 from dexec_kernel.errors import ProtocolError
 
-#: In bytes: of one message with stdin. Resizes and keep-alives go between them.
+#: In bytes: of one message with stdin. Resizes and signs of life go between them.
 _MAX_STDIN = 32 * 1024
 #: In bytes: no Status is as long as this, although v4 repeats the command line in it.
 MAX_STATUS = 4 * 1024 * 1024
