@@ -42,15 +42,16 @@ def main() -> None:
         browser.launched(playwright) as chromium,
     ):
         animation.record(chromium, server)
-        _launcher(_new_lab(chromium, server, 560))
-        _notebook(_new_lab(chromium, server, 1000))
-        _running(_new_lab(chromium, server, 600))
+        _launcher(new_lab(chromium, server, 560))
+        _notebook(new_lab(chromium, server, 1000))
+        _running(new_lab(chromium, server, 600))
         with session.container(host, images.BUSYBOX, "cache"):
-            _status(_new_lab(chromium, server, 600))
-            _chooser(_new_lab(chromium, server, 600))
+            _status(new_lab(chromium, server, 600))
+            _chooser(new_lab(chromium, server, 600))
 
 
-def _new_lab(chromium: Browser, server: LabServer, height: int) -> Lab:
+def new_lab(chromium: Browser, server: LabServer, height: int) -> Lab:
+    """Return a page of a height in pixels, whose pictures are those of the documentation."""
     page = chromium.new_page(
         viewport={"width": _WIDTH, "height": height}, device_scale_factor=2, color_scheme="light"
     )
@@ -66,7 +67,7 @@ def _launcher(lab: Lab) -> None:
             break
         lab.page.wait_for_timeout(1000)
     expect(cards.first).to_be_visible()
-    _hide_sides(lab)
+    hide_sides(lab)
     card = lab.page.locator(".jp-LauncherCard img[src*='/dexec/']").first
     card.evaluate("image => image.decode()")
     below = lab.page.locator(".jp-Launcher-section", has_text="Terminal").bounding_box()
@@ -79,31 +80,31 @@ def _notebook(lab: Lab) -> None:
     title = nbformat.v4.new_markdown_cell("### Nightly backup")  # type: ignore[no-untyped-call]
     lab.server.write("runbook.ipynb", [title, *_CELLS])
     lab.open("runbook.ipynb", alone=True)
-    _hide_sides(lab)
+    hide_sides(lab)
     for index in range(1, len(_CELLS) + 1):
         lab.cell(index).run()
-    _shoot_cells(lab, "notebook-light")
+    shoot_cells(lab, "notebook-light")
     lab.use_theme("JupyterLab Dark")
-    _shoot_cells(lab, "notebook-dark")
+    shoot_cells(lab, "notebook-dark")
     lab.use_theme("JupyterLab Light")
 
 
 def _running(lab: Lab) -> None:
     lab.server.write("running.ipynb", [_LOOP])
     lab.open("running.ipynb", alone=True)
-    _hide_sides(lab)
+    hide_sides(lab)
     cell = lab.cell(0)
     cell.start()
     expect(cell.live_bar).to_contain_text(re.compile(r"running · [2-5] s"))
     expect(cell.stdout).to_contain_text("step 3")
-    _shoot_cells(lab, "running")
+    shoot_cells(lab, "running")
     cell.wait()
 
 
 def _status(lab: Lab) -> None:
     lab.server.write("status.ipynb", ["%status", "cd /etc\ngrep -c . passwd", _LOOP])
     lab.open("status.ipynb", alone=True)
-    _hide_sides(lab)
+    hide_sides(lab)
     lab.cell(0).start()
     panel = lab.cell(0).root.locator(".dexec-panel")
     expect(panel).to_contain_text("idle")
@@ -112,7 +113,7 @@ def _status(lab: Lab) -> None:
     cell.start()
     expect(cell.stdout).to_contain_text("step 3")
     expect(panel).to_contain_text(re.compile(r"running · [2-5] s"))
-    _shoot_cells(lab, "status")
+    shoot_cells(lab, "status")
     cell.wait()
 
 
@@ -121,14 +122,14 @@ def _chooser(lab: Lab) -> None:
     kernel = lab.server.add_kernel("any", {"DEXEC_CONTAINER": ""}, title="Container (dexec)")
     lab.server.write("choose.ipynb", ["python3 --version"], {"kernelspec": kernel})
     lab.open("choose.ipynb", alone=True)
-    _hide_sides(lab)
+    hide_sides(lab)
     cell = lab.cell(0)
     cell.run()
     expect(cell.root.get_by_role("combobox")).to_be_visible()
-    _shoot_cells(lab, "chooser")
+    shoot_cells(lab, "chooser")
 
 
-def _hide_sides(lab: Lab) -> None:
+def hide_sides(lab: Lab) -> None:
     """Leave the notebook, or the launcher, and the menu."""
     lab.command("statusbar:toggle")
     for side in ("left", "right"):
@@ -137,7 +138,7 @@ def _hide_sides(lab: Lab) -> None:
         lab.command("application:toggle-left-area")
 
 
-def _shoot_cells(lab: Lab, name: str) -> None:
+def shoot_cells(lab: Lab, name: str) -> None:
     """Take the notebook's toolbar and cells, and not the empty space below them."""
     page = lab.page
     # The pointer may rest on something that shows it.

@@ -162,6 +162,14 @@ def plain_name(bound: str) -> str:
     return bound
 
 
+def lasting_name(container: Named) -> str:
+    """Return the name to choose a container by: for a swarm's task its slot.
+
+    The name of such a container ends with it.
+    """
+    return bound_name(container) if slot_of(container) else container.name
+
+
 def short_name(name: str) -> str:
     """Return a container's name for a bar: of a swarm's task without its ids, ``web.1``."""
     found = _TASK_CONTAINER.fullmatch(name)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dexec_kernel.backend.models import ContainerInspect, ContainerSummary
+from dexec_kernel.backend.targets import lasting_name, short_name
 from dexec_kernel.display.html import bundle, display, element
 from dexec_kernel.display.style import CELL, TABLE, box
 from dexec_kernel.display.text import one_line
@@ -83,14 +84,14 @@ def choice_data(
     if chosen is not None:
         how = "" if setting else ", the only running one"
         also = f", chosen as {setting}" if setting not in {"", chosen.name} else ""
-        head = f"Cells run in {chosen.name} (image {chosen.image}{how}{also})."
+        head = f"Cells run in {short_name(chosen.name)} (image {chosen.image}{how}{also})."
     if chosen is None and not running:
         head += " No container is running."
     head = one_line(head)
     rows = [
         (
             "→" if chosen is not None and item.id == chosen.id else " ",
-            f"%container {one_line(item.name)}",
+            f"%container {one_line(lasting_name(item))}",
             one_line(item.image),
             one_line(item.status),
         )

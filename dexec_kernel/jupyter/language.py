@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from dexec_kernel.backend.targets import candidates
+from dexec_kernel.backend.targets import candidates, lasting_name
 from dexec_kernel.cells.source.is_complete import Status, is_complete
 from dexec_kernel.cells.workspace import Workspace, Workspaces
 from dexec_kernel.display.text import some_lines
@@ -120,7 +120,8 @@ class Language:
 
     async def _containers(self, magic: MagicWord, position: int) -> Completions:
         running = await candidates(await self._target.client())
-        names = [c.name for c in running if c.name.startswith(magic.word)]
+        names = [name for c in running for name in dict.fromkeys((c.name, lasting_name(c)))]
+        names = [name for name in names if name.startswith(magic.word)]
         matches = tuple(Match(name, "container") for name in names)
         return Completions(matches, magic.start, position)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 from dexec_kernel.backend.models import ContainerSummary
+from dexec_kernel.backend.targets import SWARM_SERVICE_LABEL, SWARM_TASK_LABEL
 from dexec_kernel.display.containers import choice_data
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&\n\u202e\x1b[31m"
@@ -49,6 +51,18 @@ def test_chosen_by_another_name():
     expected = "Cells run in shop-web-1 (image busybox, chosen as compose:shop/web)."
     assert data["text/plain"] == expected
     assert expected in data["text/html"]
+
+
+def test_a_swarms_task_is_named_by_its_slot():
+    name = f"web.2.{'t' * 25}"
+    labels = {SWARM_SERVICE_LABEL: "web", SWARM_TASK_LABEL: name}
+    data = choice_data(
+        [replace(summary(name), labels=labels)], chosen=chosen(name), setting="swarm:web.2"
+    )
+    assert data["text/plain"].splitlines() == [
+        "Cells run in web.2 (image busybox, chosen as swarm:web.2).",
+        "→ %container swarm:web.2  (busybox, Up 3 hours)",
+    ]
 
 
 def test_only_the_chosen_one_is_marked():
