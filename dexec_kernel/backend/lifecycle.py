@@ -181,6 +181,10 @@ class Lifecycle(Protocol):
         """List the networks with a label (``NAME`` or ``NAME=VALUE``)."""
         ...
 
+    async def volume_list(self, *, prefix: str) -> list[str]:
+        """List the names of volumes that begin with ``prefix``."""
+        ...
+
     async def volume_remove(self, volume: str) -> None:
         """Remove a volume. One that is not there is no error."""
         ...

@@ -258,6 +258,12 @@ def image_inspect(body: Any) -> ImageInspect:
         )
 
 
+def volume_list(body: Any) -> list[str]:
+    """Read the names in the list of volumes. Raises :class:`ProtocolError`."""
+    with reading("volume list"):
+        return [as_name(item["Name"]) for item in as_list(body.get("Volumes"))]
+
+
 def network_list(body: Any) -> list[NetworkSummary]:
     """Read the list of networks. Raises :class:`ProtocolError`."""
     with reading("network list"):

@@ -148,6 +148,12 @@ class LifecycleCalls(ContainerCalls):
         params = {"filters": json.dumps({"label": [label]})}
         return codec.network_list((await self._call("GET", "/networks", params=params)).json())
 
+    async def volume_list(self, *, prefix: str) -> list[str]:
+        """List the volumes whose names begin with ``prefix`` (Go's ``VolumeList``)."""
+        # The engine's own filter takes a part of the name; Podman's takes a regular expression.
+        names = codec.volume_list((await self._call("GET", "/volumes")).json())
+        return [name for name in names if name.startswith(prefix)]
+
     async def volume_remove(self, volume: str) -> None:
         """Remove a volume, if there is one (Go's ``VolumeRemove``)."""
         await self._delete(f"/volumes/{path_segment(volume, 'volume')}")

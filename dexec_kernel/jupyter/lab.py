@@ -7,6 +7,7 @@ import hashlib
 import os
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 from dexec_kernel.backend.lifecycle import LabEngine
@@ -19,6 +20,7 @@ from dexec_kernel.errors import (
     ContainerNotFound,
     ContainerNotRunning,
     ContainerPaused,
+    DexecError,
     LabUnusable,
     PolicyUnusable,
 )
@@ -29,9 +31,11 @@ from dexec_kernel.lab.checks.runner import CheckRunner
 from dexec_kernel.lab.confine import policy_of
 from dexec_kernel.lab.load import load_lab
 from dexec_kernel.lab.owner import LabOwner, Restored
+from dexec_kernel.lab.parent import PARENT_LABEL, Parent
 from dexec_kernel.lab.progress import Progress
 from dexec_kernel.lab.spec import Lab
-from dexec_kernel.policy.engine import policed
+from dexec_kernel.lab.sweep import sweep
+from dexec_kernel.policy.engine import Home, PolicedEngine, policed
 from dexec_kernel.policy.join import join
 from dexec_kernel.policy.rules import Policy
 
@@ -58,6 +62,7 @@ class LabTarget(Target):
         self._lab: Lab | None = None
         self._owner: LabOwner | None = None
         self._owner_id = kernel_id
+        self._sweeping: asyncio.Task[None] | None = None
         self._preparing = asyncio.Lock()
         self._desk: CheckDesk | None = None
         self._publish: Publish = lambda _kind, _content: None
@@ -75,7 +80,12 @@ class LabTarget(Target):
             if self._client is None:
                 engine = await self._connect_to_engine()
                 machine = policed(engine, super().policy, self._home)
-                self._client = policed(machine, policy_of(self.folder.name, self._owner_id))
+                self._client = PolicedEngine(
+                    machine,
+                    policy_of(self.folder.name, self._owner_id),
+                    Home(),
+                    own_user=lambda container: container.exec_defaults.user or container.user,
+                )
             return self._client
 
     async def _connect_to_engine(self) -> LabEngine:
@@ -94,7 +104,11 @@ class LabTarget(Target):
                 await self.forget()
         await self.client()
         if self._owner is None and self._engine is not None:
-            self._owner = LabOwner(self._engine, self._lab, self.folder, self._owner_id)
+            # The kernel itself may be another process after a restart.
+            labels = {PARENT_LABEL: str(Parent.of(os.getppid()))}
+            self._owner = LabOwner(
+                self._engine, self._lab, self.folder, self._owner_id, labels=labels
+            )
         if self._owner is None:
             raise LabUnusable("The engine of the lab is not connected.")
         return self._owner
@@ -109,6 +123,7 @@ class LabTarget(Target):
                 if not owner.ids:
                     await owner.ready(line.tell)
                     line.end("ready")
+                    self._sweep()
                 elif mended := await owner.restore(line.tell):
                     words = (_MENDED[how].format(name=name) for name, how in mended.items())
                     line.end("; ".join(words))
@@ -147,6 +162,16 @@ class LabTarget(Target):
             )
         return ids[self._lab.containers[0].name]
 
+    def _sweep(self) -> None:
+        """Remove what other kernels have left that were killed. No cell waits for it."""
+
+        async def sweep_engine() -> None:
+            with suppress(DexecError):  # The next kernel sweeps again.
+                if self._engine is not None:
+                    await sweep(self._engine)
+
+        self._sweeping = asyncio.create_task(sweep_engine())
+
     async def container(self, name: str = "") -> ContainerInspect:
         """Look at a container of the lab, the first one without a name.
 
@@ -183,6 +208,8 @@ class LabTarget(Target):
         if desk is not None:
             await desk.aclose()
         owner, self._owner = self._owner, None
+        if self._sweeping is not None:
+            self._sweeping.cancel()
         if owner is None:
             return
         if restarts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dexec_kernel.backend.models import LAB_LABEL
-from dexec_kernel.lab.create import OWNER_LABEL
+from dexec_kernel.lab.create import CELLS_LABEL, OWNER_LABEL
 from dexec_kernel.policy.rules import OWN_USER, Policy
 
 
@@ -14,7 +14,7 @@ def policy_of(lab_name: str, owner: str) -> Policy:
     """
     return Policy(
         file=f"the lab {lab_name}",
-        labels=(f"{LAB_LABEL}={lab_name}", f"{OWNER_LABEL}={owner}"),
+        labels=(f"{LAB_LABEL}={lab_name}", f"{OWNER_LABEL}={owner}", CELLS_LABEL),
         restart=False,
         users=(OWN_USER,),
         privileged=False,

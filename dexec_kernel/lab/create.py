@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
@@ -11,6 +12,10 @@ from dexec_kernel.lab.spec import Capabilities, Container, Lab, is_root
 
 #: The labels of a lab's containers besides ``LAB_LABEL``: its owner, and its name in the lab.
 OWNER_LABEL, CONTAINER_LABEL = "dexec.lab.owner", "dexec.lab.container"
+#: Those that cells run in have this label, and no checker has it.
+CELLS_LABEL = "dexec.lab.cells"
+#: That of a container without a leash.
+UNHELD_LABEL = "dexec.lab.unheld"
 
 #: What root needs to administer users, files and processes.
 _LINUX = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID")
@@ -49,6 +54,12 @@ def labels_of(lab_name: str, owner: str, container: str = "") -> dict[str, str]:
     return {**labels, CONTAINER_LABEL: container} if container else labels
 
 
+def volume_prefix(lab_name: str, owner: str) -> str:
+    """Return what the names of an owner's volumes begin with: the next kernel has the same."""
+    token = hashlib.sha256(f"{lab_name}\0{owner}".encode()).hexdigest()[:12]
+    return f"dexec-lab-{token}-"
+
+
 def create_config(
     lab: Lab,
     container: Container,
@@ -56,14 +67,14 @@ def create_config(
     folder: Path,
     labels: Mapping[str, str],
     image: ImageInspect,
-    volume_prefix: str,
+    prefix: str,
     network: str = "none",
     has_leash: bool = True,
 ) -> CreateConfig:
     """Return how to make a container of a lab.
 
     ``folder`` is the lab's, ``network`` the engine's word for the network to be in. Volumes that
-    have a name get ``volume_prefix`` before it. Without a leash the container's own command is its
+    have a name get ``prefix`` before it. Without a leash the container's own command is its
     main process: for an image without a shell.
 
     Where the lab's user is not root, a main process that only waits is root's all the same, and a
@@ -79,7 +90,7 @@ def create_config(
         entrypoint=("sh", "-c", LEASH, "sh") if has_leash else None,
         cmd=main if has_leash else container.command,
         env=container.environment,
-        labels={**labels, USER_LABEL: user} if begins_as_root else labels,
+        labels={**labels, **_more_labels(user if begins_as_root else "", has_leash=has_leash)},
         user="0" if begins_as_root else container.user,
         working_dir=container.working_dir,
         hostname="" if shares_network else container.name,
@@ -92,7 +103,7 @@ def create_config(
         aliases=() if shares_network or network == "none" else (container.name,),
         read_only=container.read_only,
         tmpfs=dict(_tmpfs(text) for text in container.tmpfs),
-        binds=tuple(bind(text, folder, volume_prefix) for text in container.volumes),
+        binds=tuple(bind(text, folder, prefix) for text in container.volumes),
         cap_add=(*_CAPABILITIES.get(lab.capabilities, ()), *map(_capability, container.cap_add)),
         cap_drop=() if lab.capabilities is Capabilities.DOCKER else ("ALL",),
         no_new_privileges=lab.capabilities is not Capabilities.DOCKER,
@@ -111,19 +122,12 @@ def main_process(container: Container, image: ImageInspect) -> tuple[str, ...]:
     return () if is_idle else words
 
 
-def bind(text: str, folder: Path, volume_prefix: str) -> str:
+def bind(text: str, folder: Path, prefix: str) -> str:
     """Return a volume as an engine takes it, with its absolute folder or its whole name."""
     source, _, rest = text.partition(":")
     if source.startswith("."):
         return f"{(folder / source).resolve()}:{rest}"
-    return f"{volume_prefix}{source}:{rest}"
-
-
-def volumes_of(lab: Lab, volume_prefix: str) -> list[str]:
-    """Return the names of a lab's volumes, as the engine has them."""
-    texts = {text: None for container in lab.containers for text in container.volumes}
-    names = {text.partition(":")[0]: None for text in texts}
-    return [f"{volume_prefix}{name}" for name in names if not name.startswith(".")]
+    return f"{prefix}{source}:{rest}"
 
 
 def start_order(lab: Lab) -> list[Container]:
@@ -140,6 +144,11 @@ def start_order(lab: Lab) -> list[Container]:
             found[item.name] = item
         waiting = [item for item in waiting if item.name not in found]
     return list(found.values())
+
+
+def _more_labels(cells_user: str, *, has_leash: bool) -> dict[str, str]:
+    labels = {USER_LABEL: cells_user} if cells_user else {}
+    return labels if has_leash else {**labels, UNHELD_LABEL: "true"}
 
 
 def _tmpfs(text: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -21,13 +21,15 @@ from dexec_kernel.errors import (
     LabUnusable,
 )
 from dexec_kernel.lab.create import (
+    CELLS_LABEL,
     CONTAINER_LABEL,
     OWNER_LABEL,
     create_config,
     labels_of,
     start_order,
-    volumes_of,
+    volume_prefix,
 )
+from dexec_kernel.lab.parent import KEEP_LABEL, PARENT_LABEL, Parent
 from dexec_kernel.lab.setup import run_setup
 from dexec_kernel.lab.shielded import to_the_end as _to_the_end
 from dexec_kernel.lab.spec import Container, Lab
@@ -93,13 +95,11 @@ class LabOwner:
         self.folder = folder
         self.name = folder.name
         self.owner = owner
-        self._labels = dict(labels or {})
+        self._labels = {PARENT_LABEL: str(Parent.of(os.getpid())), **(labels or {})}
         self._members: dict[str, _Member] = {}
         self._network = ""
         self._turn = asyncio.Lock()
-        #: Of the names of volumes: a restarted kernel has those that it had.
-        token = hashlib.sha256(f"{self.name}\0{owner}".encode()).hexdigest()[:12]
-        self._prefix = f"dexec-lab-{token}-"
+        self._prefix = volume_prefix(self.name, owner)
 
     @property
     def ids(self) -> dict[str, str]:
@@ -143,8 +143,9 @@ class LabOwner:
                     mended[member.spec.name] = Restored.RESUMED
                 elif not state.running:
                     progress(f"starting {member.spec.name} again")
-                    await self._start(member)
+                    await self._start(member, has_leash=state.closes_stdin)
                     mended[member.spec.name] = Restored.STARTED
+            await self._rejoin(mended)
             return mended
 
     async def reset(self, name: str = "", progress: Progress = lambda _text: None) -> None:
@@ -210,9 +211,9 @@ class LabOwner:
                 self.lab,
                 spec,
                 folder=self.folder,
-                labels={**self._labels, **labels_of(self.name, self.owner, spec.name)},
+                labels={**self._own_labels(spec.name), CELLS_LABEL: "true"},
                 image=image,
-                volume_prefix=self._prefix,
+                prefix=self._prefix,
                 network=network,
                 has_leash=has_leash,
             )
@@ -228,6 +229,26 @@ class LabOwner:
             else:
                 break
         return member
+
+    def _sharing(self) -> list[_Member]:
+        """Return the containers that share a loopback; the first one has it."""
+        return [m for m in self._members.values() if m.spec.network_mode == "none"]
+
+    async def _rejoin(self, mended: dict[str, Restored]) -> None:
+        """Start those again that share the loopback of one that was started: it is a new one."""
+        sharing = self._sharing()
+        if not sharing or mended.get(sharing[0].spec.name) is not Restored.STARTED:
+            return
+        for member in sharing[1:]:
+            if member.spec.name not in mended:
+                state = await self._engine.container_inspect(member.id)
+                await self._stop(member)
+                await self._start(member, has_leash=state.closes_stdin)
+                mended[member.spec.name] = Restored.STARTED
+
+    def _own_labels(self, container: str = "") -> dict[str, str]:
+        kept = {KEEP_LABEL: "true"} if self.lab.keep else {}
+        return {**self._labels, **kept, **labels_of(self.name, self.owner, container)}
 
     async def _start(self, member: _Member, *, has_leash: bool = True) -> None:
         member.let_go()
@@ -252,11 +273,10 @@ class LabOwner:
         Those without a network share the loopback of the first among them.
         """
         if spec.network_mode == "none":
-            sharing = (m for m in self._members.values() if m.spec.network_mode == "none")
-            holder = next((member for member in sharing if member.spec is not spec), None)
+            holder = next((m for m in self._sharing() if m.spec is not spec), None)
             return f"container:{holder.id}" if holder else "none"
         if not self._network:
-            labels = {**self._labels, **labels_of(self.name, self.owner)}
+            labels = self._own_labels()
             name = f"{self._prefix}{secrets.token_hex(3)}"
             await _to_the_end(self._engine.network_create(name, labels=labels))
             self._network = name
@@ -286,17 +306,12 @@ class LabOwner:
         await run_setup(self._engine, first.id, self.folder, progress)
 
     async def _reset_one(self, member: _Member, progress: Progress) -> None:
-        spec = member.spec
         try:
-            mode = spec.network_mode
-            sharing = [m for m in self._members.values() if m.spec.network_mode == mode == "none"]
-            if len(sharing) > 1 and sharing[0] is member:
-                # The others would be left with the network of a container that is gone.
-                for other in sharing[1:]:
-                    await _to_the_end(self._remove_one(other))
+            sharing = self._sharing()
+            # The others would be left with the network of a container that is gone.
             again = sharing if sharing and sharing[0] is member else [member]
-            await _to_the_end(self._remove_one(member))
-            for old in again:
+            for old in reversed(again):
+                await _to_the_end(self._remove_one(old))
                 del self._members[old.spec.name]
             made = [await self._make_one(old.spec, progress) for old in again]
             await self._finish(made, progress)
@@ -327,8 +342,10 @@ class LabOwner:
                 state = await self._engine.container_inspect(member.id)
                 if state.paused:
                     await self._engine.container_unpause(member.id)
-                # The leash of the last owner may not have ended it yet.
-                await self._engine.container_stop(member.id, stop_timeout=1)
+                if state.closes_stdin:
+                    await self._until_stopped(member)
+                else:
+                    await self._engine.container_stop(member.id, stop_timeout=1)
                 await self._start(member, has_leash=state.closes_stdin)
             await self._finish(self._members.values(), progress)
             networks = await self._networks()
@@ -337,6 +354,17 @@ class LabOwner:
             self.let_go()
             raise
         return True
+
+    async def _until_stopped(self, member: _Member) -> None:
+        """Wait until the leash of the last owner, who is gone, has ended a container."""
+        deadline = asyncio.get_running_loop().time() + _ENDED_WITHIN
+        while (await self._engine.container_inspect(member.id)).running:
+            if asyncio.get_running_loop().time() > deadline:
+                raise LabUnusable(
+                    "The lab's container is in use by another kernel.",
+                    advice="Shut the other kernel of this notebook down, and run the cell again.",
+                )
+            await asyncio.sleep(_LOOK_EVERY)
 
     async def _left(self) -> list[ContainerSummary]:
         labels = [f"{LAB_LABEL}={self.name}", f"{OWNER_LABEL}={self.owner}"]
@@ -354,13 +382,13 @@ class LabOwner:
         await self._remove_left()
 
     async def _remove_left(self) -> None:
-        left = [summary.id for summary in await self._left()]
-        await asyncio.gather(*(self._remove_container(container) for container in left))
+        left = await self._left()
+        await asyncio.gather(*(self._remove_container(summary.id) for summary in left))
         for network in await self._networks():
             await self._engine.network_remove(network)
         self._network = ""
-        if left:
-            for volume in volumes_of(self.lab, self._prefix):
+        if any(container.volumes for container in self.lab.containers):
+            for volume in await self._engine.volume_list(prefix=self._prefix):
                 await self._engine.volume_remove(volume)
 
     async def _remove_one(self, member: _Member) -> None:

@@ -27,10 +27,12 @@ from dexec_kernel.picker import logs
 from dexec_kernel.picker.cards import Cards
 from dexec_kernel.picker.filters import ContainerFilters, filters_of
 from dexec_kernel.picker.folder import SpecFolder, remove_stale_specs
+from dexec_kernel.picker.labs import sweep_labs
 from dexec_kernel.picker.notebooks import NotebookBars
 from dexec_kernel.picker.pods import VARIABLE as POD_VARIABLE
 from dexec_kernel.picker.pods import PodScope, pod_scope
 from dexec_kernel.policy.file import find_policy
+from dexec_kernel.policy.rules import Policy
 from dexec_kernel.served_logs import announce
 
 
@@ -151,7 +153,7 @@ class DexecPicker(ExtensionApp):
             self.log.warning("dexec-kernel: no containers in the kernel picker. %s", error)
             return
         cards = Cards(self._folder, filters, policy, kernels=self._kernels, log=self.log)
-        self._task = asyncio.create_task(self._keep(cards, scope))
+        self._task = asyncio.create_task(self._keep(cards, scope, policy))
 
     def pod_scope(self) -> PodScope:
         """Return which pods are shown. Raises :class:`ConfigurationError`."""
@@ -160,16 +162,24 @@ class DexecPicker(ExtensionApp):
             return PodScope.NONE  # The extra is not installed.
         return scope
 
-    async def _keep(self, cards: Cards, scope: PodScope) -> None:
-        """Keep the folder up to date until the task is cancelled."""
+    async def _keep(self, cards: Cards, scope: PodScope, policy: Policy) -> None:
+        """Keep the folder up to date, and sweep after labs, until the task is cancelled."""
         try:
             async with asyncio.TaskGroup() as watches:
                 watches.create_task(cards.follow_engine(os.environ))
+                watches.create_task(
+                    sweep_labs(os.environ, policy, kernels=self._kernel_ids, log=self.log)
+                )
                 if scope is not PodScope.NONE:
                     watches.create_task(cards.follow_pods(os.environ, scope))
         except Exception:
             self.log.exception("dexec-kernel: the kernel picker is no longer kept up to date.")
             raise
+
+    def _kernel_ids(self) -> set[str]:
+        """Return the ids of all kernels that the server has."""
+        manager = getattr(self.serverapp, "kernel_manager", None)
+        return set(manager.list_kernel_ids()) if manager is not None else set()
 
     async def _kernels(self) -> set[str]:
         """Return the names of the kernelspecs that the server's kernels run from."""

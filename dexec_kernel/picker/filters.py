@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from dexec_kernel.backend.models import ContainerSummary
+from dexec_kernel.backend.models import LAB_LABEL, ContainerSummary
 from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.picker.names import names_of
 
@@ -25,6 +25,8 @@ LABELS, INCLUDE, EXCLUDE, ONLY_LABELLED = (
 class ContainerFilters:
     """Conditions for a container. Without any, all are shown but those labelled ``false``.
 
+    The containers of labs are never shown: they belong to the kernels of their students.
+
     ``labels`` are ``KEY`` or ``KEY=VALUE``; a container needs all of them. ``include`` and
     ``exclude`` are patterns for names, with ``*``, ``?`` and ``[abc]``. A name must match one
     pattern of ``include``, if there are any, and no pattern of ``exclude``. The names of a Compose
@@ -39,6 +41,8 @@ class ContainerFilters:
 
     def allow(self, container: ContainerSummary) -> bool:
         """Return whether the picker shows the container."""
+        if LAB_LABEL in container.labels:
+            return False
         says = container.labels.get(KERNEL_LABEL)
         if says is not None and _truth(says) is False:
             return False

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
 from devtools import containers, images
 from dexec_kernel.backend.models import LAB_LABEL
+from dexec_kernel.errors import ImageNotFound, LabUnusable
 from dexec_kernel.lab.owner import LabOwner, Restored
-from dexec_kernel.lab.spec import Container, Lab
+from dexec_kernel.lab.parent import PARENT_LABEL, Parent
+from dexec_kernel.lab.spec import Container, Healthcheck, Lab
+from dexec_kernel.lab.sweep import sweep
 from tests.waiting import until_seen
 
 STUDENT = Container("lab", images.BUSYBOX, mem_limit=64 << 20, pids_limit=64, cpus=0.5)
@@ -98,3 +104,116 @@ async def test_setup_is_root_with_capabilities_where_the_student_is_not(place, f
         assert seen == ["1000", "x", "CapPrm:", "0" * 16]
     finally:
         await owner.aclose()
+
+
+SEVERAL = Lab(
+    "Several",
+    (
+        Container("work", images.BUSYBOX, depends_on=("web",), volumes=("data:/data",)),
+        Container(
+            "web",
+            images.BUSYBOX,
+            command=("sh", "-c", "while :; do echo hi | nc -l -p 80; done"),
+            user="1000",
+            healthcheck=Healthcheck(("CMD-SHELL", "true"), interval=0.2),
+        ),
+    ),
+)
+
+
+async def test_several_containers_share_a_loopback_and_nothing_is_left(host, client, folder):
+    """Started in order, with a service beside the leash; one is reset, one killed."""
+    images.ensure_image(host, images.BUSYBOX)
+    owner = LabOwner(client, SEVERAL, folder, "several")
+    first = await owner.ready()
+    assert first.name.endswith("-work")
+    assert list(owner.ids) == ["work", "web"]
+    ask = ["sh", "-c", "until nc 127.0.0.1 80; do sleep 0.1; done; echo kept >/data/x"]
+    assert containers.run(host, first.id, ask).stdout == "hi\n"
+    before = dict(owner.ids)
+    await owner.reset("work")
+    assert (owner.ids["work"] == before["work"], owner.ids["web"]) == (False, before["web"])
+    assert containers.run(host, owner.ids["work"], ["cat", "/data/x"]).stdout == "kept\n"
+    await owner.reset("web")  # It has the loopback: both are made anew.
+    assert not set(owner.ids.values()) & set(before.values())
+    assert containers.run(host, owner.ids["work"], ask).stdout == "hi\n"
+    await client.container_stop(owner.ids["web"], stop_timeout=0)
+    assert set((await owner.restore()).values()) == {Restored.STARTED}
+    assert containers.run(host, owner.ids["work"], ask).stdout == "hi\n"
+    await owner.aclose()
+    assert await left(client, owner) == []
+    assert await client.volume_list(prefix="dexec-lab-") == []
+
+
+async def test_what_goes_wrong_half_way_leaves_nothing(host, client, folder):
+    images.ensure_image(host, images.BUSYBOX)
+    missing = Lab("A", (STUDENT, Container("gone", "no/such:1")))
+    owner = LabOwner(client, missing, folder, "one")
+    with pytest.raises(ImageNotFound, match="no/such"):
+        await owner.ready()
+    assert (await left(client, owner), owner.ids) == ([], {})
+
+    (folder / "setup.sh").write_text("echo for the teacher; exit 3\n")
+    owner = LabOwner(client, LAB, folder, "one")
+    with pytest.raises(LabUnusable, match="exit code 3") as raised:
+        await owner.ready()
+    assert raised.value.output == "for the teacher\n"
+    assert await left(client, owner) == []
+
+    (folder / "setup.sh").write_text("sleep 1000\n")
+    is_setting_up = asyncio.Event()
+
+    def note(step: str) -> None:
+        if step == "setting it up":
+            is_setting_up.set()
+
+    for _ in range(2):
+        work = asyncio.create_task(owner.ready(note))
+        await is_setting_up.wait()
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        assert await left(client, owner) == []
+
+    sick = Container("x", images.BUSYBOX, healthcheck=Healthcheck(("CMD", "false"), 0.1, retries=1))
+    (folder / "setup.sh").unlink()
+    owner = LabOwner(client, Lab("A", (sick,)), folder, "one")
+    with pytest.raises(LabUnusable, match="unhealthy"):
+        await owner.ready()
+    assert await left(client, owner) == []
+
+
+async def test_an_image_without_a_shell_runs_its_own_command_and_is_swept(host, client, folder):
+    images.ensure_image(host, images.NOSHELL)
+    gone = replace(Parent.of(1), started="1")
+    owner = LabOwner(
+        *(client, Lab("A", (Container("x", images.NOSHELL),)), folder, "one"),
+        labels={PARENT_LABEL: str(gone)},
+    )
+    container = await owner.ready()
+    assert not container.open_stdin
+    assert await sweep(client) == [container.name]
+    assert await left(client, owner) == []
+
+
+async def test_a_sweep_removes_what_nobody_owns_and_nothing_else(host, client, folder):
+    images.ensure_image(host, images.BUSYBOX)
+    gone, server = {PARENT_LABEL: str(replace(Parent.of(1), started="1"))}, Parent.of(1)
+    dead = LabOwner(client, LAB, folder, "dead", labels=gone)
+    held = LabOwner(client, LAB, folder, "held", labels=gone)
+    kept = LabOwner(client, replace(LAB, keep=True), folder, "kept", labels=gone)
+    other = LabOwner(client, LAB, folder, "other", labels={PARENT_LABEL: str(server)})
+    names = {}
+    for owner in (dead, held, kept, other):
+        names[owner] = (await owner.ready()).name
+    for owner in (dead, kept):
+        container = owner.ids["lab"]
+        owner.let_go()
+        await stopped(client, container)
+    assert await sweep(client) == [names[dead]]
+    assert await sweep(client, server=server, kernels={"other"}) == []
+    assert await sweep(client, server=server, kernels={"another"}) == [names[other]]
+    assert sorted(await left(client, held)) == sorted([names[held], names[kept]])
+    for owner in (dead, held, kept, other):
+        await owner.aclose()
+    assert await left(client, held) == []

@@ -40,7 +40,7 @@ def checker_config(
         folder=folder,
         labels={**labels, **labels_of(folder.name, owner + CHECKER)},
         image=ImageInspect(id=""),
-        volume_prefix="",
+        prefix="",
         network=network,
     )
     return replace(

@@ -8,7 +8,7 @@ import pytest
 
 from dexec_kernel.errors import PolicyRefused
 from dexec_kernel.lab.confine import policy_of
-from dexec_kernel.lab.create import labels_of
+from dexec_kernel.lab.create import CELLS_LABEL, labels_of
 
 POLICY = policy_of("mylab", "me")
 
@@ -16,9 +16,10 @@ POLICY = policy_of("mylab", "me")
 @pytest.mark.parametrize(
     ("labels", "allowed"),
     [
-        (labels_of("mylab", "me", "lab"), True),
-        (labels_of("mylab", "another", "lab"), False),
-        (labels_of("otherlab", "me", "lab"), False),
+        ({**labels_of("mylab", "me", "lab"), CELLS_LABEL: "true"}, True),
+        (labels_of("mylab", "me", ".check"), False),
+        ({**labels_of("mylab", "another", "lab"), CELLS_LABEL: "true"}, False),
+        ({**labels_of("otherlab", "me", "lab"), CELLS_LABEL: "true"}, False),
         ({}, False),
     ],
 )

@@ -15,7 +15,7 @@ SERVICE = ImageInspect("sha256:2", entrypoint=("/entry.sh",), cmd=("redis-server
 
 
 def made(container: Container, *, lab: Lab | None = None, folder="/labs/one", **options):
-    given = {"image": IMAGE, "labels": {"a": "b"}, "volume_prefix": "p-", **options}
+    given = {"image": IMAGE, "labels": {"a": "b"}, "prefix": "p-", **options}
     return create.create_config(
         lab or Lab("A lab", (container,)), container, folder=folder, **given
     )
@@ -54,6 +54,7 @@ def test_without_a_leash_the_command_is_the_main_process(folder):
     config = made(container, folder=folder, image=SERVICE, has_leash=False)
     assert (config.entrypoint, config.cmd) == (None, ("/serve",))
     assert not config.open_stdin
+    assert create.UNHELD_LABEL in config.labels
 
 
 def test_limits_folders_and_health_are_passed_on(folder):
@@ -140,12 +141,9 @@ def test_containers_start_after_those_they_depend_on():
     assert len(create.start_order(circle)) == 2
 
 
-def test_volumes_with_a_name_belong_to_the_owner():
-    containers = (
-        Container("a", volumes=("data:/data", "./files:/files")),
-        Container("b", volumes=("data:/data:ro",)),
-    )
-    assert create.volumes_of(Lab("A", containers), "p-") == ["p-data"]
+def test_volumes_and_labels_are_those_of_the_owner():
+    assert create.volume_prefix("one", "me") == create.volume_prefix("one", "me")
+    assert create.volume_prefix("one", "me") != create.volume_prefix("one", "you")
     assert create.labels_of("one", "me", "lab") == {
         "dexec.lab": "one",
         "dexec.lab.owner": "me",

@@ -1,0 +1,89 @@
+"""The process that a lab's containers belong to, as a label, and whether it is still there.
+
+A PID alone may be another process's by now, and another machine's or container's in the first
+place: the label has the boot, the PID namespace and the time of the start besides. Source: proc(5).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+#: The label with the process; and the one of containers that no sweep removes.
+PARENT_LABEL, KEEP_LABEL = "dexec.lab.parent", "dexec.lab.keep"
+
+_PROC = Path("/proc")
+#: In the fields after the name: the time of the start, in ticks since the boot.
+_START = 19
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A process. ``machine`` and ``boot`` say where its PID means anything, "" where unknown."""
+
+    machine: str
+    boot: str
+    namespace: str
+    pid: int
+    started: str
+
+    @classmethod
+    def of(cls, pid: int) -> Self:
+        """Return a process of this machine."""
+        return cls(_machine(), _boot(), _namespace(), pid, _started(pid))
+
+    @classmethod
+    def read(cls, text: str) -> Self | None:
+        """Read a label; None for one that is none."""
+        words = text.split("/")
+        if len(words) != 5 or not words[3].isdecimal():  # noqa: PLR2004 -- as it is written
+            return None
+        machine, boot, namespace, pid, started = words
+        return cls(machine, boot, namespace, int(pid), started)
+
+    def __str__(self) -> str:
+        return "/".join((self.machine, self.boot, self.namespace, str(self.pid), self.started))
+
+    @property
+    def is_gone(self) -> bool:
+        """True where the process has ended for certain. False says nothing."""
+        if not self.started or self.machine != _machine():
+            return False
+        if self.boot != _boot():
+            return True
+        return self.namespace == _namespace() and _started(self.pid) != self.started
+
+
+def _machine() -> str:
+    """Return a name for this machine and user. Each container has a host name of its own."""
+    number = _read(Path("/etc/machine-id"))
+    words = f"{number} {socket.gethostname()} {os.getuid()}"
+    return hashlib.sha256(words.encode()).hexdigest()[:12]
+
+
+def _boot() -> str:
+    return _read(_PROC / "sys/kernel/random/boot_id")
+
+
+def _namespace() -> str:
+    with suppress(OSError):
+        return (_PROC / "self/ns/pid").readlink().name.strip("pid:[]")
+    return ""
+
+
+def _started(pid: int) -> str:
+    """Return when a process has started, "" for one that is not there."""
+    stat = _read(_PROC / str(pid) / "stat").rpartition(")")[2].split()
+    is_there = len(stat) > _START and stat[0] not in {"Z", "X"}
+    return stat[_START] if is_there else ""
+
+
+def _read(path: Path) -> str:
+    with suppress(OSError):
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    return ""

@@ -1,0 +1,61 @@
+"""What labs have left whose owners are gone: found by labels, and removed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+
+from dexec_kernel.backend.lifecycle import LabEngine
+from dexec_kernel.backend.models import LAB_LABEL
+from dexec_kernel.errors import ContainerNotFound, EngineApiError
+from dexec_kernel.lab.create import OWNER_LABEL, UNHELD_LABEL, volume_prefix
+from dexec_kernel.lab.parent import KEEP_LABEL, PARENT_LABEL, Parent
+
+_log = logging.getLogger(__name__)
+_RUNNING = "running"
+
+
+async def sweep(
+    engine: LabEngine, *, server: Parent | None = None, kernels: Collection[str] = ()
+) -> list[str]:
+    """Remove what no living process owns; return the names of the containers.
+
+    A container that runs and is held by its stdin has an owner. ``kernels`` are those of
+    ``server``, all of them: it knows better which of its own are gone. What cannot be removed is
+    logged, and is for the next sweep. Raises :class:`EngineUnavailable`.
+    """
+    removed, owners = [], set()
+    for item in await engine.container_list(all=True, filters={"label": [LAB_LABEL]}):
+        is_held = item.state == _RUNNING and UNHELD_LABEL not in item.labels
+        if not _is_left(item.labels, server, kernels, is_held=is_held):
+            continue
+        try:
+            await engine.container_remove(item.id, force=True, volumes=True)
+        except ContainerNotFound:
+            continue
+        except EngineApiError as error:
+            _log.warning("A container of a lab is left: %s", error)
+            continue
+        removed.append(item.name)
+        owners.add((item.labels[LAB_LABEL], item.labels.get(OWNER_LABEL, "")))
+    for network in await engine.network_list(label=LAB_LABEL):
+        if _is_left(network.labels, server, kernels, is_held=False):
+            with suppress(EngineApiError):  # A container that is held is in it.
+                await engine.network_remove(network.id)
+    for lab, owner in owners:
+        for volume in await engine.volume_list(prefix=volume_prefix(lab, owner)):
+            with suppress(EngineApiError):
+                await engine.volume_remove(volume)
+    return removed
+
+
+def _is_left(
+    labels: Mapping[str, str], server: Parent | None, kernels: Collection[str], *, is_held: bool
+) -> bool:
+    parent = Parent.read(labels.get(PARENT_LABEL, ""))
+    if parent is None or KEEP_LABEL in labels:
+        return False
+    if server is not None and parent == server:
+        return labels.get(OWNER_LABEL) not in kernels
+    return parent.is_gone and not is_held

@@ -1,0 +1,32 @@
+"""The process that containers belong to: alive, gone, or of another machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+from dexec_kernel.lab.parent import Parent
+
+
+def test_a_process_is_gone_when_it_has_ended_and_its_number_says_nothing():
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    parent = Parent.of(process.pid)
+    assert not parent.is_gone
+    assert Parent.read(str(parent)) == parent
+    process.communicate(b"\n")
+    assert parent.is_gone
+    me = Parent.of(os.getpid())
+    assert not me.is_gone
+    assert replace(me, started="1").is_gone
+    assert replace(me, boot="another").is_gone
+
+
+def test_nothing_is_said_of_another_machine_or_a_namespace_or_of_what_cannot_be_read():
+    me = replace(Parent.of(os.getpid()), started="1")
+    assert not replace(me, machine="another").is_gone
+    assert not replace(me, namespace="another").is_gone
+    assert not replace(me, started="").is_gone
+    for text in ("", "a/b", "a/b/c/x/1", "a/b/c/1"):
+        assert Parent.read(text) is None
