@@ -6,6 +6,7 @@ import pytest
 
 from devtools import api, containers, images
 from tests.kernel.labs import containers_of, make_lab
+from tests.kernel.widgets import Widgets
 from tests.waiting import until
 
 
@@ -53,3 +54,76 @@ def test_the_first_cell_makes_the_container_and_a_restart_keeps_it(start_kernel,
     assert containers_of(host) == {container: "running"}
     kernel.manager.shutdown_kernel()
     until(lambda: containers_of(host) == {})
+
+
+#: What a cell of a lab may not do, and the setting that refuses it. The student is the user 1000.
+WAYS = {
+    "%container {other}": "containers.labels",
+    "%%exec -c {other}\necho no": "containers.labels",
+    "%%exec -d -c {other} -- true": "containers.labels",
+    "%%sh -c {other} --\necho no": "containers.labels",
+    "%attach {other}": "containers.labels",
+    "%show {other}:/etc/passwd": "containers.labels",
+    "%%writefile {other}:/tmp/x\nno": "containers.labels",
+    "%%exec -c {checker} -u root\nid": "containers.labels",
+    "%%exec -c {neighbour}\nid": "containers.labels",
+    "%cp {other}:/etc/passwd /tmp/": "files.local",
+    "%cp :/etc/passwd /tmp/": "files.local",
+    "%cp /etc/passwd :/tmp/": "files.local",
+    "%show :/etc/shadow": "exec.users",
+    "%%writefile :/etc/passwd\nroot::0:0::/:/bin/sh": "exec.users",
+    "%%exec -u root\nid": "exec.users",
+    "%%exec -u 0\nid": "exec.users",
+    "%%exec -u 1000:0\nid": "exec.users",
+    "%%exec -u root -t\nid": "exec.users",
+    "%%exec -d -u root -- id": "exec.users",
+    "%%exec --privileged\nid": "exec.privileged",
+}
+
+
+def refusal(kernel, code: str, setting: str) -> None:
+    """Run a cell that is refused; nothing of it has run."""
+    result = kernel.run(code)
+    assert result.reply.get("ename") == "PolicyRefused", (code, result.reply)
+    assert setting in result.reply["evalue"], (code, result.reply["evalue"])
+    assert "the lab mylab" in result.reply["evalue"], code
+    assert result.text() == ""
+
+
+def test_a_lab_is_confined_to_itself(start_kernel, host, tmp_path, busybox, run_container):
+    """No magic, option, variable or message of a widget leads out of it."""
+    folder = make_lab(tmp_path, container='user = "1000"', setup="echo s >/root/s; chmod 700 /root")
+    kernel = start_kernel(
+        arguments=(f"--lab={folder}",), DEXEC_CONTAINER=busybox, DEXEC_COMPLETION_TIMEOUT="60"
+    )
+    refusal(kernel, "echo no", "containers.labels")
+    others = containers_of(host).keys()
+    kernel = start_kernel(arguments=(f"--lab={folder}",), DEXEC_COMPLETION_TIMEOUT="60")
+    assert kernel.run("id -u; cat /root/s 2>&1").text().startswith("1000\ncat: ")
+    [mine] = containers_of(host).keys() - others
+    labels = containers.inspect(host, mine)["Config"]["Labels"]
+    own = {key: value for key, value in labels.items() if key.startswith("dexec.lab")}
+    checker = {k: v for k, v in own.items() if k != "dexec.lab.cells"}
+    names = {
+        "other": busybox,
+        "checker": run_container(labels=checker),
+        "neighbour": run_container(labels={**own, "dexec.lab.owner": "another"}),
+    }
+    for code, setting in WAYS.items():
+        refusal(kernel, code.format(**names), setting)
+    shown = str([message["content"] for message in kernel.run("%containers").messages])
+    assert not any(name in shown for name in names.values())
+    matches = kernel.reply(kernel.client.complete("%container "))["matches"]
+    assert not set(matches) & set(names.values())
+
+    widgets = Widgets(kernel)
+    kernel.run("%status", allow_stdin=True, at=widgets.take)
+    [(key, state)] = widgets.of("DropdownModel").items()
+    options = [*state["_options_labels"], busybox]
+    widgets.update(key, {"_options_labels": options, "index": len(options) - 1})
+    assert kernel.run("id -u").text() in {"1000\n", ""}
+    before = containers.inspect(host, mine)["State"]["StartedAt"]
+    widgets.click("Restart container")
+    widgets.click("Restart mylab")
+    widgets.until(lambda: "may not be restarted" in widgets.html())
+    assert containers.inspect(host, mine)["State"]["StartedAt"] == before

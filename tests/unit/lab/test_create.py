@@ -93,7 +93,7 @@ def test_where_the_user_is_not_root_a_process_that_only_waits_is(folder, user, i
     without = made(
         Container("lab", "debian", user=user), folder=folder, image=image, has_leash=False
     )
-    assert (without.user, without.labels) == (user, {"a": "b"})
+    assert (without.user, without.labels) == (user, {"a": "b", "dexec.lab.unheld": "true"})
 
 
 def test_root_is_root_without_a_label(folder):
