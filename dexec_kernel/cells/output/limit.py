@@ -49,18 +49,19 @@ class Omission:
     lines: int = 0
     streams: set[str] = field(default_factory=set)
 
-    def add(self, stream: str, data: bytes) -> None:
+    def add(self, stream: str, data: bytes | bytearray) -> None:
         """Count ``data`` as left out."""
         if data:
             self.size += len(data)
-            self.lines += data.count(b"\n")
+            # Looking for one takes a tenth of the time of counting.
+            self.lines += data.count(b"\n") if b"\n" in data else 0
             self.streams.add(stream)
 
 
 @dataclass(slots=True)
 class _Chunk:
     stream: str
-    data: bytearray
+    data: bytes | bytearray
     #: Its size in addition to its data.
     switch: int
 
@@ -158,11 +159,14 @@ class Limiter:
     def _keep(self, stream: str, data: bytes) -> None:
         """Put ``data`` at the end of the tail, and drop from its front what cannot be shown."""
         last = self._tail[-1] if self._tail else None
-        if last is not None and last.stream == stream and len(last.data) + len(data) <= _CHUNK:
+        is_same = last is not None and last.stream == stream
+        if last is not None and is_same and len(last.data) + len(data) <= _CHUNK:
+            if isinstance(last.data, bytes):
+                last.data = bytearray(last.data)
             last.data += data
         else:
-            switch = 0 if last is None or last.stream == stream else max(self._switch, 1)
-            self._tail.append(_Chunk(stream, bytearray(data), switch))
+            switch = 0 if last is None or is_same else max(self._switch, 1)
+            self._tail.append(_Chunk(stream, data, switch))
             self._tail_size += switch
         self._tail_size += len(data)
         # At least the limit remains, since the size in a message is never below the byte count.
@@ -191,7 +195,7 @@ class Limiter:
             yield stream, data[skip:]
 
     def _omit(self, stream: str, data: bytes | bytearray) -> None:
-        self.omitted.add(stream, bytes(data))
+        self.omitted.add(stream, data)
 
 
 def most(size: int, fits: Callable[[int], bool]) -> int:

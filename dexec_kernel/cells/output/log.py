@@ -15,6 +15,8 @@ from dexec_kernel.cells.output.log_folder import LogFolder
 MAX_MEMORY = 4 * 1024 * 1024
 #: In bytes: how much is written at once, and may wait for being written.
 _BLOCK, _MAX_BACKLOG = 1024 * 1024, 8 * 1024 * 1024
+#: In bytes: smaller pieces are put together. How many pieces one write takes (IOV_MAX has 1024).
+_SMALL, _MOST_PARTS = 4 * 1024, 512
 #: In bytes: how much is written between two looks at the free space.
 _LOOK_INTERVAL = 16 * 1024 * 1024
 #: So much of a disk stays free: the lesser of a number of bytes, and a part of the disk.
@@ -32,7 +34,8 @@ class CellLog:
     def __init__(self, folder: LogFolder | None, limit: int) -> None:
         self._folder = folder
         self._limit = limit
-        self._block = bytearray()
+        self._parts: list[bytes] = []
+        self._size = 0
         self._accepted = 0
         self._unchecked = _LOOK_INTERVAL
         self._wanted = False
@@ -55,10 +58,10 @@ class CellLog:
             self.cut = f"log_limit is {self._limit:,} bytes"
             data = data[:room]
         self._accepted += len(data)
-        self._block += data
-        if self._thread is None and (self._wanted or len(self._block) > MAX_MEMORY):
+        self._put(data)
+        if self._thread is None and (self._wanted or self._size > MAX_MEMORY):
             self._start()
-        if self._thread is not None and len(self._block) >= _BLOCK:
+        if self._thread is not None and self._size >= _BLOCK:
             self._submit()
 
     def keep(self) -> None:
@@ -102,15 +105,25 @@ class CellLog:
         try:
             self.path, self._file = self._folder.new_file(self._limit)
         except OSError as error:
-            self._block.clear()
+            self._parts.clear()
+            self._size = 0
             self._fail(error)
             self._is_off = True
         else:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="dexec-log")
 
+    def _put(self, data: bytes) -> None:
+        """Keep ``data`` without a copy of it, small pieces together."""
+        self._size += len(data)
+        last = self._parts[-1] if self._parts else b""
+        if self._parts and len(last) + len(data) <= _SMALL:
+            self._parts[-1] = last + data
+        else:
+            self._parts.append(data)
+
     def _submit(self) -> None:
-        if self._thread is not None and self._block:
-            block, self._block = self._block, bytearray()
+        if self._thread is not None and self._parts:
+            block, self._parts, self._size = self._parts, [], 0
             self._backlog.append(self._thread.submit(self._append, block))
         self._collect()
 
@@ -120,17 +133,17 @@ class CellLog:
 
     # --- in the thread --------------------------------------------------------------------------
 
-    def _append(self, block: bytearray) -> None:
+    def _append(self, block: list[bytes]) -> None:
         if self._file is None:
             return
-        self._unchecked += len(block)
+        self._unchecked += sum(map(len, block))
         try:
             if self._unchecked >= _LOOK_INTERVAL:
                 self._unchecked = 0
                 if _is_short(self._file):
                     self._stop("the disk is nearly full")
                     return
-            _write_all(self._file, block)
+            _write_all(self._file, *block)
         except OSError as error:
             self._fail(error)
             self._stop(self.cut)
@@ -164,10 +177,14 @@ class CellLog:
         self.cut = f"the log cannot be written, {error.strerror or error}"
 
 
-def _write_all(file: int, data: bytes | bytearray) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(file, view) :]
+def _write_all(file: int, *parts: bytes) -> None:
+    views = [memoryview(part) for part in parts if part]
+    while views:
+        written = os.writev(file, views[:_MOST_PARTS])
+        while views and written >= len(views[0]):
+            written -= len(views.pop(0))
+        if written:
+            views[0] = views[0][written:]
 
 
 def _is_short(file: int) -> bool:

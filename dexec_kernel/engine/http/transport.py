@@ -21,8 +21,10 @@ from typing import Protocol, Self
 from dexec_kernel.engine.http.address import Address, TlsFiles
 from dexec_kernel.errors import ConfigurationError, EngineUnavailable
 
-#: How much one read takes at most: eight of the engine's largest frames.
-READ_SIZE = 256 * 1024
+#: In bytes: how much one read takes at most, nearly four of the engine's largest frames. For a
+#: buffer of 128 KiB and more the allocator asks the system for new pages each time, which takes
+#: longer than reading into them.
+READ_SIZE = 124 * 1024
 #: How much one takes while little comes: of a large buffer that is cut down, the allocator keeps a
 #: hole, and the process grows by it.
 _FIRST_SIZE = 16 * 1024
@@ -54,7 +56,7 @@ class ByteStream(Protocol):
     """The transport of a connection. Every method raises :class:`EngineUnavailable`."""
 
     async def read(self) -> bytes:
-        """Return the next bytes, at most 256 KiB; nothing at the end."""
+        """Return the next bytes, at most ``READ_SIZE``; nothing at the end."""
         ...
 
     async def write(self, data: bytes) -> None:
@@ -233,7 +235,7 @@ class SocketStream:
         self._size = _FIRST_SIZE
 
     async def read(self) -> bytes:
-        """Return the next bytes, at most 256 KiB; nothing at the end."""
+        """Return the next bytes, at most ``READ_SIZE``; nothing at the end."""
         if self._was_there:
             await asyncio.sleep(0)  # Let the others have a turn.
         self._was_there = True
@@ -245,7 +247,7 @@ class SocketStream:
                 except (BlockingIOError, InterruptedError):
                     self._was_there = False
                     await self._readable()
-        self._size = READ_SIZE if len(data) == self._size else _FIRST_SIZE
+        self._size = READ_SIZE if len(data) >= _FIRST_SIZE else _FIRST_SIZE
         return data
 
     async def write(self, data: bytes) -> None:
@@ -306,7 +308,7 @@ class TunnelStream(SocketStream):
         self._is_answered = False
 
     async def read(self) -> bytes:
-        """Return the next bytes, at most 256 KiB; nothing at the end."""
+        """Return the next bytes, at most ``READ_SIZE``; nothing at the end."""
         data = await super().read() if self._is_answered else await self._first()
         self._is_answered = True
         return data
@@ -354,7 +356,7 @@ class TlsStream:
                 return
 
     async def read(self) -> bytes:
-        """Return the next bytes, at most 256 KiB; nothing at the end."""
+        """Return the next bytes, at most ``READ_SIZE``; nothing at the end."""
         if self._decrypted:
             data = bytes(self._decrypted)
             self._decrypted.clear()

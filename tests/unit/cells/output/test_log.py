@@ -100,7 +100,7 @@ async def test_a_full_disk_cuts_it(folder, monkeypatch):
 
 
 async def test_a_write_that_fails_ends_the_log_and_not_the_cell(folder, monkeypatch):
-    def fail(_file, _data):
+    def fail(_file, *_data):
         raise OSError(28, "No space left on device")
 
     log = CellLog(folder, 1024 * MIB)
@@ -136,9 +136,9 @@ async def test_a_slow_disk_makes_the_reader_wait_and_not_the_event_loop(folder, 
     written = []
     may_write = threading.Semaphore(0)
 
-    def slow(_file, data):
+    def slow(_file, *parts):
         may_write.acquire()
-        written.append(len(data))
+        written.append(sum(map(len, parts)))
 
     monkeypatch.setattr(log_module, "_write_all", slow)
     log = CellLog(folder, 1024 * MIB)
