@@ -34,6 +34,8 @@ _DELAY = 0.1
 #: IPython writes by itself after as many; we say when.
 _NEVER = 1_000_000_000
 _DEFAULT_LENGTH = 10
+#: In KiB: how much of the database is kept in memory. SQLite would keep 2 MB, as it grows.
+_CACHE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,9 @@ class History:
         for number, source in lines:
             manager.store_inputs(number, source)
         manager.writeout_cache()
+        # IPython keeps every line in memory, too, for its user's Python. We read the database.
+        for kept in (manager.input_hist_parsed, manager.input_hist_raw):
+            kept[:] = [""]
 
     def _find(self, request: HistoryRequest) -> list[Entry]:
         from IPython.core.history import HistoryAccessor  # noqa: PLC0415 -- in the thread
@@ -196,4 +201,6 @@ def _new_manager(file: str) -> HistoryManager:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600, exist_ok=True)
         file = str(path)
-    return Manager(shell=None, hist_file=file, db_cache_size=_NEVER)  # type: ignore[arg-type]
+    manager = Manager(shell=None, hist_file=file, db_cache_size=_NEVER)  # type: ignore[arg-type]
+    manager.db.execute(f"PRAGMA cache_size = -{_CACHE}")
+    return manager

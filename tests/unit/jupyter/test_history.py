@@ -110,3 +110,12 @@ async def test_a_failing_database_is_logged_once(opened, caplog, monkeypatch):
     assert await lines(history, "search") == []
     assert caplog.text.count("does not work: disk I/O error") == 1
     monkeypatch.undo()
+
+
+async def test_memory_keeps_no_line_that_the_database_has(opened):
+    history = opened()
+    for number in range(1, 4):
+        history.store(number, f"echo {number}")
+        assert len(await lines(history)) == number
+    manager = history._manager
+    assert manager.input_hist_raw == manager.input_hist_parsed == [""]
