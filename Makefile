@@ -122,9 +122,10 @@ soak: $(ALL) ## run 10,000 cells with faults (SOAK_CELLS) in one kernel, and fai
 	@$(NEED) engine
 	"$(BIN)/python" -m devtools.soak
 
-bench: $(BENCH) ## measure, beside named peers, and write docs/benchmarks.md (10 minutes)
+bench: $(BENCH) ## measure, beside named peers, and write docs/benchmarks.md (half an hour)
 	@$(NEED) engine
 	"$(BIN)/python" -m benchmarks
+	"$(BIN)/python" -m benchmarks --one-core
 
 screenshots: $(ALL) ## make the screenshots of the documentation
 	@$(NEED) engine browser

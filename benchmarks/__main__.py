@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from benchmarks import (
     cells,
+    cpu,
     decoding,
     listing,
     many,
@@ -28,6 +30,7 @@ from benchmarks.measure import HEADERS, Row
 
 _SUBJECTS: dict[str, Callable[[Bench], list[Row]]] = {
     "cells": cells.measure,
+    "cpu": cpu.measure,
     "session": session.measure,
     "output": output.measure,
     "decoding": decoding.measure,
@@ -38,6 +41,8 @@ _SUBJECTS: dict[str, Callable[[Bench], list[Row]]] = {
     "ssh": ssh.measure,
 }
 _WHERE = "where"
+#: The subjects whose peers share the core with their engine as we do.
+_ON_ONE_CORE = ("cells", "cpu", "output", "start")
 
 
 def main() -> None:
@@ -52,7 +57,15 @@ def main() -> None:
     parser.add_argument(
         "--no-write", action="store_true", help="leave the documentation as it is, as --quick does"
     )
+    parser.add_argument(
+        "--one-core",
+        action="store_true",
+        help=f"measure {', '.join(_ON_ONE_CORE)} on one core, for a table of its own",
+    )
     options = parser.parse_args()
+    if options.one_core:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        options.only = options.only or ",".join(_ON_ONE_CORE)
     wanted = options.only.split(",") if options.only else [*_SUBJECTS, _WHERE]
     if unknown := set(wanted) - {*_SUBJECTS, _WHERE}:
         parser.error(f"no such subject: {', '.join(sorted(unknown))} (there are {names})")
@@ -65,7 +78,12 @@ def main() -> None:
     _print([row for part in rows.values() for row in part], report.table(found))
     print(breakdown)
     print("Measured on:", "; ".join(f"{name} {value}" for name, value in machine.items()))
-    if not (options.quick or options.no_write):
+    print("Goals:", report.goals(found), sep="\n\n")
+    if options.quick or options.no_write:
+        return
+    if options.one_core:
+        report.write(report.with_one_core(found))
+    else:
         report.write(report.merged(found) if options.only else found)
 
 

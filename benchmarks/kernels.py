@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import time
 from collections.abc import Mapping
@@ -153,6 +154,14 @@ class Kernel:
         """
         lines = Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines()
         return next(float(line.split()[1]) * 1024 for line in lines if line.startswith(f"{kind}:"))
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that the process has taken by now, in seconds.
+
+        Source: proc(5), stat: utime and stime, which count all threads, ended ones too.
+        """
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def close(self) -> None:
         """Kill the kernel. Its execs in the container end without help."""

@@ -63,9 +63,17 @@ def _rows(found: dict[int, _Found]) -> list[Row]:
         rows += [
             Row(f"{turn} in turn", _samples(this.in_turn), "one kernel", _samples(one.in_turn)),
             Row(once, _samples(this.at_once), raw, _samples(this.raw)),
+            *([_slow(once, this, raw)] if size == _SIZES[-1] else []),
             Row(f"memory of {size} kernels (PSS)", memory, f"{size} times one kernel", single),
         ]
     return rows
+
+
+def _slow(what: str, found: _Found, peer: str) -> Row:
+    """Return the third quartiles: who waits longest waits for the others."""
+    ours, raw = (Samples((_samples(values).quartiles[1],)) for values in (found.at_once, found.raw))
+    goal = Goal(Bound.RATIO_AT_MOST, 1.2)
+    return Row(f"{what}, third quartile", ours, peer, raw, goal)
 
 
 def _errors(errors: int, cells: int) -> Row:

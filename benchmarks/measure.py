@@ -153,6 +153,15 @@ class Row:
             verdict[self.is_reached],
         ]
 
+    def goal_cells(self) -> list[str]:
+        """Return the columns of a row with a goal, as ``GOAL_HEADERS`` names them."""
+        assert self.goal is not None
+        is_absolute = self.goal.bound in {Bound.VALUE_AT_MOST, Bound.EXCESS_AT_MOST}
+        ratio = _ratio_text(self.ratio, is_upper_bound=self.is_lower_bound)
+        now = self.ours.unit.text(self.ours.median) if is_absolute else ratio
+        *_, goal, reached = self.cells()
+        return [self.what, self.peer_name, now, goal, reached]
+
     def to_json(self) -> dict[str, Any]:
         """Return the row for a program."""
         return {
@@ -168,6 +177,7 @@ class Row:
         }
 
 
+GOAL_HEADERS = ["what", "beside it", "now", "goal", "reached"]
 HEADERS = ["what", "dexec-kernel", "beside it", "", "ratio", "goal", "reached"]
 
 

@@ -9,14 +9,14 @@ from benchmarks.kernels import BASE, DEXEC, Kernel
 from benchmarks.measure import MIB, Bound, Goal, Row, Samples, Subject, Unit, interleave
 
 _CELLS = {DEXEC: "echo hi", BASE: ""}
-_MANY = 1000
+_MANY, _VERY_MANY = 1_000, 10_000
 #: In seconds: for the kernel's work after a cell.
 _SETTLE = 1.0
 _PEER = "a bare ipykernel base kernel"
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Measure the resident memory after one cell, and after a thousand."""
+    """Measure the resident memory after one cell, after a thousand, and after ten thousand."""
 
     def subject(name: str) -> Subject:
         def once() -> float:
@@ -39,10 +39,20 @@ def measure(bench: Bench) -> list[Row]:
         growth[name] = Samples((after - before,), Unit.BYTES)
     what, ratio = "resident memory (RSS) of the kernel", Goal(Bound.RATIO_AT_MOST, 1.15)
     flat = Goal(Bound.VALUE_AT_MOST, 2.0 * MIB)
+    very_many = count if bench.quick else _VERY_MANY
+    with bench.kernel() as kernel:
+        first_cells = _after(kernel, _CELLS[DEXEC], 1)
+        grown = _after(kernel, _CELLS[DEXEC], very_many - 1) - first_cells
+    last = Samples((grown,), Unit.BYTES)
     return [
         Row(f"{what} after 1 cell", first[DEXEC], _PEER, first[BASE], ratio),
         Row(f"{what} after {count:,} cells", end[DEXEC], _PEER, end[BASE], ratio),
         Row(f"growth from 1 to {count:,} cells", growth[DEXEC], _PEER, growth[BASE], flat),
+        Row(
+            f"growth from 1 to {very_many:,} cells",
+            last,
+            goal=Goal(Bound.VALUE_AT_MOST, 3.0 * MIB),
+        ),
     ]
 
 

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import HEADERS, Row, markdown
+from benchmarks.measure import GOAL_HEADERS, HEADERS, Row, markdown
 from benchmarks.plot import svg
 from devtools import api
 
@@ -48,10 +48,7 @@ def content(
     machine: Mapping[str, str], rows: Mapping[str, Sequence[Row]], where: str
 ) -> dict[str, Any]:
     """Return everything for a program; the tables for people are made of it."""
-    subjects = {
-        subject: [{**row.to_json(), "text": row.cells()} for row in found]
-        for subject, found in rows.items()
-    }
+    subjects = {subject: [_row(row) for row in found] for subject, found in rows.items()}
     today = datetime.now(UTC).date().isoformat()
     return {"measured": today, "machine": dict(machine), "subjects": subjects, "where": where}
 
@@ -60,6 +57,17 @@ def table(found: Mapping[str, Any]) -> str:
     """Return the table in Markdown."""
     lines = [row["text"] for rows in found["subjects"].values() for row in rows]
     return markdown(HEADERS, lines)
+
+
+def goals(found: Mapping[str, Any]) -> str:
+    """Return the table of the goals in Markdown."""
+    rows = [row for rows in found["subjects"].values() for row in rows]
+    return markdown(GOAL_HEADERS, [row["goal_text"] for row in rows if row.get("goal_text")])
+
+
+def _row(row: Row) -> dict[str, Any]:
+    goal = {} if row.goal is None else {"goal_text": row.goal_cells()}
+    return {**row.to_json(), "text": row.cells(), **goal}
 
 
 def merged(new: dict[str, Any], folder: Path = _DOCS) -> dict[str, Any]:
@@ -76,7 +84,13 @@ def merged(new: dict[str, Any], folder: Path = _DOCS) -> dict[str, Any]:
             f"{_JSON} was measured on another machine: {old['machine']}. Measure everything again."
         )
     subjects = {**old["subjects"], **new["subjects"]}
-    return {**new, "subjects": subjects, "where": new["where"] or old["where"]}
+    return {**old, **new, "subjects": subjects, "where": new["where"] or old["where"]}
+
+
+def with_one_core(new: Mapping[str, Any], folder: Path = _DOCS) -> dict[str, Any]:
+    """Return the documented figures, with the goals as they were measured on one core."""
+    old: dict[str, Any] = json.loads((folder / _JSON).read_text(encoding="utf-8"))
+    return {**old, "one_core": {"measured": new["measured"], "subjects": new["subjects"]}}
 
 
 def write(found: Mapping[str, Any], folder: Path = _DOCS) -> None:
@@ -87,6 +101,8 @@ def write(found: Mapping[str, Any], folder: Path = _DOCS) -> None:
     page = (folder / _PAGE).read_text(encoding="utf-8")
     what = "\n".join(f"- {name}: {value}" for name, value in found["machine"].items())
     parts = {
+        "goals": goals(found),
+        "one core": goals(found["one_core"]) if "one_core" in found else "Not measured yet.",
         "table": table(found),
         "machine": f"Measured on {found['measured']}, with:\n\n{what}",
         "where": found["where"],

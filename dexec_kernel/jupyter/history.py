@@ -81,6 +81,8 @@ class History:
         self._thread: ThreadPoolExecutor | None = None
         self._manager: HistoryManager | None = None
         self._is_broken = False
+        #: How many lines the database has of this session.
+        self._count = 0
 
     def store(self, number: int, source: str) -> None:
         """Keep a cell as line ``number``; returns at once. Called on the event loop."""
@@ -146,6 +148,7 @@ class History:
         for number, source in lines:
             manager.store_inputs(number, source)
         manager.writeout_cache()
+        self._count += len(lines)
         # IPython keeps every line in memory, too, for its user's Python. We read the database.
         for kept in (manager.input_hist_parsed, manager.input_hist_raw):
             kept[:] = [""]
@@ -178,6 +181,8 @@ class History:
         manager, self._manager = self._manager, None
         if manager is not None:
             try:
+                # It counts them, for the session's record.
+                manager.input_hist_parsed[:] = [""] * (self._count + 1)
                 manager.end_session()
             finally:
                 manager.close()

@@ -95,7 +95,7 @@ def test_the_documentation_gets_table_json_and_plot(tmp_path):
     (tmp_path / "images").mkdir()
     marks = "".join(
         f"<!-- measured: {name} -->\nold\n<!-- end: {name} -->\n"
-        for name in ("table", "machine", "where")
+        for name in ("goals", "one core", "table", "machine", "where")
     )
     (tmp_path / "benchmarks.md").write_text(f"before\n{marks}after\n")
     row = Row("`a < b`", Samples((1.0, 2.0)), "peer", Samples((4.0,)), Goal(Bound.RATIO_AT_MOST, 1))
@@ -109,6 +109,16 @@ def test_the_documentation_gets_table_json_and_plot(tmp_path):
     assert json.loads((tmp_path / "benchmarks.json").read_text())["subjects"]["cells"][0]["ratio"]
     plot = ET.parse(tmp_path / "images" / "benchmarks.svg").getroot()
     assert len(plot.findall("{http://www.w3.org/2000/svg}rect")) == 2
+
+    assert markdown([*"abcde"], [row.goal_cells()]).splitlines()[-1] in page
+    assert row.goal_cells() == ["`a < b`", "peer", "0.375", "≤ 1", "yes"]
+
+    pinned = Row("pinned", Samples((4.0,)), "peer", Samples((1.0,)), row.goal)
+    new = report.content({"Python": "3"}, {"cells": [pinned]}, "")
+    report.write(report.with_one_core(new, tmp_path), tmp_path)
+    page = (tmp_path / "benchmarks.md").read_text()
+    assert markdown([*"abcde"], [pinned.goal_cells()]).splitlines()[-1] in page
+    assert markdown([*"abcdefg"], [row.cells()]).splitlines()[-1] in page
 
     other = Row("z", Samples((1.0,)))
     again = report.merged(report.content({"Python": "3"}, {"many": [other]}, ""), tmp_path)
