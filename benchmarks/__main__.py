@@ -15,6 +15,7 @@ from benchmarks import (
     cells,
     cpu,
     decoding,
+    labs,
     listing,
     many,
     memory,
@@ -39,6 +40,7 @@ _SUBJECTS: dict[str, Callable[[Bench], list[Row]]] = {
     "many": many.measure,
     "listing": listing.measure,
     "ssh": ssh.measure,
+    "labs": labs.measure,
 }
 _WHERE = "where"
 #: The subjects whose peers share the core with their engine as we do.

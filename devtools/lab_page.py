@@ -139,6 +139,12 @@ class LabServer:
         path.write_text(json.dumps({**given, **more}))
         return given
 
+    def install_lab(self, folder: Path) -> None:
+        """Give the launcher the card of a lab, with the command for it."""
+        command = [sys.executable, "-c", "from dexec_kernel.cli import main; main()"]
+        command += ["lab", "install", str(folder), "--user"]
+        subprocess.run(command, check=True, env=self._environment(), stdin=subprocess.DEVNULL)
+
     def read(self, name: str) -> nbformat.NotebookNode:
         """Return a notebook as it is on disk."""
         path = self.notebooks / name

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import NoReturn, TextIO
 
 from dexec_kernel import __version__
+from dexec_kernel.cli.lab_options import add_lab_runs
 from dexec_kernel.cli.parser import CommandParser
 from dexec_kernel.cli.terminal import complain
 from dexec_kernel.errors import DexecError
@@ -181,6 +182,14 @@ def _dispatch_lab(options: argparse.Namespace) -> int:
             from dexec_kernel.cli.lab_install import install_lab  # noqa: PLC0415
 
             return install_lab(options)
+        case "test":
+            from dexec_kernel.cli.lab_test import prove_lab  # noqa: PLC0415
+
+            return prove_lab(options)
+        case "grade":
+            from dexec_kernel.cli.lab_grade import grade_notebooks  # noqa: PLC0415
+
+            return grade_notebooks(options)
         case _:
             options.lab_parser.print_help()
             return OK
@@ -234,6 +243,7 @@ def _add_lab(commands: argparse._SubParsersAction[CommandParser]) -> None:
     install.add_argument(
         "--replace", action="store_true", help="write over another kernel of the same name"
     )
+    add_lab_runs(subjects)
 
 
 def _add_install(commands: argparse._SubParsersAction[CommandParser]) -> None:

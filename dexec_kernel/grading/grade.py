@@ -42,7 +42,7 @@ class Watcher(Protocol):
 
 
 class Grader:
-    """Grades notebooks in labs of their own, ``parallel`` of them at a time.
+    """Grades notebooks in labs of their own; ``parallel`` of them run cells at a time.
 
     What is graded is in :attr:`report`, also where :meth:`grade` was cancelled.
     """
@@ -77,19 +77,23 @@ class Grader:
         names = names_of(self._paths)
         waiting = iter(list(enumerate(zip(self._paths, names, strict=True))))
 
+        turn = asyncio.Semaphore(self._parallel)
+
         async def work() -> None:
             for index, (path, name) in waiting:
                 self._watcher.started(name)
-                row = await self._grade_one(path, name)
+                row = await self._grade_one(path, name, turn)
                 self._rows[index] = row
                 self._watcher.finished(row)
 
+        # While some run their cells, the labs of the next ones are made, and old ones removed.
+        workers = self._parallel + (self._parallel + 1) // 2
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(self._parallel, len(self._paths))):
+            for _ in range(min(workers, len(self._paths))):
                 group.create_task(work())
         return self.report
 
-    async def _grade_one(self, path: Path, name: str) -> Row:
+    async def _grade_one(self, path: Path, name: str, turn: asyncio.Semaphore) -> Row:
         try:
             submission = await asyncio.to_thread(_read, path)
         except ValueError as error:
@@ -98,7 +102,10 @@ class Grader:
             return Row(name, path, problem=f"it cannot be read: {error.strerror or error}")
         run = _Run(self._lab.tasks, self._limits)
         async with self._start() as session:
-            problem = await session.ready() or await run.all(session, submission)
+            problem = await session.ready()
+            if not problem:
+                async with turn:
+                    problem = await run.all(session, submission)
         return Row(
             name,
             path,
@@ -142,7 +149,7 @@ class _Run:
             ran = await session.run(cell.source, limit=limit)
             self.seconds += ran.seconds
             if cell.checks:
-                self._take(ran.records, at_the_end=False)
+                self._take(ran, at_the_end=False)
             if ran.ended is Ended.LOST:
                 return f"its kernel ended, or stopped answering, in cell {cell.number}"
             if ran.ended is Ended.TIMED_OUT:
@@ -155,7 +162,7 @@ class _Run:
             if task.name in self.outcomes:
                 continue
             ran = await check(session, task)
-            self._take(ran.records, at_the_end=True)
+            self._take(ran, at_the_end=True)
             if ran.ended is Ended.LOST:
                 return f"its kernel ended, or stopped answering, in the check of {task.name}"
             if task.name not in self.outcomes:
@@ -168,16 +175,16 @@ class _Run:
         known = {task.name: task.timeout for task in self.tasks}
         return sum(known.get(name, longest) + _AROUND_CHECK for name in cell.checks)
 
-    def _take(self, records: Iterable[Mapping[str, Any]], *, at_the_end: bool) -> None:
+    def _take(self, ran: Ran, *, at_the_end: bool) -> None:
         """Take note of the outcome of checks. A task that was passed once is passed."""
-        for record in records:
+        for record in ran.records:
             name = record.get("task")
             before = self.outcomes.get(str(name))
             if before is not None and before.state is State.PASSED:
                 continue
             self.outcomes[str(name)] = Outcome(
                 State.of_record(str(record.get("state"))),
-                str(record.get("message", "")).strip(),
+                message_of(record, ran),
                 float(record.get("duration_s") or 0.0),
                 at_the_end,
             )
@@ -196,6 +203,13 @@ class _Run:
             return Outcome(State.TIMED_OUT, at_the_end=True)
         said = ": ".join(part for part in (ran.error, ran.message) if part)
         return Outcome(State.BROKEN, said or "the check has shown no result", at_the_end=True)
+
+
+def message_of(record: Mapping[str, Any], ran: Ran) -> str:
+    """Return the text of a check's result: its own, or why it could not run."""
+    is_known = State.of_record(str(record.get("state"))) in {State.PASSED, State.FAILED}
+    message = str(record.get("message", "")).strip()
+    return message if is_known else ran.message or message
 
 
 async def check(session: LabSession, task: Task) -> Ran:

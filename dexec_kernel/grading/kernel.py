@@ -26,8 +26,8 @@ from dexec_kernel.grading.submission import CHECK_RECORD
 _START, _READY, _INTERRUPTED, _END = 120.0, 900.0, 30.0, 60.0
 #: In seconds: between two looks whether the kernel's process still lives.
 _LOOK = 1.0
-#: Makes the containers, as any first cell does, and changes nothing in them.
-_FIRST_CELL = "%lab"
+#: Makes the containers, as any first cell does, and runs nothing in them.
+_FIRST_CELL = "%magics"
 
 
 class _OneSpec(KernelSpecManager):

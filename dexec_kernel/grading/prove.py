@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 
-from dexec_kernel.grading.grade import check, in_order
+from dexec_kernel.grading.grade import check, in_order, message_of
 from dexec_kernel.grading.proof import Look, Moment, Proof
 from dexec_kernel.grading.session import Ended, LabSession, Ran, StartSession
 from dexec_kernel.lab.spec import Lab, Task
@@ -100,7 +100,7 @@ class _OneRun:
                 moment,
                 self._run,
                 str(record.get("state")),
-                str(record.get("message", "")).strip(),
+                message_of(record, ran),
                 float(record.get("duration_s") or 0.0),
                 solution,
             )

@@ -8,6 +8,7 @@ import os
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from dexec_kernel.backend.lifecycle import LabEngine
@@ -98,7 +99,8 @@ class LabTarget(Target):
     async def owner(self) -> LabOwner:
         """Return the owner of the lab's containers. Raises :class:`LabUnusable`."""
         if self._lab is None:
-            self._lab = await asyncio.to_thread(load_lab, self.folder)
+            lab = await asyncio.to_thread(load_lab, self.folder)
+            self._lab = replace(lab, keep=lab.keep and not self._settings.lab_once)
             if self._lab.keep:
                 self._owner_id = _keeper(self.folder.name)
                 await self.forget()

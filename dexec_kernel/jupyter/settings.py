@@ -33,6 +33,11 @@ class Settings(HasTraits):
         help="The folder of a lab (`dexec-kernel lab install` sets it). The kernel makes the lab's"
         " containers with its first cell, and removes them when it ends."
     ).tag(config=True)
+    lab_once = Bool(
+        default_value=False,
+        help="Remove the lab's containers when the kernel ends, also where the lab keeps them."
+        " `dexec-kernel lab test` and `lab grade` set it.",
+    ).tag(config=True)
     status_bar = CaselessStrEnum(
         [mode.value for mode in Mode],
         default_value=Mode.LIVE.value,

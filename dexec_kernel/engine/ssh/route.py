@@ -22,7 +22,6 @@ class SshRoute:
     port = 0
     is_unix = True
     is_tunnel = True
-    noun = "engine"
     http_host = "docker"
 
     def __init__(self, destination: SshDestination, advice: str) -> None:

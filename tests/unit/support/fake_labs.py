@@ -27,11 +27,14 @@ class FakeSession:
 
     answers: dict[str, Ran | list[Ran]] = field(default_factory=dict)
     problem: str = ""
+    #: In seconds: the time of a pull.
+    making: float = 1000
     cells: list[tuple[str, float]] = field(default_factory=list)
     before: Callable[[str], None] = lambda _cell: None
+    labs: FakeLabs | None = None
 
     async def ready(self) -> str:
-        await asyncio.sleep(1000)  # the time of a pull
+        await asyncio.sleep(self.making)
         return self.problem
 
     async def run(self, source: str, *, limit: float) -> Ran:
@@ -39,7 +42,12 @@ class FakeSession:
         self.cells.append((source, limit))
         answer = self.answers.get(source, ran())
         answer = answer.pop(0) if isinstance(answer, list) else answer
+        if self.labs:
+            self.labs.running += 1
+            self.labs.most_running = max(self.labs.most_running, self.labs.running)
         await asyncio.sleep(answer.seconds)
+        if self.labs:
+            self.labs.running -= 1
         return answer
 
     @property
@@ -54,10 +62,12 @@ class FakeLabs:
         self.sessions = list(sessions)
         self.started: list[FakeSession] = []
         self.open = self.most_open = 0
+        self.running = self.most_running = 0
 
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[FakeSession]:
         session = self.sessions.pop(0) if self.sessions else FakeSession()
+        session.labs = self
         self.started.append(session)
         self.open += 1
         self.most_open = max(self.most_open, self.open)
