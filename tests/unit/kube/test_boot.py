@@ -69,7 +69,7 @@ def test_no_name_of_ours_is_left_and_those_of_the_container_are(shell):
 
 
 def test_the_rest_of_stdin_is_the_commands(shell):
-    config = script("cat", env={"A": "1"}, attach_stdin=True)
+    config = script("exec 2>/dev/null; cat", env={"A": "1"}, attach_stdin=True)
     assert run(shell, config, b".\nbinary \0\xff\n").stdout == b".\nbinary \0\xff\n"
 
 
@@ -88,6 +88,21 @@ def test_a_folder_that_is_gone_and_a_command_that_is_missing_are_told(shell):
     assert (done.stdout, done.stderr.decode()) == (b"", f"{MARK}folder {MARK}")
     done = run(shell, ExecConfig(["no-such"], in_root=True))
     assert (done.stdout, done.stderr.decode()) == (b"", f"{MARK}command {MARK}")
+
+
+def test_a_detached_script_has_no_streams(shell, tmp_path):
+    config = script(f"cat; echo out; echo ran >{tmp_path}/ran", attach_stdin=True)
+    found = boot(config, MARK, detached=True)
+    done = subprocess.run(
+        [*SHELLS[shell], *found.command[1:]],
+        input=f"{found.program}not for it".encode(),
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stdout == b""
+    assert started(done)
+    assert (tmp_path / "ran").read_text() == "ran\n"
 
 
 def test_an_error_in_a_script_counts_its_own_lines():
