@@ -72,7 +72,8 @@ class GradingProgress:
         self._running.remove(row.name)
         self._done += 1
         if self._line is None:
-            points = f"{row.points(self._tasks):g} points"
+            most = sum(task.points for task in self._tasks)
+            points = f"{row.points(self._tasks):g} of {most:g} points"
             complain(f"{self._done}/{self._count}  {row.name}: {row.problem or points}")
         self._show()
 

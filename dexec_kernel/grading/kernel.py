@@ -8,6 +8,7 @@ the records of checks.
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -54,7 +55,11 @@ async def lab_kernel(
     spec = KernelSpec(argv=list(argv), interrupt_mode="message", language="bash")
     manager = AsyncKernelManager(kernel_spec_manager=_OneSpec(spec))
     await manager.start_kernel(
-        env=dict(environment), cwd=str(folder), extra_arguments=["--log-level=ERROR"]
+        env=dict(environment),
+        cwd=str(folder),
+        extra_arguments=["--log-level=ERROR"],
+        # What goes wrong in it is in its replies; the rest would stand between a teacher's lines.
+        stderr=subprocess.DEVNULL,
     )
     client = manager.client()
     try:

@@ -57,6 +57,8 @@ class LabTarget(Target):
 
     def __init__(self, settings: Settings, kernel_id: str) -> None:
         super().__init__(settings)
+        # DEXEC_CONTAINER of a server is for its other kernels.
+        settings.container = ""
         self.folder = Path(settings.lab).expanduser().absolute()
         self._kernel_id = kernel_id
         self._engine: LabEngine | None = None

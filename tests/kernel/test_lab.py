@@ -26,7 +26,7 @@ def shown(result) -> str:
 
 def test_the_first_cell_makes_the_container_and_a_restart_keeps_it(start_kernel, host, tmp_path):
     folder = make_lab(tmp_path, setup="echo hello >/root/hello\n")
-    kernel = start_kernel(arguments=(f"--lab={folder}",))
+    kernel = start_kernel(arguments=(f"--lab={folder}",), DEXEC_CONTAINER="elsewhere")
     assert kernel.reply(kernel.client.complete("%cont"))["matches"]
     kernel.reply(kernel.client.complete("cat /root/h"))
     assert kernel.run("").reply["status"] == "ok"

@@ -94,7 +94,7 @@ def test_a_class_is_graded(lab, labs, capsys, tmp_path):
     assert run(["lab", "grade", str(lab), *names, "-j", "1", *reports]) == 0
     found = capsys.readouterr()
     assert "ada.ipynb  5/5     passed    passed  passed" in found.out
-    assert "1/2  ada.ipynb: 5 points" in found.err
+    assert "1/2  ada.ipynb: 5 of 5 points" in found.err
     with (tmp_path / "x.csv").open(newline="") as stream:
         assert [row[:3] for row in csv.reader(stream)][1:] == [
             ["ada.ipynb", "5", "5"],
