@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 import dexec_kernel
 
@@ -108,10 +107,15 @@ def place_of(name: str) -> str:
     return max((place for place in ARROWS if is_below(name, place)), key=len, default="")
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports_of(path: Path) -> set[str]:
     """Every module that a file imports, wherever in it."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -145,22 +149,33 @@ def may_import(path: Path, module: str) -> bool:
     return (is_neighbour and folder_of(path) != "") or any(is_below(module, a) for a in allowed)
 
 
-@pytest.mark.parametrize("path", files(), ids=module_name)
-def test_every_module_has_a_place_and_a_docstring(path):
-    assert place_of(module_name(path))
-    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+# No parameters: each of the workers would collect a thousand tests.
 
 
-@pytest.mark.parametrize("path", files(), ids=module_name)
-def test_arrows_run_one_way(path):
-    imported = {module for name in imports_of(path) if (module := ours(name)) is not None}
-    wrong = {module for module in imported if not may_import(path, module)}
-    assert wrong == set()
+def test_every_module_has_a_place_and_a_docstring():
+    lacking = [
+        name
+        for path in files()
+        if not place_of(name := module_name(path)) or not ast.get_docstring(parsed(path))
+    ]
+    assert lacking == []
 
 
-@pytest.mark.parametrize("path", files(), ids=module_name)
-def test_jupyter_stays_where_it_belongs(path):
-    name = module_name(path)
-    imported = {module.partition(".")[0] for module in imports_of(path)}
-    may = any(is_below(name, place) for place in MAY_IMPORT_JUPYTER)
-    assert may or imported & JUPYTER == set()
+def test_arrows_run_one_way():
+    wrong = [
+        f"{module_name(path)} -> {module}"
+        for path in files()
+        for module in sorted({ours(name) for name in imports_of(path)} - {None})
+        if not may_import(path, module)
+    ]
+    assert wrong == []
+
+
+def test_jupyter_stays_where_it_belongs():
+    wrong = [
+        f"{name} -> {package}"
+        for path in files()
+        if not any(is_below(name := module_name(path), place) for place in MAY_IMPORT_JUPYTER)
+        for package in sorted({module.partition(".")[0] for module in imports_of(path)} & JUPYTER)
+    ]
+    assert wrong == []

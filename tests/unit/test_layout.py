@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 UNIT = Path(__file__).parent
 ROOT = UNIT.parents[1]
 #: A folder of the unit tests mirrors the folder of that name, here or in the package.
@@ -31,9 +29,11 @@ def named_after(path: Path) -> list[Path]:
     return [*modules, *packages, *(place / f"__{name}__.py" for place in places)]
 
 
-@pytest.mark.parametrize("path", files(), ids=str)
-def test_a_file_of_tests_has_the_name_of_a_module_or_a_package(path):
-    assert any(candidate.exists() for candidate in named_after(path))
+def test_each_file_of_tests_has_the_name_of_a_module_or_a_package():
+    wrong = [
+        path for path in files() if not any(candidate.exists() for candidate in named_after(path))
+    ]
+    assert wrong == []
 
 
 def test_folders_hold_nothing_else():
