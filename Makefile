@@ -77,7 +77,8 @@ types: $(ALL) ## check types: mypy
 
 unit: $(ALL) ## test without an engine
 	@$(WANT) unit
-	$(PYTEST) $(BESIDE) --cov --cov-report= tests/unit
+	@# Each worker collects thousands of tests, and few of them wait.
+	$(PYTEST) -n 3 --dist worksteal --cov --cov-report= tests/unit
 	@"$(BIN)/python" -m devtools.coverage
 
 engine: $(ALL) ## test with real engines

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dexec_kernel.lab import parse
@@ -228,6 +229,7 @@ _values = st.recursive(
 
 
 @pytest.mark.no_cover  # Its many examples would take twice as long.
+@settings(max_examples=300 if "DEXEC_FUZZ" in os.environ else 30)
 @given(st.dictionaries(_keys, _values, max_size=6))
 def test_whatever_is_in_it_is_a_lab_or_a_problem(content):
     with patch.object(parse, "read_toml", lambda _content: content):
