@@ -201,6 +201,8 @@ def _task(table: Table, name: str) -> Task:
             table.problems.append(
                 f"{table.path('files')}: {path!r} should be an absolute path below /, without .."
             )
+        elif fault := values.file_fault(path):
+            table.problems.append(f"{table.path('files')}: {path!r} {fault}")
     if task.files and task.where is not Where.FRESH:
         table.problems.append(
             f'{table.path("files")} is for where = "fresh": a check {task.where.value} looks itself'
@@ -221,6 +223,13 @@ def _faults_of_tasks(lab: Lab) -> Iterator[str]:
         for other in task.after:
             if other not in known:
                 yield f"tasks.{task.name}.after: {_no_such('task', other, known)}"
+        for path in task.files if lab.containers else ():
+            for place in (text.partition(":")[0] for text in lab.containers[0].tmpfs):
+                if PurePosixPath(path).is_relative_to(place):
+                    yield (
+                        f"tasks.{task.name}.files: {path!r} is in memory (tmpfs), and no engine"
+                        ' copies from there: write another path, or where = "inside"'
+                    )
         if task.where is Where.INSIDE and lab.containers and lab.containers[0].is_root:
             yield (
                 f'tasks.{task.name}.where is "inside", where the student may be root and deceive'

@@ -29,6 +29,15 @@ CAPABILITIES = frozenset(
     }
 )
 
+#: The folders of programs, libraries and their settings.
+_OF_THE_CHECK = frozenset(
+    {
+        *("bin", "sbin", "lib", "lib32", "lib64", "etc", "usr"),
+        *(f"usr/{name}" for name in ("bin", "sbin", "lib", "lib32", "lib64", "libexec", "local")),
+        *("usr/local/bin", "usr/local/sbin", "usr/local/lib"),
+    }
+)
+
 
 def size(value: object) -> int | None:
     """Return bytes for a number, or for a text such as ``128m``; None for anything else."""
@@ -115,4 +124,16 @@ def volume_fault(text: str) -> str:
         return "shows the whole lab, with its checks, or leaves it; name a folder inside it"
     if parts[0] in SECRETS:
         return f"shows {parts[0]} to the student"
+    return ""
+
+
+def file_fault(path: str) -> str:
+    """Return what is wrong with a path of a task's files, "" for nothing."""
+    if not path.isprintable():
+        return "has a character that cannot be shown"
+    parts = PurePosixPath(path).parts
+    if parts[1] in {"proc", "sys", "dev"}:
+        return "is not on a disk: no engine copies it into a fresh container"
+    if "/".join(parts[1:]) in _OF_THE_CHECK:
+        return "has the programs and settings that the check itself runs with: name files in it"
     return ""

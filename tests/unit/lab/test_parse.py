@@ -137,6 +137,14 @@ def test_an_empty_file_misses_everything():
         (SMALL + "files = '/a'", "tasks.a.files is '/a', and should be a list"),
         (SMALL + "files = ['a']", "'a' should be an absolute path"),
         (SMALL + "files = ['/']", "'/' should be an absolute path below /"),
+        (SMALL + "files = ['/usr/local/bin/']", "has the programs and settings that the check"),
+        (SMALL + "files = ['/proc/1/fd']", "'/proc/1/fd' is not on a disk"),
+        (SMALL + 'files = ["/a\\nb"]', "has a character that cannot be shown"),
+        (
+            SMALL.replace("[tasks", "tmpfs = ['/run/x:size=1m']\n[tasks", 1)
+            + "files = ['/run/x/a']",
+            "'/run/x/a' is in memory (tmpfs)",
+        ),
         (SMALL + "files = ['/a/../b']", "without .."),
         (SMALL + "where = 'beside'\nfiles = ['/a']", 'files is for where = "fresh"'),
         (SMALL + "where = 'insde'", "did you mean 'inside'?"),
