@@ -42,8 +42,9 @@ def make_lab(
     return folder
 
 
-def containers_of(host: str, lab: str = "mylab") -> dict[str, str]:
-    """Return the states of a lab's containers by their ids."""
-    query = {"all": "1", "filters": json.dumps({"label": [f"dexec.lab={lab}"]})}
+def containers_of(host: str, lab: str = "mylab", *, checkers: bool = False) -> dict[str, str]:
+    """Return the states of a lab's containers by their ids, if asked those of checks too."""
+    labels = [f"dexec.lab={lab}", *(() if checkers else ("dexec.lab.cells",))]
+    query = {"all": "1", "filters": json.dumps({"label": labels})}
     found = api.call_json(host, "GET", "/containers/json", query=query)
     return {item["Id"]: item["State"] for item in found}

@@ -53,7 +53,7 @@ def test_the_first_cell_makes_the_container_and_a_restart_keeps_it(start_kernel,
     assert result.text() == "mine\n"
     assert containers_of(host) == {container: "running"}
     kernel.manager.shutdown_kernel()
-    until(lambda: containers_of(host) == {})
+    until(lambda: containers_of(host, checkers=True) == {})
 
 
 #: What a cell of a lab may not do, and the setting that refuses it. The student is the user 1000.
