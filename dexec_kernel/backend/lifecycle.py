@@ -90,6 +90,14 @@ class NetworkSummary:
     labels: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a container uses at the moment: bytes of memory, processes. None for unknown."""
+
+    memory: int | None = None
+    processes: int | None = None
+
+
 class Leash(Protocol):
     """The stdin of a container's main process, held open. Who ends, closes it by that."""
 
@@ -163,6 +171,10 @@ class Lifecycle(Protocol):
 
         Raises :class:`ContainerNotFound`.
         """
+        ...
+
+    async def container_usage(self, container: str) -> Usage:
+        """Return what a container uses. Raises :class:`ContainerNotFound`."""
         ...
 
     async def image_inspect(self, image: str) -> ImageInspect:

@@ -16,6 +16,7 @@ from dexec_kernel.backend.lifecycle import (
     HealthConfig,
     ImageInspect,
     NetworkSummary,
+    Usage,
 )
 from dexec_kernel.backend.models import (
     SHELL_VARIABLES,
@@ -256,6 +257,17 @@ def image_inspect(body: Any) -> ImageInspect:
             user=as_text(config.get("User")),
             size=as_number(body.get("Size")) or 0,
         )
+
+
+def usage(body: Any) -> Usage:
+    """Read a container's statistics, without the cache of files. Raises :class:`ProtocolError`."""
+    with reading("statistics"):
+        memory = body.get("memory_stats") or {}
+        stats = memory.get("stats") or {}
+        used = as_number(memory.get("usage"))
+        cache = as_number(stats.get("total_inactive_file", stats.get("inactive_file"))) or 0
+        processes = as_number((body.get("pids_stats") or {}).get("current"))
+        return Usage(None if used is None else max(0, used - cache), processes)
 
 
 def volume_list(body: Any) -> list[str]:

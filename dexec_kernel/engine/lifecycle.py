@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from urllib.parse import quote
 
-from dexec_kernel.backend.lifecycle import CreateConfig, ImageInspect, NetworkSummary
+from dexec_kernel.backend.lifecycle import CreateConfig, ImageInspect, NetworkSummary, Usage
 from dexec_kernel.engine import answers, codec
 from dexec_kernel.engine.calls import PATIENT_TIMEOUT, path_segment
 from dexec_kernel.engine.connection import HijackedConnection
@@ -119,6 +119,13 @@ class LifecycleCalls(ContainerCalls):
         path = f"/containers/{path_segment(container, 'container')}/json"
         answer = await self._quick_call("GET", path, container=container)
         return codec.health(answer.json())
+
+    async def container_usage(self, container: str) -> Usage:
+        """Return its use (Go's ``ContainerStatsOneShot``). Raises :class:`ContainerNotFound`."""
+        path = f"/containers/{path_segment(container, 'container')}/stats"
+        params = {"stream": "false", "one-shot": "true"}
+        answer = await self._call("GET", path, params=params, container=container)
+        return codec.usage(answer.json())
 
     # --- images, networks, volumes --------------------------------------------------------------
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from dexec_kernel.backend.lifecycle import LabEngine
+from dexec_kernel.backend.lifecycle import LabEngine, Usage
 from dexec_kernel.backend.models import ContainerInspect
 from dexec_kernel.backend.protocol import WholeEngine
 from dexec_kernel.display.cell import Publish
@@ -22,9 +23,12 @@ from dexec_kernel.errors import (
     ContainerNotRunning,
     ContainerPaused,
     DexecError,
+    EngineApiError,
     LabUnusable,
     PolicyUnusable,
+    UsageError,
 )
+from dexec_kernel.jupyter.lab_clock import LabClock
 from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.jupyter.target import Target
 from dexec_kernel.lab.checks.desk import CheckDesk
@@ -34,11 +38,13 @@ from dexec_kernel.lab.load import load_lab
 from dexec_kernel.lab.owner import LabOwner, Restored
 from dexec_kernel.lab.parent import PARENT_LABEL, Parent
 from dexec_kernel.lab.progress import Progress
+from dexec_kernel.lab.room import ContainerView, LabView, Room
 from dexec_kernel.lab.spec import Lab
 from dexec_kernel.lab.sweep import sweep
 from dexec_kernel.policy.engine import Home, PolicedEngine, policed
 from dexec_kernel.policy.join import join
 from dexec_kernel.policy.rules import Policy
+from dexec_kernel.units import format_duration
 
 _MENDED = {
     Restored.STARTED: "{name} had stopped and was started again: its files are there, processes"
@@ -66,6 +72,7 @@ class LabTarget(Target):
         self._owner: LabOwner | None = None
         self._owner_id = kernel_id
         self._sweeping: asyncio.Task[None] | None = None
+        self._clock = LabClock()
         self._preparing = asyncio.Lock()
         self._desk: CheckDesk | None = None
         self._publish: Publish = lambda _kind, _content: None
@@ -120,9 +127,16 @@ class LabTarget(Target):
     async def prepare(self, publish: Publish) -> bool:
         """Have the lab's containers run: make them, or mend what has become of them."""
         self._publish = publish
+        self._clock.wake()
         async with self._preparing:
             owner = await self.owner()
             line = _Line(owner.lab.title, publish)
+            if self._clock.is_over(owner):
+                await owner.aclose()
+                raise LabUnusable(
+                    f"The time of the lab is over ({format_duration(owner.lab.time or 0)}).",
+                    advice="Restart the kernel to begin the lab again, from its beginning.",
+                )
             try:
                 if not owner.ids:
                     await owner.ready(line.tell)
@@ -131,6 +145,8 @@ class LabTarget(Target):
                 elif mended := await owner.restore(line.tell):
                     words = (_MENDED[how].format(name=name) for name, how in mended.items())
                     line.end("; ".join(words))
+                if warning := self._clock.begin(owner):
+                    line.end(warning)
             except BaseException:
                 line.end("not ready")
                 raise
@@ -176,6 +192,42 @@ class LabTarget(Target):
 
         self._sweeping = asyncio.create_task(sweep_engine())
 
+    def after_cell(self) -> None:
+        """Let the containers rest when no cell comes for as long as the lab says."""
+        if self._owner is not None:
+            self._clock.rest_later(self._owner)
+
+    @property
+    def room(self) -> Room:
+        """The lab, for magics."""
+        return self
+
+    async def look(self) -> LabView:
+        """Look at the lab's containers, time and tasks."""
+        owner, desk = await self.owner(), await self._find_desk()
+        engine = await self._lab_engine()
+        views = []
+        for spec in owner.lab.containers:
+            found = await engine.container_inspect(owner.ids[spec.name])
+            state = "paused" if found.paused else "running" if found.running else "stopped"
+            usage = Usage()
+            with suppress(EngineApiError):
+                usage = await engine.container_usage(found.id)
+            views.append(ContainerView(spec, found.name, state, usage.memory, usage.processes))
+        left = self._clock.left(owner)
+        return LabView(owner.lab.title, tuple(views), tuple(desk.progress), left)
+
+    async def reset(self, name: str) -> float:
+        """Make a container anew by its name in the lab, or all; return the seconds taken."""
+        owner = await self.owner()
+        if name and name not in owner.ids:
+            raise UsageError(
+                f"The lab has no container {name!r}.", advice=f"It has: {', '.join(owner.ids)}"
+            )
+        begin = time.monotonic()
+        await owner.reset(name)
+        return time.monotonic() - begin
+
     async def container(self, name: str = "") -> ContainerInspect:
         """Look at a container of the lab, the first one without a name.
 
@@ -208,6 +260,7 @@ class LabTarget(Target):
 
     async def end(self, *, restarts: bool) -> None:
         """Remove the lab's containers, or leave them stopped for the kernel that comes back."""
+        self._clock.close()
         desk, self._desk = self._desk, None
         if desk is not None:
             await desk.aclose()

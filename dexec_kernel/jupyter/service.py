@@ -227,6 +227,7 @@ class Service:
         finally:
             self._is_executing = False
             self._preparation.after_cell()
+            self._target.after_cell()
         if fault is not None:
             is_live = self._is_live(messages, interactive=interactive)
             shown = fault
@@ -375,6 +376,7 @@ class Service:
             workspaces=self._workspaces,
             policy=self._target.policy,
             desk=self._target.desk,
+            room=self._target.room,
         )
         if self._is_live(messages, interactive=interactive):
             context.show_status = partial(self._status.show, messages)

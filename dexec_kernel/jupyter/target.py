@@ -16,6 +16,7 @@ from dexec_kernel.engine.http.address import Address
 from dexec_kernel.errors import PolicyUnusable
 from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.lab.checks.desk import CheckDesk
+from dexec_kernel.lab.room import Room
 from dexec_kernel.policy.engine import Home, PolicedEngine, policed
 from dexec_kernel.policy.file import find_policy
 from dexec_kernel.policy.rules import Policy
@@ -87,6 +88,14 @@ class Target:
     def desk(self) -> Callable[[], Awaitable[CheckDesk]] | None:
         """What returns the checks of the kernel's lab; None where it is not that of a lab."""
         return None
+
+    @property
+    def room(self) -> Room | None:
+        """The kernel's lab; None where it is not that of a lab."""
+        return None
+
+    def after_cell(self) -> None:
+        """Take note that no cell runs."""
 
     async def end(self, *, restarts: bool) -> None:
         """End what the kernel has made. ``restarts`` tells whether the kernel comes back."""

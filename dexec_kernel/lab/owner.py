@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,6 +41,9 @@ _UNFINISHED = ".making"
 _HEALTHY_WITHIN, _LOOK_EVERY = 120.0, 0.2
 #: In seconds: how long an engine may take to clean up after a container that has stopped.
 _ENDED_WITHIN = 10.0
+
+#: The label that tells when the student has begun.
+BEGUN_LABEL = "dexec.lab.begun"
 
 Progress = Callable[[str], None]
 
@@ -99,6 +103,8 @@ class LabOwner:
         self._members: dict[str, _Member] = {}
         self._network = ""
         self._turn = asyncio.Lock()
+        #: When the containers were first made, in seconds since the epoch; a reset changes nothing.
+        self.begun: float | None = None
         self._prefix = volume_prefix(self.name, owner)
 
     @property
@@ -248,7 +254,11 @@ class LabOwner:
 
     def _own_labels(self, container: str = "") -> dict[str, str]:
         kept = {KEEP_LABEL: "true"} if self.lab.keep else {}
-        return {**self._labels, **kept, **labels_of(self.name, self.owner, container)}
+        if self.begun is None:
+            self.begun = time.time()
+        begun = {BEGUN_LABEL: f"{self.begun:.0f}"}
+        own = labels_of(self.name, self.owner, container)
+        return {**self._labels, **kept, **begun, **own}
 
     async def _start(self, member: _Member, *, has_leash: bool = True) -> None:
         member.let_go()
@@ -333,6 +343,8 @@ class LabOwner:
             name = summary.labels.get(CONTAINER_LABEL, "")
             if name in specs and not summary.name.endswith(_UNFINISHED):
                 found[name] = _Member(specs[name], summary.name, summary.id)
+                begun = summary.labels.get(BEGUN_LABEL, "")
+                self.begun = float(begun) if begun.isdecimal() else None
         if set(found) != set(specs):
             return False
         progress("starting the container again")

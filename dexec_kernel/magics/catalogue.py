@@ -12,6 +12,7 @@ from dexec_kernel.magics import (
     containers,
     files,
     history,
+    lab,
     log,
     logs,
     session,
@@ -21,7 +22,7 @@ from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.registry import Magic, Registry
 
 #: The modules with magics, in the order of the list. Add one here and nowhere else.
-_SUBJECTS = (containers, status, history, session, log, logs, attach, files, check)
+_SUBJECTS = (containers, status, history, session, log, logs, attach, files, lab, check)
 
 
 async def _list(context: MagicContext, _arguments: Namespace) -> None:

@@ -16,6 +16,7 @@ from dexec_kernel.cells.workspace import Workspace, Workspaces
 from dexec_kernel.display.cell import Publish
 from dexec_kernel.display.table import text_data
 from dexec_kernel.lab.checks.desk import CheckDesk
+from dexec_kernel.lab.room import Room
 from dexec_kernel.policy.rules import Policy
 
 
@@ -66,6 +67,8 @@ class MagicContext:
     policy: Policy = field(default_factory=Policy)
     #: Returns the checks and hints of the kernel's lab; None where it is not that of a lab.
     desk: Callable[[], Awaitable[CheckDesk]] | None = None
+    #: The kernel's lab; None where it is not that of a lab.
+    room: Room | None = None
     #: How many of the cell's magics have run to their end.
     completed: int = 0
 

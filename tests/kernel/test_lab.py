@@ -127,3 +127,46 @@ def test_a_lab_is_confined_to_itself(start_kernel, host, tmp_path, busybox, run_
     widgets.click("Restart mylab")
     widgets.until(lambda: "may not be restarted" in widgets.html())
     assert containers.inspect(host, mine)["State"]["StartedAt"] == before
+
+
+def test_lab_shows_the_lab_resets_it_and_lets_it_rest(start_kernel, host, tmp_path):
+    folder = make_lab(
+        tmp_path, "tablelab", general='idle = "1s"\ntime = "290s"', setup="echo new >/root/f"
+    )
+    kernel = start_kernel(arguments=(f"--lab={folder}",))
+    result = kernel.run("%lab")
+    text = shown(result)
+    assert "4 min" in text
+    assert "left, then the lab and its files are gone" in text
+    for part in ("0 of 1 points", "A task", "of 128.0 MiB", "of 128", "running", "none"):
+        assert part in text, (part, text)
+    [before] = containers_of(host, "tablelab")
+    until(lambda: containers_of(host, "tablelab") == {before: "paused"})
+    result = kernel.run("echo mine >/root/f; X=1; cat /root/f")
+    assert result.text() == "mine\n"
+    assert "goes on after a pause" in shown(result)
+
+    # Nothing can be started in the container any more; the reset needs nothing there.
+    kernel.run("for i in $(seq 200); do sleep 1000 & done", timeout=120)
+    result = kernel.run("%lab reset\ncat /root/f; echo $X")
+    assert result.text() == "new\n\n"
+    assert "as it was at the beginning" in shown(result)
+    assert before not in containers_of(host, "tablelab")
+    [after] = containers_of(host, "tablelab")
+    assert kernel.run("%lab reset lab").reply["status"] == "ok"
+    assert after not in containers_of(host, "tablelab")
+    for wrong in ("%lab reset other", "%lab begin"):
+        assert kernel.run(wrong).reply["ename"] == "UsageError"
+    kernel.manager.shutdown_kernel()
+    until(lambda: containers_of(host, "tablelab", checkers=True) == {})
+
+
+def test_a_lab_ends_with_its_time(start_kernel, host, tmp_path):
+    folder = make_lab(tmp_path, "shortlab", general='time = "3s"')
+    kernel = start_kernel(arguments=(f"--lab={folder}",))
+    kernel.run("true")
+    until(lambda: containers_of(host, "shortlab") == {})
+    for _ in range(2):
+        reply = kernel.run("echo no").reply
+        assert reply["ename"] == "LabUnusable"
+        assert "time of the lab is over" in reply["evalue"]

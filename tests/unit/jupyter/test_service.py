@@ -62,6 +62,11 @@ class Target:
     async def prepare(self, _publish) -> bool:
         return True
 
+    room = desk = None
+
+    def after_cell(self) -> None:
+        pass
+
     async def end(self, *, restarts: bool) -> None:
         pass
 
