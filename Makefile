@@ -131,6 +131,7 @@ bench: $(BENCH) ## measure, beside named peers, and write docs/benchmarks.md (ha
 screenshots: $(ALL) ## make the screenshots of the documentation
 	@$(NEED) engine browser
 	"$(BIN)/python" -m devtools.screenshots
+	"$(BIN)/python" -m devtools.screenshots_pods
 
 docs: $(ALL) ## write the reference from the code, and build the site into build/site
 	"$(BIN)/python" -m devtools.reference

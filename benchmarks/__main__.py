@@ -15,6 +15,7 @@ from benchmarks import (
     cells,
     cpu,
     decoding,
+    kube,
     labs,
     listing,
     many,
@@ -41,6 +42,7 @@ _SUBJECTS: dict[str, Callable[[Bench], list[Row]]] = {
     "listing": listing.measure,
     "ssh": ssh.measure,
     "labs": labs.measure,
+    "kube": kube.measure,
 }
 _WHERE = "where"
 #: The subjects whose peers share the core with their engine as we do.

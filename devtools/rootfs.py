@@ -141,6 +141,7 @@ def debian(path: Path) -> None:
         archive.symlink("usr/bin/awk", "mawk")
         archive.file("usr/bin/busybox", binary, 0o755)
         archive.symlink("usr/bin/ps", "busybox")
+        archive.symlink("usr/bin/tar", "busybox")
 
 
 def cached(name: str, make: Callable[[Path], None]) -> Path:

@@ -1,5 +1,7 @@
 """Make the pictures of the documentation, in docs/images: ``python -m devtools.screenshots``.
 
+Those with pods are made by :mod:`devtools.screenshots_pods`.
+
 They are of the real thing: JupyterLab in Chromium, cells in a container of a Docker engine.
 """
 
@@ -73,7 +75,7 @@ def _launcher(lab: Lab) -> None:
     below = lab.page.locator(".jp-Launcher-section", has_text="Terminal").bounding_box()
     if below is None:
         raise RuntimeError("the launcher cannot be seen")
-    _report(lab.screenshot("launcher", {"x": 0, "y": 0, "width": _WIDTH, "height": below["y"]}))
+    report(lab.screenshot("launcher", {"x": 0, "y": 0, "width": _WIDTH, "height": below["y"]}))
 
 
 def _notebook(lab: Lab) -> None:
@@ -150,10 +152,11 @@ def shoot_cells(lab: Lab, name: str) -> None:
     height = last["y"] + last["height"] + _MARGIN - panel["y"]
     if height > panel["height"]:
         raise RuntimeError(f"the notebook is higher than the page: {height} px")
-    _report(lab.screenshot(name, {**panel, "height": height}))
+    report(lab.screenshot(name, {**panel, "height": height}))
 
 
-def _report(path: Path) -> None:
+def report(path: Path) -> None:
+    """Print a picture's size. Raises RuntimeError for one that is too large."""
     size = path.stat().st_size
     print(f"{path.relative_to(session.ROOT)}: {size // 1000} kB")
     if size > _LARGEST:

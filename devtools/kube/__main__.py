@@ -34,6 +34,7 @@ def application(front: rest.Front, newest: str) -> Application:
     return Application(
         [
             (r"/(version|readyz|livez)", rest.Plain, shared),
+            (r"/(api|apis|api/v1)", rest.Discovery, shared),
             (r"/dexec/switches", rest.Switches, shared),
             (r"/api/v1/pods", rest.AllPods, shared),
             (_PODS, rest.AllPods, shared),

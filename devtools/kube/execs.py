@@ -64,6 +64,17 @@ class ExecHandler(Handler, WebSocketHandler):
         else:
             await self._splice(url)
 
+    async def post(self, namespace: str, name: str) -> None:
+        """Pass a SPDY client on, such as an older kubectl."""
+        self.require("create", "pods/exec", namespace, name)
+        pod = self.front.pods.get(namespace, name)
+        run: Run = container_of(pod, self.get_query_argument("container", ""))
+        self._pod = f"{namespace}/{name}"
+        url = await self._url(run) if run.runs else ""
+        if not url:
+            raise ApiFault(500, f'container not found ("{run.name}")')
+        await self._splice(url)
+
     async def _url(self, run: Run) -> str:
         streams = self._streams()
         if not streams:
@@ -95,7 +106,7 @@ class ExecHandler(Handler, WebSocketHandler):
         """Send all bytes on, both ways, from the head of the request."""
         headers = "".join(f"{key}: {value}\r\n" for key, value in self.request.headers.get_all())
         reader, writer = await _connect(url)
-        head = f"GET {urlsplit(url).path} HTTP/1.1\r\n{headers}\r\n"
+        head = f"{self.request.method} {urlsplit(url).path} HTTP/1.1\r\n{headers}\r\n"
         writer.write(head.encode("latin-1"))
         client = self.detach()
         line = _Spliced(self._pod, client, writer)

@@ -317,6 +317,21 @@ class Plain(Handler):
         """Let everybody in. Called by tornado."""
 
 
+class Discovery(Handler):
+    """What kubectl asks first."""
+
+    async def get(self, path: str) -> None:
+        """Name versions, groups and resources."""
+        pods = {"name": "pods", "singularName": "pod", "namespaced": True, "kind": "Pod"}
+        pods |= {"shortNames": ["po"], "verbs": ["create", "delete", "get", "list", "watch"]}
+        answers: dict[str, dict[str, Any]] = {
+            "api": {"kind": "APIVersions", "versions": ["v1"]},
+            "apis": {"kind": "APIGroupList", "groups": []},
+            "api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": [pods]},
+        }
+        self.answer({"apiVersion": "v1", **answers[path]})
+
+
 class Switches(Handler):
     """Faults on demand, and the requests so far: for tests, part of no Kubernetes."""
 

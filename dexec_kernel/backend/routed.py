@@ -16,6 +16,7 @@ from dexec_kernel.backend.models import (
 )
 from dexec_kernel.backend.protocol import Archive, Exec, FrameChannel, FrameStream, WholeEngine
 from dexec_kernel.backend.targets import KUBE_PREFIX
+from dexec_kernel.errors import EngineError, EngineUnavailable
 
 Connect = Callable[[], Awaitable[WholeEngine]]
 #: How the ids of execs in pods begin.
@@ -81,8 +82,23 @@ class RoutedEngine:
         all: bool = False,  # noqa: A002 -- the engine's word
         filters: Mapping[str, Sequence[str]] | None = None,
     ) -> list[ContainerSummary]:
-        """List the engine's containers."""
-        return await (await self.of("")).container_list(all=all, filters=filters)
+        """List the engine's containers, and those of a cluster that is in use already.
+
+        One of both is enough. ``filters`` are the engine's, and no pod has what they ask for.
+        """
+        cluster = self._found[1]
+        try:
+            found = await (await self.of("")).container_list(all=all, filters=filters)
+        except EngineUnavailable:
+            if cluster is None or filters:
+                raise
+            return await cluster.container_list(all=all)
+        if cluster is None or filters:
+            return found
+        try:
+            return [*found, *await cluster.container_list(all=all)]
+        except EngineError:
+            return found  # A cell in a pod will say why.
 
     async def container_inspect(self, container: str) -> ContainerInspect:
         """Look at a container."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ from dexec_kernel.picker.mark import Mark, mark_of
 from dexec_kernel.picker.names import display_names, is_pod, task_label, wished_name
 
 _RUNNING = "running"
+_KIND = re.compile(r"(deploy|sts|ds|rs|job)/")
 #: In seconds. JupyterLab asks for the kernelspecs every minute.
 _GONE_AFTER = 150.0
 
@@ -66,7 +68,9 @@ def _mark(bound: str, container: ContainerSummary) -> Mark:
     if not bound.startswith((COMPOSE_PREFIX, KUBE_PREFIX)):
         return mark_of(wish or bound, family=bound, member=container.image)
     project, _, service = plain_name(bound).partition("/")
-    return mark_of(wish or service, family=project, member=f"{project}/{service}")
+    # Of a pod's owner its name, and not the word for its kind.
+    label = _KIND.sub("", service) if is_pod(bound) else service
+    return mark_of(wish or label, family=project, member=f"{project}/{service}")
 
 
 class KnownSpecs:

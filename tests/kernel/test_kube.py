@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
+from unittest.mock import patch
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from devtools import images, processes
 from devtools.kube.private import PrivateKube
 from tests.kernel.conftest import Kernel
 from tests.record import MIME_TYPE as RECORD
-from tests.waiting import until
+from tests.waiting import GUARD, until
 
 _NAMESPACE = "kernels"
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
 @pytest.fixture(scope="module")
@@ -191,3 +196,24 @@ def test_without_a_shell_a_cell_is_a_command(start, run_pod):
     kernel = start(run_pod(namespace=_NAMESPACE, image=images.NOSHELL))
     assert kernel.run("echo hello").text() == "hello\n"
     assert kernel.run("no-such").reply["ename"] == "CommandNotStarted"
+
+
+def test_the_quick_start_runs_in_a_pod(kube, pod):
+    """Each cell of the notebook ends as it does in a container."""
+    config = str(kube.kubeconfig(namespace=_NAMESPACE))
+    settings = {
+        "KUBECONFIG": config,
+        "DEXEC_CONTAINER": f"kube:{pod}",
+        "DOCKER_HOST": "unix:///nowhere.sock",
+        "DEXEC_HISTORY_FILE": ":memory:",
+    }
+    notebook = nbformat.read(NOTEBOOKS / "quickstart.ipynb", as_version=4)
+    with patch.dict("os.environ", settings):
+        NotebookClient(notebook, timeout=GUARD, kernel_name="dexec").execute()
+    codes = [
+        output["data"][RECORD]["exit_code"]
+        for cell in notebook.cells
+        for output in cell.get("outputs", ())
+        if RECORD in output.get("data", {})
+    ]
+    assert codes.count(0) == len(codes) - 3

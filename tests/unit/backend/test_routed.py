@@ -6,7 +6,7 @@ import pytest
 
 from dexec_kernel.backend.models import ExecConfig
 from dexec_kernel.backend.routed import RoutedEngine
-from dexec_kernel.errors import EngineUnavailable
+from dexec_kernel.errors import DexecError, EngineApiError, EngineUnavailable
 
 
 class Client:
@@ -107,3 +107,46 @@ async def test_an_engine_that_is_not_there_keeps_no_pod_from_being_used():
     await routed.container_inspect("kube:lab/web")
     with pytest.raises(EngineUnavailable):
         await routed.container_inspect("web")
+
+
+class Lister:
+    """Lists containers, or fails."""
+
+    def __init__(self, found: list[str] | DexecError) -> None:
+        self._found = found
+
+    async def container_inspect(self, _container):
+        return None
+
+    async def container_list(self, **_options):
+        if isinstance(self._found, DexecError):
+            raise self._found
+        return self._found
+
+
+@pytest.mark.parametrize("is_used", [True, False])
+@pytest.mark.parametrize(
+    ("engine", "cluster", "expected"),
+    [
+        (["web"], ["kube:a/b"], ["web", "kube:a/b"]),
+        (["web"], EngineApiError("no", status=403), ["web"]),
+        (EngineUnavailable("gone"), ["kube:a/b"], ["kube:a/b"]),
+        (EngineUnavailable("gone"), EngineUnavailable("gone, too"), EngineUnavailable),
+    ],
+)
+async def test_pods_are_listed_once_the_cluster_is_in_use(is_used, engine, cluster, expected):
+    async def find(found):
+        return Lister(found)
+
+    routed = RoutedEngine(lambda: find(engine), lambda: find(cluster))
+    if is_used:
+        await routed.container_inspect("kube:a/b")
+    else:
+        expected = engine if isinstance(engine, list) else EngineUnavailable
+    if expected is EngineUnavailable:
+        with pytest.raises(EngineUnavailable):
+            await routed.container_list()
+    else:
+        assert await routed.container_list() == expected
+    if is_used and isinstance(engine, list):
+        assert await routed.container_list(filters={"label": ["a"]}) == engine

@@ -294,6 +294,8 @@ def test_pods_stand_together_and_have_variables_of_their_own():
         ),
         "kube:lab/named": ("dexec-lab-named", "Lab 3", {"KUBECONFIG": "y"}),
     }
+    marks = {spec.container: spec.mark.initials for spec in found}
+    assert (marks["kube:lab/deploy/web"], marks["kube:lab/two/a"]) == ("WE", "TA")
 
 
 @pytest.mark.parametrize(
