@@ -35,6 +35,17 @@ expect.set_options(timeout=_PATIENCE)
 _FRAMES = 150
 #: Nothing of the developer's own set-up is for this JupyterLab.
 _FOREIGN = ("JUPYTER", "IPYTHON", "DOCKER_", "DEXEC_", "XDG_")
+#: Whether JupyterLab has been loaded, shows no dialog, and has not opened this notebook.
+_IS_READY_FOR = """name => "jupyterapp" in window
+    && !document.querySelector(".jp-Dialog, #jupyterlab-splash")
+    && [...window.jupyterapp.shell.widgets("main")].every(one => one.context?.path !== name)"""
+#: Opens a notebook in the place of all others. Kernelspecs may be new since it was loaded.
+_OPEN = """async path => {
+    const app = window.jupyterapp;
+    await app.serviceManager.kernelspecs.refreshSpecs();
+    const opened = await app.commands.execute("docmanager:open", {path});
+    for (const other of [...app.shell.widgets("main")]) if (other !== opened) other.dispose();
+}"""
 #: No question about news, no notification over a screenshot, no cursor that blinks.
 _SETTINGS: dict[str, dict[str, Any]] = {
     "apputils-extension/notification": {
@@ -275,14 +286,25 @@ class Lab:
         self.page.locator(".jp-LauncherCard").first.wait_for()
 
     def open(self, name: str, *, alone: bool = False, kernel: bool = True) -> None:
-        """Open a notebook in a fresh JupyterLab and wait for its kernel.
+        """Open a notebook with nothing beside it, and wait for its kernel.
 
+        A JupyterLab that the page has loaded already takes it: loading costs ten times as much as
+        all else. It is loaded again where it asks something, or has this notebook.
         ``alone`` is JupyterLab's simple interface, with nothing but the notebook.
         """
-        self._go(f"{'doc' if alone else 'lab'}/tree/{quote(name)}?reset")
+        if alone or not self._is_ready_for(name):
+            self._go(f"{'doc' if alone else 'lab'}/tree/{quote(name)}?reset")
+        else:
+            self.page.evaluate(_OPEN, name)
         self.page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
         if kernel:
             self.wait_idle()
+
+    def _is_ready_for(self, name: str) -> bool:
+        """Whether JupyterLab, with no notebook of that name, is in the page and asks nothing."""
+        if not self.page.url.startswith(f"{self.server.url}/lab"):
+            return False
+        return bool(self.page.evaluate(_IS_READY_FOR, name))
 
     def wait_idle(self) -> None:
         """Wait until the kernel says that it is idle, and JupyterLab has taken that in.

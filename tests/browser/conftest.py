@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from devtools import browser
 from devtools.lab_page import Lab, LabServer
 from tests.ports import reserve_ports
+
+VIEWPORT: ViewportSize = {"width": 1200, "height": 800}
 
 # The scope is the module's: while Playwright's synchronous API is open, an event loop runs, and the
 # asynchronous tests of other modules could not run theirs. The server is for all of them.
@@ -47,22 +49,19 @@ def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser_session(chromium: Browser) -> Iterator[BrowserContext]:
-    """One session for the tests of a module: each of them would load all of JupyterLab again."""
-    context = chromium.new_context(viewport={"width": 1200, "height": 800})
-    yield context
+def lab_page(chromium: Browser) -> Iterator[Page]:
+    """One page for the tests of a module: each of them would load all of JupyterLab again."""
+    context = chromium.new_context(viewport=VIEWPORT)
+    yield context.new_page()
     context.close()
 
 
 @pytest.fixture
 def lab(
-    browser_session: BrowserContext,
-    server: LabServer,
-    screenshots: Path,
-    request: pytest.FixtureRequest,
+    lab_page: Page, server: LabServer, screenshots: Path, request: pytest.FixtureRequest
 ) -> Iterator[Lab]:
-    """JupyterLab in a page of its own. Its last state is a screenshot."""
-    lab = Lab(browser_session.new_page(), server, screenshots)
+    """JupyterLab, with what the test before has left there. Its last state is a screenshot."""
+    lab_page.set_viewport_size(VIEWPORT)
+    lab = Lab(lab_page, server, screenshots)
     yield lab
     lab.screenshot(request.node.name)
-    lab.page.close()

@@ -151,6 +151,8 @@ def test_bars_are_stored(lab: Lab, host: str, busybox: str):
     expect(lab.page.get_by_text("No Kernel").first).to_be_visible()
     check()
     lab.screenshot("stored-kernel-shut-down")
+    # JupyterLab may have taken in more since, and would ask.
+    lab.save()
 
     lab.command("application:close-all")
     expect(lab.page.locator(".jp-NotebookPanel")).to_have_count(0)
