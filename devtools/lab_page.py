@@ -29,7 +29,7 @@ RECORD = "application/vnd.dexec.exec+json"
 #: How a notebook's metadata name our kernel.
 KERNEL = {"name": "dexec", "display_name": "Container (dexec)", "language": "bash"}
 #: In milliseconds, as Playwright has it: longer than anything takes on a slow and busy machine.
-_PATIENCE = 120_000
+_PATIENCE = 300_000
 expect.set_options(timeout=_PATIENCE)
 #: How many frames JupyterLab draws at most before it shows that a cell runs.
 _FRAMES = 150

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from devtools.lab_page import Cell, LabServer
 
 #: In milliseconds, as Playwright has it: longer than anything takes on a slow and busy machine.
-_PATIENCE = 120_000
+_PATIENCE = 300_000
 
 
 class NotebookPage:
