@@ -71,12 +71,9 @@ async def lab_kernel(
 
 
 async def _end(manager: AsyncKernelManager) -> None:
-    """End the kernel, which removes its containers; kill it if it does not."""
-    try:
-        async with asyncio.timeout(_END):
-            await manager.shutdown_kernel()
-    except TimeoutError:
-        await manager.shutdown_kernel(now=True)
+    """End the kernel, which removes its containers first; kill it only if it does not end."""
+    manager.shutdown_wait_time = _END
+    await manager.shutdown_kernel()
 
 
 class LabKernel:
