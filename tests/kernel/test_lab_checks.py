@@ -153,11 +153,12 @@ def test_what_a_student_does_in_a_cell_against_a_check(lab, host, folder):
     assert lab.run("%check fil").reply["ename"] == "UsageError"
     assert lab.run("%check ../../etc/passwd").reply["ename"] == "UsageError"
     lab.run("%reset")
-    until(lambda: len(containers_of(host, "checked")) == 2)
+    until(lambda: list(containers_of(host, "checked").values()).count("running") >= 2)
     replies = [
         lab.run(f"%%exec -c {found} -- true").reply for found in containers_of(host, "checked")
     ]
-    assert sorted(reply["status"] for reply in replies) == ["error", "ok"]
+    # The used checker may be on its way out, beside the one that waits.
+    assert [reply["status"] for reply in replies].count("ok") == 1
     assert "PolicyRefused" in {reply.get("ename") for reply in replies}
     # Nothing of the checks is where cells are, or in what the kernel was started with.
     places = "/root /tmp /etc /run /dev/shm /proc/[0-9]*/cmdline /proc/[0-9]*/environ"
