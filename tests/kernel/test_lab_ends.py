@@ -1,0 +1,156 @@
+"""The ways in which a lab's kernel ends in a server: nothing is left, counted on an engine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+
+from devtools import images
+from devtools.lab_page import LabServer
+from dexec_kernel.engine.client import EngineClient
+from dexec_kernel.engine.endpoint import parse_host
+from dexec_kernel.lab.sweep import sweep
+from dexec_kernel.picker import kernelspecs
+from tests.kernel.labs import containers_of, make_lab
+from tests.kernel.test_picker import ask, shut_down
+from tests.waiting import GUARD, until
+
+NAME = "endlab"
+SPEC = f"dexec-lab-{NAME}"
+
+
+@pytest.fixture(scope="module")
+def home(host, tmp_path_factory) -> Path:
+    """Jupyter's data folder, with the lab's kernelspec."""
+    images.ensure_image(host, images.BUSYBOX)
+    place = tmp_path_factory.mktemp("ends")
+    folder = make_lab(place, NAME)
+    spec = kernelspecs.lab_spec(folder, name=SPEC, title="A lab", env={"DOCKER_HOST": host})
+    target = place / "data/kernels" / SPEC
+    target.mkdir(parents=True)
+    for name, data in spec.files().items():
+        (target / name).write_bytes(data)
+    return place
+
+
+class Server:
+    """A Jupyter server with kernels of the lab."""
+
+    def __init__(self, host: str, home: Path, folder: Path) -> None:
+        extra = {
+            "DOCKER_HOST": host,
+            "DEXEC_HISTORY_FILE": ":memory:",
+            "JUPYTER_PATH": str(home / "data"),
+            "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        }
+        self.page = LabServer(folder, extra)
+        self._runtime = folder / "runtime"
+
+    def start_kernel(self) -> str:
+        return str(ask(self.page, "api/kernels", {"name": SPEC})["id"])
+
+    def run(self, kernel: str, code: str) -> str:
+        """Run a cell as a front end does; return its output."""
+        client = BlockingKernelClient(connection_file=str(self._runtime / f"kernel-{kernel}.json"))
+        client.load_connection_file()
+        client.start_channels()
+        try:
+            until(lambda: answers(client))
+            printed: list[str] = []
+
+            def hear(message: dict) -> None:
+                if message["msg_type"] == "stream":
+                    printed.append(message["content"]["text"])
+
+            client.execute_interactive(code, timeout=GUARD, output_hook=hear, allow_stdin=False)
+            return "".join(printed)
+        finally:
+            client.stop_channels()
+
+
+@pytest.fixture
+def server(host, home, tmp_path) -> Iterator[Server]:
+    made = Server(host, home, tmp_path)
+    with made.page:
+        yield made
+
+
+def answers(client: BlockingKernelClient) -> bool:
+    """Whether the kernel is there: one that was killed comes back in a moment."""
+    try:
+        client.wait_for_ready(timeout=GUARD)
+    except RuntimeError:
+        return False
+    return True
+
+
+def left(host: str) -> list[str]:
+    """What there is after a sweep, which the next lab or server would do."""
+
+    async def look() -> None:
+        async with EngineClient(parse_host(host, source="the test")) as client:
+            await sweep(client)
+
+    def count() -> bool:
+        asyncio.run(look())
+        return not containers_of(host, NAME, checkers=True)
+
+    until(count)
+    return list(containers_of(host, NAME, checkers=True))
+
+
+def pid_of(kernel: str) -> int:
+    """Return the process of a kernel, by its connection file."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if f"kernel-{kernel}.json".encode() in words:
+            return int(folder.name)
+    raise AssertionError("the kernel does not run")
+
+
+def test_the_ends_that_a_server_sees(server, host):
+    """A front end's DELETE; a kernel that is killed keeps its container; SIGTERM to the server."""
+    kernel = server.start_kernel()
+    assert containers_of(host, NAME) == {}, "made by the request that starts the kernel"
+    assert server.run(kernel, "echo mine >/root/mine; id -u") == "0\n"
+    [container] = containers_of(host, NAME)
+
+    os.kill(pid_of(kernel), signal.SIGKILL)
+    until(lambda: containers_of(host, NAME) == {container: "exited"})
+    until(lambda: ask(server.page, f"api/kernels/{kernel}")["execution_state"] != "dead")
+    assert server.run(kernel, "cat /root/mine") == "mine\n"
+
+    ask(server.page, f"api/kernels/{kernel}/restart", {})
+    assert server.run(kernel, "cat /root/mine") == "mine\n"
+    assert containers_of(host, NAME) == {container: "running"}
+    shut_down(server.page, kernel)
+    until(lambda: containers_of(host, NAME, checkers=True) == {})
+
+    two = [server.start_kernel() for _ in range(2)]
+    for kernel in two:
+        server.run(kernel, "true")
+    assert len(containers_of(host, NAME)) == 2
+    assert server.page.stop()
+    until(lambda: containers_of(host, NAME, checkers=True) == {})
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_server_that_cleans_nothing_up(server, host, number):
+    """Killed; or stopped by a hub, whose SIGINT ends it without any hook."""
+    kernel = server.start_kernel()
+    server.run(kernel, "true")
+    [container] = containers_of(host, NAME)
+    process = server.page._process
+    process.send_signal(number)
+    process.wait(GUARD)
+    until(lambda: containers_of(host, NAME).get(container) != "running")
+    assert left(host) == []
