@@ -1,13 +1,16 @@
-"""The ways in which a lab's kernel ends in a server: nothing is left, counted on an engine."""
+"""Each way in which a lab's kernel ends: nothing of the lab is left, counted on a real engine."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 
@@ -154,3 +157,47 @@ def test_a_server_that_cleans_nothing_up(server, host, number):
     process.wait(GUARD)
     until(lambda: containers_of(host, NAME).get(container) != "running")
     assert left(host) == []
+
+
+def execute(host: str, home: Path, folder: Path, source: str) -> subprocess.Popen[bytes]:
+    """Start nbclient's own program for a notebook."""
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source)],
+        metadata={"kernelspec": {"name": SPEC, "display_name": "A lab", "language": "bash"}},
+    )
+    path = folder / "lab.ipynb"
+    nbformat.write(notebook, path)
+    env = {
+        name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "JPY"))
+    }
+    env |= {"JUPYTER_PATH": str(home / "data"), "DOCKER_HOST": host}
+    command = [sys.executable, "-m", "jupyter", "execute", str(path)]
+    return subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def test_nbclient_ends_or_is_killed(host, home, tmp_path):
+    program = execute(host, home, tmp_path, "true")
+    assert program.wait(GUARD) == 0
+    assert containers_of(host, NAME) == {}
+    program = execute(host, home, tmp_path, "sleep 1000")
+    until(lambda: "running" in containers_of(host, NAME).values())
+    program.kill()
+    program.wait()
+    until(lambda: "running" not in containers_of(host, NAME).values())
+    assert left(host) == []
+
+
+def test_the_next_server_removes_what_is_left(host, home, tmp_path):
+    """And the card of a lab is its only one: its containers have none."""
+    first = Server(host, home, tmp_path)
+    with first.page:
+        first.run(first.start_kernel(), "true")
+        specs = ask(first.page, "api/kernelspecs")["kernelspecs"]
+        assert [name for name in specs if NAME in name] == [SPEC]
+        process = first.page._process
+        process.kill()
+        process.wait(GUARD)
+    until(lambda: "running" not in containers_of(host, NAME).values())
+    (tmp_path / "next").mkdir()
+    with Server(host, home, tmp_path / "next").page:
+        until(lambda: containers_of(host, NAME) == {})
