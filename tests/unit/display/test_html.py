@@ -15,13 +15,31 @@ from typing import Any
 import pytest
 
 from dexec_kernel.backend.models import ContainerSummary
-from dexec_kernel.display import containers, file, html, line, markdown, preview, progress, table
+from dexec_kernel.display import (
+    check as check_display,
+)
+from dexec_kernel.display import (
+    containers,
+    file,
+    html,
+    lab,
+    line,
+    markdown,
+    preview,
+    progress,
+    table,
+)
 from dexec_kernel.display.bar import bar_html
 from dexec_kernel.display.containers import Choice
 from dexec_kernel.display.kernel_bar import KernelState, kernel_bar_html
 from dexec_kernel.display.line import BLUE, Look, Part
 from dexec_kernel.display.text import one_line
 from dexec_kernel.files.report import Report
+from dexec_kernel.lab.checks.desk import Checked
+from dexec_kernel.lab.progress import Standing, TaskProgress
+from dexec_kernel.lab.result import Broken
+from dexec_kernel.lab.room import ContainerView, LabView
+from dexec_kernel.lab.spec import Container, Task
 from tests.unit.display.test_bar import Page
 from tests.unit.test_arrows import files, module_name
 
@@ -55,6 +73,10 @@ def report(text: str) -> Report:
     return made
 
 
+def task(text: str) -> TaskProgress:
+    return TaskProgress(Task(text, text), Standing.OPEN, waits_for=(text,), attempts=1)
+
+
 def html_of(data: dict[str, Any]) -> str:
     return str(data["text/html"])
 
@@ -80,6 +102,17 @@ MAKERS: dict[str, Callable[[str], str]] = {
     ),
     "display.progress.summary_data": lambda text: html_of(
         progress.summary_data(report(text), text, ending="")
+    ),
+    "display.check.running_data": lambda text: html_of(check_display.running_data(task(text).task)),
+    "display.check.check_data": lambda text: html_of(
+        check_display.check_data(
+            Checked(task(text), Broken(message=text, reason=text, notes=(text,)), has_hint=True)
+        )
+    ),
+    "display.lab.lab_data": lambda text: html_of(
+        lab.lab_data(
+            LabView(text, (ContainerView(Container(text, text), text, text),), (task(text),))
+        )
     ),
     "display.file._table": lambda text: html_of(
         file._table('"' + text.replace('"', '""') + '"', ",", whole=True).data

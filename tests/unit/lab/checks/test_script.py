@@ -137,7 +137,7 @@ def test_the_text_of_the_check_can_be_read_nowhere(checker):
         "#!/bin/bash\n"
         f"ls -A {checker.folder}\n"
         "for p in $PPID $$; do for f in /proc/$p/fd/* /proc/$p/cmdline /proc/$p/environ; do\n"
-        ' case $(readlink "$f") in pipe:*|*/dev/null) ;; *) grep -asl UNTEL""LABLE "$f";; esac\n'
+        ' case $(readlink "$f") in pipe:*|*/dev/null) ;; *) grep -asl UNTELLA""BLE "$f";; esac\n'
         "done; done; : UNTELLABLE\n"
     )
     assert done.stdout.split() == ["home"], done.stderr
