@@ -30,6 +30,8 @@ __all__ = [
     "FileSystemReadOnly",
     "FolderGone",
     "ImageNotFound",
+    "ImageNotLoaded",
+    "ImageNotPulled",
     "InternalError",
     "LabUnusable",
     "NotChosenError",
@@ -255,6 +257,40 @@ class ImageNotFound(EngineApiError):
             f"The engine has no image {image!r}.",
             status=_NOT_FOUND,
             advice=f"Pull it: docker pull {image}",
+        )
+
+
+class ImageNotPulled(ImageNotFound):
+    """The engine has no such image, and cannot pull it. ``image`` is its name."""
+
+    def __init__(self, message: str, *, image: str, status: int, advice: str = "") -> None:
+        super().__init__(message, status=status, advice=advice)
+        self.image = image
+
+    @classmethod
+    def of(cls, image: str, reason: str = "", *, status: int = _NOT_FOUND) -> Self:
+        """Return the error for an image, with the engine's ``reason``."""
+        why = f": {reason.strip().rstrip('.')}" if reason.strip() else ""
+        return cls(
+            f"The engine has no image {image!r}, and could not pull it{why}.",
+            image=image,
+            status=status,
+            advice=f"Where a registry is reachable: docker pull {image}\n"
+            f"Else, on a machine that has it: docker save -o image.tar {image}\n"
+            "and here: docker load -i image.tar",
+        )
+
+
+class ImageNotLoaded(EngineApiError):
+    """The engine cannot load images from the file."""
+
+    @classmethod
+    def of(cls, reason: str, *, status: int = 500) -> Self:
+        """Return the error for the engine's ``reason``."""
+        return cls(
+            f"The engine cannot load the file: {reason.strip().rstrip('.') or 'it says nothing'}.",
+            status=status,
+            advice="It takes what `docker save -o FILE IMAGE` has written; it may be packed.",
         )
 
 

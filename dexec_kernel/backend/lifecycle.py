@@ -1,6 +1,6 @@
 """Containers that are made: their configuration, and the verbs for their life.
 
-Source: Docker Engine API 1.24 to 1.51, "Create a container", "Attach to a container", "Images".
+Source: Docker Engine API 1.24 to 1.51, "Create a container", "Attach to a container".
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from dexec_kernel.backend.images import Images
 from dexec_kernel.backend.protocol import FrameChannel, WholeEngine
 
 
@@ -68,17 +69,6 @@ class CreateConfig:
     discards_log: bool = False
     #: Whether the engine removes the container when it has stopped.
     auto_remove: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ImageInspect:
-    """An image (Go's ``image.InspectResponse``): its process and its user. ``size`` is in bytes."""
-
-    id: str
-    entrypoint: tuple[str, ...] = ()
-    cmd: tuple[str, ...] = ()
-    user: str = ""
-    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +167,6 @@ class Lifecycle(Protocol):
         """Return what a container uses. Raises :class:`ContainerNotFound`."""
         ...
 
-    async def image_inspect(self, image: str) -> ImageInspect:
-        """Look at an image. Raises :class:`ImageNotFound`."""
-        ...
-
     async def network_create(self, name: str, *, labels: Mapping[str, str]) -> str:
         """Create a network that bridges containers; return its id."""
         ...
@@ -202,5 +188,5 @@ class Lifecycle(Protocol):
         ...
 
 
-class LabEngine(WholeEngine, Lifecycle, Protocol):
+class LabEngine(WholeEngine, Lifecycle, Images, Protocol):
     """An engine that also makes containers."""

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import NoReturn, TextIO
 
 from dexec_kernel import __version__
-from dexec_kernel.cli.lab_options import add_lab_runs
+from dexec_kernel.cli.lab_options import add_lab_prepare, add_lab_runs
 from dexec_kernel.cli.parser import CommandParser
 from dexec_kernel.cli.terminal import complain
 from dexec_kernel.errors import DexecError
@@ -182,6 +182,10 @@ def _dispatch_lab(options: argparse.Namespace) -> int:
             from dexec_kernel.cli.lab_install import install_lab  # noqa: PLC0415
 
             return install_lab(options)
+        case "prepare":
+            from dexec_kernel.cli.lab_images import prepare_lab  # noqa: PLC0415
+
+            return prepare_lab(options)
         case "test":
             from dexec_kernel.cli.lab_test import prove_lab  # noqa: PLC0415
 
@@ -243,6 +247,7 @@ def _add_lab(commands: argparse._SubParsersAction[CommandParser]) -> None:
     install.add_argument(
         "--replace", action="store_true", help="write over another kernel of the same name"
     )
+    add_lab_prepare(subjects)
     add_lab_runs(subjects)
 
 

@@ -6,6 +6,7 @@ import argparse
 from contextlib import suppress
 from pathlib import Path
 
+from dexec_kernel.cli.lab_images import have_images_ready
 from dexec_kernel.cli.lab_runs import (
     Stopped,
     check_file,
@@ -38,6 +39,10 @@ def grade_notebooks(options: argparse.Namespace) -> int:
     lab = found.lab
     if lab is None:
         raise ConfigurationError(f"There is no {FILE} in {folder}.")
+    try:
+        have_images_ready(lab, folder)
+    except Stopped:
+        return _INTERRUPTED
     paths = [Path(name) for name in options.notebooks]
     with grading_progress(len(set(paths)), lab.tasks) as progress:
         grader = Grader(

@@ -1,4 +1,4 @@
-"""The options of ``lab test`` and ``lab grade``, which run a lab."""
+"""The options of ``lab prepare``, ``lab test`` and ``lab grade``, which need an engine."""
 
 from __future__ import annotations
 
@@ -9,6 +9,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dexec_kernel.cli.parser import CommandParser
+
+_PREPARE = """\
+Have the images of a lab ready, so that no student waits for them. An image that the engine has is
+named; one that is missing is pulled. Without a registry, load a file of images: `docker save` on a
+machine that has them writes it. The exit code is 1 if an image is missing still."""
+
+_PREPARE_EXAMPLES = """\
+examples:
+  dexec-kernel lab prepare linux-basics
+  docker save debian:stable-slim | gzip >images.tar.gz        on a machine with a network
+  dexec-kernel lab prepare linux-basics --load images.tar.gz  on one without"""
 
 _TEST = """\
 Prove a lab before a class has it. In a fresh lab every check must fail; after the solutions, in
@@ -25,6 +36,20 @@ _GRADE_EXAMPLES = """\
 examples:
   dexec-kernel lab grade linux-basics submissions/*/linux-basics.ipynb -j 4 --csv grades.csv
   dexec-kernel lab grade linux-basics ada.ipynb --json -"""
+
+
+def add_lab_prepare(subjects: argparse._SubParsersAction[CommandParser]) -> None:
+    """Add the command ``prepare``."""
+    prepare = subjects.add_parser(
+        "prepare",
+        description=_PREPARE,
+        epilog=_PREPARE_EXAMPLES,
+        help="have its images ready: pull them, or load them from a file",
+    )
+    prepare.add_argument("folder", metavar="DIR", help="the folder of the lab")
+    prepare.add_argument(
+        "--load", metavar="FILE", help="load images from a file of docker save, packed or not"
+    )
 
 
 def add_lab_runs(subjects: argparse._SubParsersAction[CommandParser]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from dexec_kernel.cli.lab_images import have_images_ready
 from dexec_kernel.cli.lab_runs import Stopped, lab_starter, run_until_stopped
 from dexec_kernel.cli.progress import step_teller
 from dexec_kernel.cli.table import show_table
@@ -30,6 +31,7 @@ def prove_lab(options: argparse.Namespace) -> int:
         for task in found.lab.tasks
     }
     try:
+        have_images_ready(found.lab, folder)
         with step_teller() as told:
             work = prove(found.lab, solutions, lab_starter(folder), runs=options.runs, told=told)
             proof = run_until_stopped(work)

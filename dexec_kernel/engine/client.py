@@ -18,13 +18,14 @@ from dexec_kernel.engine.calls import NEWEST_API, OLDEST_API, version_tuple
 from dexec_kernel.engine.endpoint import find_endpoint
 from dexec_kernel.engine.execs import ExecCalls
 from dexec_kernel.engine.files import FileCalls
+from dexec_kernel.engine.images import ImageCalls
 from dexec_kernel.engine.lifecycle import LifecycleCalls
 from dexec_kernel.engine.swarm import SwarmCalls
 
 __all__ = ["NEWEST_API", "OLDEST_API", "EngineClient", "version_tuple"]
 
 
-class EngineClient(ExecCalls, FileCalls, LifecycleCalls, SwarmCalls):
+class EngineClient(ExecCalls, FileCalls, LifecycleCalls, ImageCalls, SwarmCalls):
     """A client of one engine. Close it with :meth:`aclose`, or use it as a context manager.
 
     ``api_version`` pins the version (DOCKER_API_VERSION does in :meth:`from_environment`);

@@ -11,10 +11,10 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from dexec_kernel.backend.images import ImageInspect
 from dexec_kernel.backend.lifecycle import (
     CreateConfig,
     HealthConfig,
-    ImageInspect,
     NetworkSummary,
     Usage,
 )

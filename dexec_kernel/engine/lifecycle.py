@@ -1,6 +1,6 @@
-"""The verbs for the life of containers, their images and networks; see :mod:`client`.
+"""The verbs for the life of containers, their networks and volumes; see :mod:`client`.
 
-Source: Docker Engine API, "Create a container", "Attach to a container", "Networks", "Images".
+Source: Docker Engine API, "Create a container", "Attach to a container", "Networks", "Volumes".
 """
 
 from __future__ import annotations
@@ -8,9 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import partial
-from urllib.parse import quote
 
-from dexec_kernel.backend.lifecycle import CreateConfig, ImageInspect, NetworkSummary, Usage
+from dexec_kernel.backend.lifecycle import CreateConfig, NetworkSummary, Usage
 from dexec_kernel.engine import answers, codec
 from dexec_kernel.engine.calls import PATIENT_TIMEOUT, path_segment
 from dexec_kernel.engine.connection import HijackedConnection
@@ -127,18 +126,7 @@ class LifecycleCalls(ContainerCalls):
         answer = await self._call("GET", path, params=params, container=container)
         return codec.usage(answer.json())
 
-    # --- images, networks, volumes --------------------------------------------------------------
-
-    async def image_inspect(self, image: str) -> ImageInspect:
-        """Look at an image (Go's ``ImageInspect``). Raises :class:`ImageNotFound`."""
-        path = f"/images/{quote(image, safe='/:@')}/json"
-        try:
-            answer = await self._call("GET", path)
-        except EngineApiError as error:
-            if error.status == answers.NOT_FOUND:
-                raise ImageNotFound.of(image) from error
-            raise
-        return codec.image_inspect(answer.json())
+    # --- networks, volumes --------------------------------------------------------------
 
     async def network_create(self, name: str, *, labels: Mapping[str, str]) -> str:
         """Create a bridge; return its id (Go's ``NetworkCreate``)."""

@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from dexec_kernel.backend.lifecycle import CreateConfig, HealthConfig, ImageInspect
+from dexec_kernel.backend.images import ImageInspect
+from dexec_kernel.backend.lifecycle import CreateConfig, HealthConfig
 from dexec_kernel.backend.models import LAB_LABEL, USER_LABEL
 from dexec_kernel.lab.spec import Capabilities, Container, Lab, is_root
 

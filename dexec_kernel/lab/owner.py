@@ -30,6 +30,7 @@ from dexec_kernel.lab.create import (
     start_order,
     volume_prefix,
 )
+from dexec_kernel.lab.images import have_images
 from dexec_kernel.lab.parent import KEEP_LABEL, PARENT_LABEL, Parent
 from dexec_kernel.lab.setup import run_setup
 from dexec_kernel.lab.shielded import to_the_end as _to_the_end
@@ -121,7 +122,7 @@ class LabOwner:
         """Have every container run, and return the first; ``progress`` is told what is being done.
 
         Containers that this owner left behind are taken over, others are made. Raises
-        :class:`ImageNotFound`, and :class:`LabUnusable` where ``setup.sh`` fails or a container is
+        :class:`ImageNotPulled`, and :class:`LabUnusable` where ``setup.sh`` fails or a container is
         not healthy.
         """
         async with self._turn:
@@ -193,6 +194,8 @@ class LabOwner:
 
     async def _make(self, progress: Progress) -> None:
         try:
+            # Before anything else: a pull is none of the student's time.
+            await have_images(self._engine, self.lab, progress)
             await self._remove_left()
             for spec in start_order(self.lab):
                 await self._make_one(spec, progress)

@@ -147,7 +147,7 @@ async def test_several_containers_share_a_loopback_and_nothing_is_left(host, cli
 
 async def test_what_goes_wrong_half_way_leaves_nothing(host, client, folder):
     images.ensure_image(host, images.BUSYBOX)
-    missing = Lab("A", (STUDENT, Container("gone", "no/such:1")))
+    missing = Lab("A", (STUDENT, Container("gone", "127.0.0.1:9/no/such:1")))
     owner = LabOwner(client, missing, folder, "one")
     with pytest.raises(ImageNotFound, match="no/such"):
         await owner.ready()

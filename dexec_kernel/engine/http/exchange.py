@@ -104,22 +104,25 @@ class Exchange(Closing):
         stream = await open_stream(endpoint, timeout=CONNECT_TIMEOUT)
         return cls(endpoint, stream, method=method, target=target, headers=headers())
 
-    async def send(self, content: AsyncIterator[bytes] | None = None) -> None:
+    async def send(
+        self, content: AsyncIterator[bytes] | None = None, *, answer_timeout: float | None = None
+    ) -> None:
         """Send the request, with ``content`` as a chunked tar, and read the answer's head.
 
         An engine that answers early has refused the request: the rest of ``content`` is not read.
         Errors of ``content`` are passed on and leave the request unfinished, so that the engine
-        notices the missing part.
+        notices the missing part. The head may take ``answer_timeout`` seconds, once all is sent.
         Raises :class:`EngineUnavailable`, :class:`ProtocolError`.
         """
         method, target = self._request
+        patience = ANSWER_TIMEOUT if answer_timeout is None else answer_timeout
         headers = [("Host", self._endpoint.http_host), ("Connection", "close"), *self._more]
         if content is not None:
             headers += [("Content-Type", "application/x-tar"), ("Transfer-Encoding", "chunked")]
         await self._write(h11.Request(method=method, target=target, headers=headers))
         if content is None:
             await self._write(h11.EndOfMessage())
-            await self._read_head(timeout=ANSWER_TIMEOUT)
+            await self._read_head(timeout=patience)
             return
         answer = asyncio.ensure_future(self._read_head(timeout=None))
         sending = asyncio.ensure_future(self._send_content(content))
@@ -129,10 +132,10 @@ class Exchange(Closing):
                 sending.result()
             # A connection that broke while we sent may yet have the reason to read.
             try:
-                async with asyncio.timeout(ANSWER_TIMEOUT):
+                async with asyncio.timeout(patience):
                     await answer
             except TimeoutError as error:
-                raise no_answer(self._endpoint, ANSWER_TIMEOUT, self._what) from error
+                raise no_answer(self._endpoint, patience, self._what) from error
         finally:
             for task in (answer, sending):
                 task.cancel()
@@ -171,7 +174,7 @@ class Exchange(Closing):
                 while isinstance(event, h11.InformationalResponse):
                     event = await next_event(self._http, self._stream)
         except TimeoutError as error:
-            raise no_answer(self._endpoint, ANSWER_TIMEOUT, self._what) from error
+            raise no_answer(self._endpoint, timeout or 0, self._what) from error
         if not isinstance(event, h11.Response):
             raise ProtocolError("The engine closed the connection instead of answering.")
         self.status = event.status_code

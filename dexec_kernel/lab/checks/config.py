@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from dexec_kernel.backend.lifecycle import CreateConfig, ImageInspect
+from dexec_kernel.backend.images import ImageInspect
+from dexec_kernel.backend.lifecycle import CreateConfig
 from dexec_kernel.lab.checks.script import DRIVER
 from dexec_kernel.lab.create import create_config, labels_of
 from dexec_kernel.lab.spec import Container, Lab

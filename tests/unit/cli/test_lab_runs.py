@@ -37,6 +37,7 @@ def labs(monkeypatch) -> FakeLabs:
     labs = FakeLabs()
     for module in (lab_grade, lab_test):
         monkeypatch.setattr(module, "lab_starter", lambda _folder: labs)
+        monkeypatch.setattr(module, "have_images_ready", lambda _lab, _folder: None)
     return labs
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from dexec_kernel.backend.lifecycle import HealthConfig, ImageInspect
+from dexec_kernel.backend.images import ImageInspect
+from dexec_kernel.backend.lifecycle import HealthConfig
 from dexec_kernel.lab import create
 from dexec_kernel.lab.spec import Capabilities, Container, Healthcheck, Lab
 
