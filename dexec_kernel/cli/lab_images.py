@@ -36,12 +36,9 @@ def prepare_lab(options: argparse.Namespace) -> int:
     if archive is not None:
         check_archive(archive)
     try:
-        with step_teller() as tell:
-            missing = run_until_stopped(_prepare(lab, archive, tell))
+        missing = run_until_stopped(_prepare(lab, archive))
     except Stopped:
         return _INTERRUPTED
-    for error in missing:
-        complain(f"missing  {error.message}")
     if not missing:
         say(f"The images of {lab.title!r} are ready.")
         return 0
@@ -83,21 +80,27 @@ async def _engine() -> AsyncIterator[EngineClient]:
         yield client
 
 
-async def _prepare(lab: Lab, archive: Path | None, tell: _Tell) -> list[ImageNotPulled]:
-    """Load the archive, and pull what is missing then; return what is missing still."""
+async def _prepare(lab: Lab, archive: Path | None) -> list[ImageNotPulled]:
+    """Load the archive, and pull what is missing then; return what is missing still.
+
+    Nothing is printed while the line of a terminal moves: it takes stdout over.
+    """
     missing: list[ImageNotPulled] = []
     async with _engine() as engine:
         if archive is not None:
-            loaded = await engine.image_load(pieces(archive, tell))
+            with step_teller() as tell:
+                loaded = await engine.image_load(pieces(archive, tell))
             for name in loaded:
                 say(f"loaded   {name}")
             if not loaded:
                 complain(f"warning: there is no image in {archive}")
         for image in images_of(lab):
             try:
-                had = await have_image(engine, image, tell)
+                with step_teller() as tell:
+                    had = await have_image(engine, image, tell)
             except ImageNotPulled as error:
                 missing.append(error)
+                complain(f"missing  {error.message}")
             else:
                 say(f"{had.value:<7}  {image}")
     return missing

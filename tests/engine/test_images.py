@@ -7,23 +7,15 @@ from urllib.parse import quote
 
 import pytest
 
-from devtools import api, images
+from devtools import api
+from dexec_kernel.backend.images import PullProgress
 from dexec_kernel.cli.command import run
 from dexec_kernel.errors import ImageNotFound, ImageNotLoaded, ImageNotPulled
 from dexec_kernel.lab.new import new_lab
+from tests.registry import Registry, saved, serve
 
 #: Nothing listens at port 9, so that each engine's connection is refused at once.
 NOWHERE = "127.0.0.1:9/a/b:1"
-
-
-def saved(host: str, name: str) -> bytes:
-    """Give the test image another name, and save and remove that; return the archive."""
-    images.ensure_image(host, images.BUSYBOX)
-    repo, _, tag = name.rpartition(":")
-    api.call(host, "POST", f"/images/{quote(images.BUSYBOX)}/tag", query={"repo": repo, "tag": tag})
-    content = api.call(host, "GET", f"/images/{quote(name)}/get")
-    api.call(host, "DELETE", f"/images/{quote(name)}")
-    return content
 
 
 async def pieces(content: bytes):
@@ -45,6 +37,16 @@ async def test_images_are_loaded_and_pulls_are_refused(place):
     with pytest.raises(ImageNotPulled, match="connection refused") as caught:
         await client.image_pull(NOWHERE)
     assert f"docker pull {NOWHERE}" in caught.value.advice
+
+
+async def test_a_pull(host, client):
+    said: list[PullProgress] = []
+    with serve(Registry(saved(host, "localhost/dexec-pulled:1"))) as registry:
+        await client.image_pull(registry.image, said.append)
+    assert (await client.image_inspect(registry.image)).cmd == ("sleep", "2147483647")
+    assert said[-1].total > 1_000_000
+    assert said[-1].is_unpacking
+    api.call(host, "DELETE", f"/images/{quote(registry.image)}")
 
 
 def test_lab_prepare(host, tmp_path, monkeypatch, capsys):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from devtools import api, containers, images
 from tests.kernel.labs import containers_of, make_lab
 from tests.kernel.widgets import Widgets
+from tests.registry import Registry, saved, serve
 from tests.waiting import until
 
 
@@ -170,3 +173,33 @@ def test_a_lab_ends_with_its_time(start_kernel, host, tmp_path):
         reply = kernel.run("echo no").reply
         assert reply["ename"] == "LabUnusable"
         assert "time of the lab is over" in reply["evalue"]
+
+
+def test_a_missing_image_is_pulled_by_the_first_cell(start_kernel, host, tmp_path):
+    """The line shows how far it is; an interrupt ends it; without a registry there is advice."""
+    with serve(Registry(saved(host, "localhost/dexec-first-cell:1"))) as registry:
+        folder = make_lab(tmp_path, image=registry.image)
+        kernel = start_kernel(arguments=(f"--lab={folder}",))
+        registry.open.clear()
+        said: list[str] = []
+
+        def at(message: dict[str, Any]) -> None:
+            text = message["content"].get("data", {}).get("text/plain", "")
+            was_there = any("% of " in line for line in said)
+            said.append(text)
+            if "% of " in text and not was_there:
+                kernel.interrupt()
+
+        result = kernel.run("echo no", at=at)
+        assert any(f"pulling {registry.image}: " in line for line in said)
+        assert result.reply["status"] == "error"
+        assert (result.text(), containers_of(host)) == ("", {})
+        registry.open.set()
+        assert kernel.run("wc -c </pulled").text() == "1000000\n"
+        kernel.manager.shutdown_kernel()
+        until(lambda: containers_of(host, checkers=True) == {})
+        api.call(host, "DELETE", f"/images/{registry.image}", query={"force": "1"})
+    kernel = start_kernel(arguments=(f"--lab={folder}",))
+    reply = kernel.run("echo no").reply
+    assert reply["ename"] == "ImageNotPulled"
+    assert f"docker pull {registry.image}" in "".join(reply["traceback"])
