@@ -29,24 +29,42 @@ def started_data(title: str, words: str) -> dict[str, str]:
 
 def lab_data(lab: LabView) -> dict[str, str]:
     """Return the mime bundle of a lab: its containers with limits and use, its time, its tasks."""
+    return bundle(lab_html(lab), lab_text(lab))
+
+
+def lab_text(lab: LabView) -> str:
+    """Return a lab as plain text."""
+    return "\n".join((_head(lab), *(table["text/plain"] for table in _tables(lab)), _HINT))
+
+
+def lab_html(lab: LabView) -> Html:
+    """Return a lab as HTML."""
+    rows = joined(
+        element("div", _head(lab), style="font-weight:600"),
+        *(
+            element("div", Html(table[HTML_TYPE]), style="overflow-x:auto")
+            for table in _tables(lab)
+        ),
+        element("div", _HINT.replace("`", ""), style="opacity:.65"),
+    )
+    return display("div", rows, style=box())
+
+
+def _head(lab: LabView) -> str:
     points = sum(task.points for task in lab.tasks)
     most = sum(task.task.points for task in lab.tasks)
     head = [lab.title, f"{points:g} of {most:g} points"]
     if lab.left is not None:
         head.append(f"{format_duration(max(0.0, lab.left), whole=True)} left")
-    line = " · ".join(one_line(part) for part in head)
+    return " · ".join(one_line(part) for part in head)
+
+
+def _tables(lab: LabView) -> tuple[dict[str, str], ...]:
     titles = ("container", "image", "state", "memory", "processes", "processors", "network")
-    tables = (
+    return (
         table_data(("", "task", "", "points", ""), [_task(task) for task in lab.tasks]),
         table_data(titles, [_container(view) for view in lab.containers]),
     )
-    text = "\n".join((line, *(table["text/plain"] for table in tables), _HINT))
-    rows = joined(
-        element("div", line, style="font-weight:600"),
-        *(Html(table[HTML_TYPE]) for table in tables),
-        element("div", _HINT, style="opacity:.65"),
-    )
-    return bundle(display("div", rows, style=box()), text)
 
 
 def _task(task: TaskProgress) -> tuple[str, ...]:

@@ -208,14 +208,17 @@ class LabTarget(Target):
         engine = await self._lab_engine()
         views = []
         for spec in owner.lab.containers:
-            found = await engine.container_inspect(owner.ids[spec.name])
+            container = owner.ids.get(spec.name)
+            if not container:
+                raise LabUnusable(f"The lab's container {spec.name!r} is not there now.")
+            found = await engine.container_inspect(container)
             state = "paused" if found.paused else "running" if found.running else "stopped"
             usage = Usage()
             with suppress(EngineApiError):
                 usage = await engine.container_usage(found.id)
             views.append(ContainerView(spec, found.name, state, usage.memory, usage.processes))
         left = self._clock.left(owner)
-        return LabView(owner.lab.title, tuple(views), tuple(desk.progress), left)
+        return LabView(owner.lab.title, tuple(views), tuple(desk.progress), left, desk.hints)
 
     async def reset(self, name: str) -> float:
         """Make a container anew by its name in the lab, or all; return the seconds taken."""

@@ -39,6 +39,7 @@ from dexec_kernel.jupyter.containers import ContainerWatch
 from dexec_kernel.jupyter.deadline import Deadline
 from dexec_kernel.jupyter.history import Entry, History, HistoryRequest, allowed_file
 from dexec_kernel.jupyter.input import Input
+from dexec_kernel.jupyter.lab_status import LabStatus
 from dexec_kernel.jupyter.language import Language
 from dexec_kernel.jupyter.messages import Messages
 from dexec_kernel.jupyter.receipt import has_widgets, wait_for_receipt
@@ -117,6 +118,7 @@ class Service:
             interrupt=partial(self.interrupt, by_front_end=False),
             standby_count=lambda: self._workspaces.standbys.count,
         )
+        self._lab = LabStatus(kernel, bars, self._serve_button)
         self._preparation = Preparation(
             self._workspaces,
             self._target,
@@ -168,7 +170,7 @@ class Service:
         self._input.close()
         if not self._is_executing:
             # First: a front end may let go of the kernel before all else is done.
-            await deadline.wait(self._status.aclose())
+            await deadline.wait(self._status.aclose(), self._lab.aclose())
         ending = asyncio.ensure_future(self._cells.end())
         asking = asyncio.ensure_future(self._target.answers())
         await asyncio.wait({ending, asking}, timeout=_ANSWER, return_when=FIRST_COMPLETED)
@@ -180,7 +182,7 @@ class Service:
         await deadline.wait(self._again.aclose(), self._preparation.aclose(), reserve=_LAST)
         if not await deadline.wait(self._target.end(restarts=restarts), reserve=_LAST):
             self._log.warning("The lab's containers could not be removed in time.")
-        rest = (self._status, self._watch, self.language, self.history)
+        rest = (self._status, self._lab, self._watch, self.language, self.history)
         closing = (part.aclose() for part in (*rest, self._cells, self._bars))
         if not await deadline.wait(*closing, reserve=_LAST):
             self._log.warning("The kernel could not be ended in order in time.")
@@ -228,6 +230,7 @@ class Service:
             self._is_executing = False
             self._preparation.after_cell()
             self._target.after_cell()
+            self._lab.changed()
         if fault is not None:
             is_live = self._is_live(messages, interactive=interactive)
             shown = fault
@@ -262,6 +265,14 @@ class Service:
                 messages.publish("clear_output", {"wait": False})
                 work = self._run_failed(failed, messages, failed.number)
                 await self._serve(work, messages, interactive=True)
+
+    async def _serve_button(self, line: str, messages: Messages) -> None:
+        """Run a magic for a button, when no cell runs."""
+        before = self._interrupts
+        async with self._turn:
+            if self._interrupts == before:
+                work = self._execute(line, messages, None, interactive=False)
+                await self._serve(work, messages, interactive=False)
 
     async def _run_failed(self, failed: FailedCell, messages: Messages, number: int) -> Ending:
         """Run what has not run of a cell."""
@@ -380,6 +391,7 @@ class Service:
         )
         if self._is_live(messages, interactive=interactive):
             context.show_status = partial(self._status.show, messages)
+            context.show_lab = partial(self._lab.show, messages)
         self._magics = context
         try:
             completed = await run_calls(calls, context)

@@ -25,12 +25,16 @@ class ContainerView:
 
 @dataclass(frozen=True, slots=True)
 class LabView:
-    """The lab. ``left`` is the student's time in seconds, None without a limit."""
+    """The lab. ``left`` is the student's time in seconds, None without a limit.
+
+    ``hints`` names the tasks for which there is a hint to show.
+    """
 
     title: str
     containers: tuple[ContainerView, ...]
     tasks: tuple[TaskProgress, ...]
     left: float | None = None
+    hints: frozenset[str] = frozenset()
 
 
 class Room(Protocol):

@@ -63,6 +63,8 @@ class MagicContext:
     #: Asks the user for a line; None where nobody can be asked.
     ask: Ask | None = None
     show_status: Callable[[Mapping[str, str]], Awaitable[None]] | None = None
+    #: Shows the lab with buttons; None where nobody could use them.
+    show_lab: Callable[[Room], Awaitable[None]] | None = None
     #: What an administrator allows. Most of it is the engine's to refuse.
     policy: Policy = field(default_factory=Policy)
     #: Returns the checks and hints of the kernel's lab; None where it is not that of a lab.

@@ -23,7 +23,10 @@ async def _lab(context: MagicContext, arguments: Namespace) -> None:
             advice="`dexec-kernel lab install DIR` puts a lab into the kernel picker.",
         )
     if arguments.action is None:
-        context.show(lab_data(await room.look()))
+        if context.show_lab is not None:
+            await context.show_lab(room)
+        else:
+            context.show(lab_data(await room.look()))
         return
     if arguments.action != _RESET:
         raise UsageError(
@@ -38,8 +41,9 @@ async def _lab(context: MagicContext, arguments: Namespace) -> None:
 def _parser() -> MagicParser:
     parser = MagicParser(
         "%lab",
-        "In a lab: show its containers, its time and its tasks. `%lab reset` makes the containers\n"
-        "anew, `%lab reset NAME` one of them: files and processes in it are gone, points stay.",
+        "In a lab: show its containers, its time and its tasks, with buttons for checks, hints\n"
+        "and new containers. `%lab reset` makes the containers anew, `%lab reset NAME` one of them:\n"
+        "files and processes in it are gone, points stay.",
     )
     parser.add_argument("action", metavar="reset", nargs="?", help="make the containers anew")
     parser.add_argument("name", metavar="NAME", nargs="?", help="this container alone")

@@ -46,7 +46,30 @@ def test_a_student_takes_the_example_lab(lab: Lab, host: str, tmp_path: Path):
     expect(check.root).to_contain_text("Both folders are there.")
     lab.screenshot("lab-passed")
 
+    # %lab, in a cell of its own: its buttons do as the magics do.
+    look.root.locator(".cm-content").fill("%lab")
+    look.start()
+    panel = look.root.locator(".dexec-lab")
+    expect(panel).to_contain_text("1 of")
+    expect(panel.get_by_role("button", name="Check folders")).to_have_count(0)
+    lab.screenshot("lab-panel")
+    lab.page.set_viewport_size({"width": 700, "height": 900})
+    lab.screenshot("lab-panel-narrow")
+    panel.get_by_role("button", name="Check copy").click()
+    expect(panel).to_contain_text("✗ not yet")
+    expect(panel).to_contain_text("1 check")
+    lab.screenshot("lab-panel-checked")
+    panel.get_by_role("button").filter(has_text="Reset").click()
+    expect(panel).to_contain_text("This removes your files and processes")
+    lab.screenshot("lab-panel-reset")
+    panel.get_by_role("button", name="Reset: remove its files").click()
+    expect(panel).to_contain_text("The lab is as it was at the beginning")
+    expect(panel.get_by_role("button").filter(has_text="Reset")).to_be_enabled()
+    work.root.locator(".cm-content").fill("ls ~/work")
+    work.start()
+    expect(work.stderr).to_contain_text("No such file")
+
     lab.save()
     stored = read_submission(paper.read_bytes())
     assert stored.shown == {"folders": "passed"}
-    assert SOLUTION in [cell.source for cell in stored.cells]
+    assert "%lab" in [cell.source for cell in stored.cells]

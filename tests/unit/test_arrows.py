@@ -78,6 +78,7 @@ ARROWS: dict[str, set[str]] = {
 MAY_IMPORT_JUPYTER = {
     "jupyter",
     *("display.parts", "display.live", "display.chooser", "display.panel", "display.widget"),
+    "display.lab_panel",
     "grading.kernel",
     "picker",
 }

@@ -64,6 +64,12 @@ class CheckDesk:
         self._runner.prepare()
         return Checked(found, result, has_hint)
 
+    @property
+    def hints(self) -> frozenset[str]:
+        """The names of the tasks for which a hint is offered."""
+        deserving = (found.task.name for found in self.progress if found.deserves_hint)
+        return frozenset(name for name in deserving if self._runner.texts.hints(name))
+
     def hint(self, name: str) -> Hint:
         """Return the next hint of a task; the last once more where all were shown.
 
