@@ -43,8 +43,9 @@ def prepare_lab(options: argparse.Namespace) -> int:
         say(f"The images of {lab.title!r} are ready.")
         return 0
     names = " ".join(shlex.quote(error.image) for error in missing)
+    for error in missing:
+        complain(f"Where a registry is reachable: docker pull {shlex.quote(error.image)}")
     complain(
-        f"Where a registry is reachable: docker pull {names}\n"
         f"Else, on a machine that has them: docker save -o images.tar {names}\n"
         f"and here: dexec-kernel lab prepare {shlex.quote(options.folder)} --load images.tar"
     )

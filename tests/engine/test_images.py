@@ -66,4 +66,7 @@ def test_lab_prepare(host, tmp_path, monkeypatch, capsys):
     assert f"missing  The engine has no image {NOWHERE!r}, and could not pull it: " in found.err
     api.call(host, "DELETE", f"/images/{quote(name)}")
     assert run(command) == 1
-    assert f"docker save -o images.tar {name} {NOWHERE}" in capsys.readouterr().err
+    advice = capsys.readouterr().err
+    assert f"docker save -o images.tar {name} {NOWHERE}\n" in advice
+    for image in (name, NOWHERE):
+        assert f"docker pull {image}\n" in advice
