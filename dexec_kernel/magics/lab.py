@@ -42,8 +42,8 @@ def _parser() -> MagicParser:
     parser = MagicParser(
         "%lab",
         "In a lab: show its containers, its time and its tasks, with buttons for checks, hints\n"
-        "and new containers. `%lab reset` makes the containers anew, `%lab reset NAME` one of them:\n"
-        "files and processes in it are gone, points stay.",
+        "and new containers. `%lab reset` makes the containers anew, `%lab reset NAME` one of\n"
+        "them: files and processes in it are gone, points stay.",
     )
     parser.add_argument("action", metavar="reset", nargs="?", help="make the containers anew")
     parser.add_argument("name", metavar="NAME", nargs="?", help="this container alone")
