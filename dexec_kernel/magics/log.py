@@ -24,13 +24,14 @@ _SAVE = "save"
 async def _log(context: MagicContext, arguments: Namespace) -> None:
     if arguments.save not in {None, _SAVE} or (arguments.save is None) != (arguments.name is None):
         raise UsageError("%log shows where the log is, %log save NAME writes it to a file.")
+    if arguments.name is not None:
+        context.policy.check_local_files("%log save")
     log = _log_of(context, arguments.number)
     if arguments.name is None:
         size = format_size(await asyncio.to_thread(_size, log))
         lines = [f"The whole output ({size}) is in {log}", "%log save NAME copies it."]
         context.show(line_data(lines))
         return
-    context.policy.check_local_files("%log save")
     target = await asyncio.to_thread(_expanded, arguments.name)
     await asyncio.to_thread(save, log, target, force=arguments.force)
     size = format_size(await asyncio.to_thread(_size, target))

@@ -73,6 +73,7 @@ WAYS = {
     "%cp {other}:/etc/passwd /tmp/": "files.local",
     "%cp :/etc/passwd /tmp/": "files.local",
     "%cp /etc/passwd :/tmp/": "files.local",
+    "%log save {log}": "files.local",
     "%show :/etc/shadow": "exec.users",
     "%%writefile :/etc/passwd\nroot::0:0::/:/bin/sh": "exec.users",
     "%%exec -u root\nid": "exec.users",
@@ -82,6 +83,10 @@ WAYS = {
     "%%exec -d -u root -- id": "exec.users",
     "%%exec --privileged\nid": "exec.privileged",
 }
+
+
+def commands(host: str, container: str) -> list[str]:
+    return [row["CMD"] for row in containers.top(host, container)]
 
 
 def refusal(kernel, code: str, setting: str) -> None:
@@ -95,13 +100,19 @@ def refusal(kernel, code: str, setting: str) -> None:
 
 def test_a_lab_is_confined_to_itself(start_kernel, host, tmp_path, busybox, run_container):
     """No magic, option, variable or message of a widget leads out of it."""
-    folder = make_lab(tmp_path, container='user = "1000"', setup="echo s >/root/s; chmod 700 /root")
-    kernel = start_kernel(
-        arguments=(f"--lab={folder}",), DEXEC_CONTAINER=busybox, DEXEC_COMPLETION_TIMEOUT="60"
-    )
-    refusal(kernel, "echo no", "containers.labels")
+    setup = "echo s >/root/s; chmod 700 /root; sleep 4321 >/dev/null 2>&1 &"
+    folder = make_lab(tmp_path, container='user = "1000"', setup=setup)
     others = containers_of(host).keys()
-    kernel = start_kernel(arguments=(f"--lab={folder}",), DEXEC_COMPLETION_TIMEOUT="60")
+    log, history = tmp_path / "log", tmp_path / "history"
+    kernel = start_kernel(arguments=(f"--lab={folder}",), DEXEC_HISTORY_FILE=str(history))
+    refusal(kernel, "echo no", "history_file")
+    kernel.reply(kernel.client.history(hist_access_type="tail", n=1))
+    assert not history.exists()
+    kernel = start_kernel(
+        arguments=(f"--lab={folder}",),
+        DEXEC_CONTAINER=busybox,
+        DEXEC_COMPLETION_TIMEOUT="60",
+    )
     assert kernel.run("id -u; cat /root/s 2>&1").text().startswith("1000\ncat: ")
     [mine] = containers_of(host).keys() - others
     labels = containers.inspect(host, mine)["Config"]["Labels"]
@@ -109,11 +120,20 @@ def test_a_lab_is_confined_to_itself(start_kernel, host, tmp_path, busybox, run_
     checker = {k: v for k, v in own.items() if k != "dexec.lab.cells"}
     names = {
         "other": busybox,
+        "log": str(log),
         "checker": run_container(labels=checker),
         "neighbour": run_container(labels={**own, "dexec.lab.owner": "another"}),
     }
     for code, setting in WAYS.items():
         refusal(kernel, code.format(**names), setting)
+    assert not log.exists()
+    # A student who is not root ends that user's processes alone: not the main one, nor setup.sh's.
+    kernel.run("%%exec -d\nexec sleep 1234")
+    until(lambda: "sleep 1234" in commands(host, mine))
+    kernel.run("kill -9 -1")
+    until(lambda: "sleep 1234" not in commands(host, mine))
+    assert "sleep 4321" in commands(host, mine)
+    assert containers_of(host)[mine] == "running"
     shown = str([message["content"] for message in kernel.run("%containers").messages])
     assert not any(name in shown for name in names.values())
     matches = kernel.reply(kernel.client.complete("%container "))["matches"]
