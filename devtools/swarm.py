@@ -166,6 +166,12 @@ class PrivateSwarm:
             and (state != "running" or task["DesiredState"] == "running")
         ]
 
+    def states(self, service: str) -> set[str]:
+        """Return the states of all tasks of a service, as the manager knows them."""
+        query = {"filters": json.dumps({"service": [service]})}
+        found = api.call_json(self.manager.host, "GET", "/tasks", query=query)
+        return {task["Status"]["State"] for task in found}
+
     def wait_for(
         self, service: str, count: int = 1, state: str = "running"
     ) -> list[dict[str, Any]]:

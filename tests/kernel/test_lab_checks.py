@@ -153,9 +153,12 @@ def test_what_a_student_does_in_a_cell_against_a_check(lab, host, folder):
     assert lab.run("%check fil").reply["ename"] == "UsageError"
     assert lab.run("%check ../../etc/passwd").reply["ename"] == "UsageError"
     lab.run("%reset")
-    until(lambda: list(containers_of(host, "checked").values()).count("running") >= 2)
+    until(
+        lambda: list(containers_of(host, "checked", checkers=True).values()).count("running") >= 2
+    )
     replies = [
-        lab.run(f"%%exec -c {found} -- true").reply for found in containers_of(host, "checked")
+        lab.run(f"%%exec -c {found} -- true").reply
+        for found in containers_of(host, "checked", checkers=True)
     ]
     # The used checker may be on its way out, beside the one that waits.
     assert [reply["status"] for reply in replies].count("ok") == 1
@@ -181,16 +184,16 @@ def test_an_interrupt_ends_a_check_and_nothing_is_left(start_kernel, folder, hos
     (folder / "lab.toml").write_text(LAB.replace("timeout = 1", "timeout = 600"))
     try:
         kernel.run("true")
-        others = set(containers_of(host, "checked"))
+        others = set(containers_of(host, "checked", checkers=True))
         request = kernel.send("%check endless")
         kernel.busy(request)
-        until(lambda: len(set(containers_of(host, "checked")) - others) > 0)
+        until(lambda: len(set(containers_of(host, "checked", checkers=True)) - others) > 0)
         kernel.interrupt()
         result = kernel.collect(request)
         assert result.reply["ename"] == "KeyboardInterrupt"
     finally:
         (folder / "lab.toml").write_text(LAB)
         assert text
-    own = set(containers_of(host, "checked")) - others
+    own = set(containers_of(host, "checked", checkers=True)) - others
     kernel.manager.shutdown_kernel()
-    until(lambda: not own & set(containers_of(host, "checked")))
+    until(lambda: not own & set(containers_of(host, "checked", checkers=True)))
