@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipykernel.kernelbase import Kernel
 
-from dexec_kernel.display.html import HTML_TYPE, Html, bundle, element, joined
+from dexec_kernel.display.html import HTML_TYPE, Html, bundle, display, joined
 from dexec_kernel.display.lab import lab_html, lab_text
 from dexec_kernel.display.last_form import LastForm
 from dexec_kernel.display.style import box
@@ -165,4 +165,4 @@ class _Report(Messages):
 
 
 def _plain(text: str) -> Html:
-    return element("div", some_lines(text), style=_PLAIN)
+    return display("div", some_lines(text), style=_PLAIN)

@@ -35,6 +35,7 @@ from dexec_kernel.display.kernel_bar import KernelState, kernel_bar_html
 from dexec_kernel.display.line import BLUE, Look, Part
 from dexec_kernel.display.text import one_line
 from dexec_kernel.files.report import Report
+from dexec_kernel.jupyter import lab_status
 from dexec_kernel.lab.checks.desk import Checked
 from dexec_kernel.lab.progress import Standing, TaskProgress
 from dexec_kernel.lab.result import Broken
@@ -114,6 +115,7 @@ MAKERS: dict[str, Callable[[str], str]] = {
             LabView(text, (ContainerView(Container(text, text), text, text),), (task(text),))
         )
     ),
+    "jupyter.lab_status._plain": lab_status._plain,
     "display.file._table": lambda text: html_of(
         file._table('"' + text.replace('"', '""') + '"', ",", whole=True).data
     ),
@@ -122,6 +124,9 @@ MAKERS: dict[str, Callable[[str], str]] = {
 #: pass on a display of these.
 OTHERS = {
     "display.line._item",
+    "display.lab.lab_html",
+    "display.lab_panel.LabPanel._pressed",
+    *("jupyter.lab_status.LabStatus._data", "jupyter.lab_status._Report.html"),
     "display.containers.closed_data",
     "display.chooser.ChoiceRow.__init__",
     "display.bar.bar_data",
