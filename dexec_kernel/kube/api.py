@@ -197,6 +197,8 @@ class KubeApi:
     ) -> tuple[ByteStream, Version, bytes]:
         """Begin an exec: return its stream, its protocol, and what has come of it already.
 
+        Without a ``command`` it is the main process of the container that is attached to.
+
         The caller closes the stream. Raises :class:`ContainerNotFound`,
         :class:`ContainerNotRunning`.
         """
@@ -205,7 +207,8 @@ class KubeApi:
         options += [("stdin", "true")] if stdin else []
         # A terminal has one stream.
         options += [("tty", "true")] if tty else [("stderr", "true")]
-        path = f"{_pods(name.namespace)}/{quote(name.pod, safe='')}/exec?{urlencode(options)}"
+        verb = "exec" if command else "attach"
+        path = f"{_pods(name.namespace)}/{quote(name.pod, safe='')}/{verb}?{urlencode(options)}"
         target = f"{self._address.prefix}{path}"
         for is_last in (not self._credentials.is_renewable, True):
             stream = await open_stream(self._address, timeout=CONNECT_TIMEOUT)

@@ -218,9 +218,17 @@ class KubeEngine:
         """Return False: the kubelet keeps stdin open."""
         return False
 
-    async def container_attach_ws(self, container: str, *, stdin: bool = False) -> FrameChannel:  # noqa: ARG002 -- the contract's
-        """Refuse."""
-        raise _cannot(container, "a main process in a pod is not attached to", "`%logs -f` follows")
+    async def container_attach_ws(self, container: str, *, stdin: bool = False) -> FrameChannel:
+        """Join the main process. Raises :class:`ConfigurationError` where it has no stdin."""
+        name, pod = await self._find(PodName.parse(container))
+        found = pods.inspect_of(pod, name.container)
+        if stdin and not found.open_stdin:
+            raise _cannot(
+                container,
+                "its main process has no stdin",
+                "the pod's description gives it one (stdin: true); `%attach` without input works",
+            )
+        return await self._execs.attach(name, stdin=stdin, tty=found.tty)
 
     # --- files --------------------------------------------------------------------------------
 

@@ -88,6 +88,11 @@ class KubeExecs:
             attached.close()
         return await attached.inspect()
 
+    async def attach(self, name: PodName, *, stdin: bool, tty: bool) -> KubeExec:
+        """Join a container's main process. The caller closes the connection."""
+        config = ExecConfig((), attach_stdin=stdin, tty=tty)
+        return await self._attach(name, config, Boot([]), lambda _: None, stdin=stdin)
+
     async def inspect(self, exec_id: str) -> ExecInspect:
         """Return what is known of an exec. Raises :class:`ExecNotFound`."""
         facts = self._facts.get(exec_id)

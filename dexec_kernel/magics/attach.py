@@ -8,6 +8,7 @@ from contextlib import closing
 
 from dexec_kernel.backend.models import ContainerInspect
 from dexec_kernel.backend.protocol import Containers, MainStreams
+from dexec_kernel.backend.targets import KUBE_PREFIX
 from dexec_kernel.cells.source.parser import MagicParser
 from dexec_kernel.errors import ConfigurationError, ContainerNotFound
 from dexec_kernel.magics.context import MagicContext
@@ -91,9 +92,10 @@ async def _has_ended(client: Containers, container: ContainerInspect) -> bool:
 def _require_stdin(container: ContainerInspect) -> None:
     """Raise where a line cannot be sent, or would be the last."""
     if not container.open_stdin:
+        is_pod = container.name.startswith(KUBE_PREFIX)
+        why = "its pod has no `stdin: true`" if is_pod else "it was created without `docker run -i`"
         raise ConfigurationError(
-            f"The main process of {container.name!r} has no stdin: the container was created"
-            " without `docker run -i`.",
+            f"The main process of {container.name!r} has no stdin: {why}.",
             advice="%attach without --send shows what it prints.",
         )
     if container.closes_stdin:
