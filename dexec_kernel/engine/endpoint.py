@@ -77,6 +77,7 @@ class Endpoint:
     tls: TlsConfig | None = None
     ssh: SshDestination | None = None
     is_tunnel = False
+    noun = "engine"
 
     @property
     def http_host(self) -> str:

@@ -34,6 +34,7 @@ class KubeAddress:
 
     path = ""
     is_unix = is_tunnel = False
+    noun = "cluster"
     advice = (
         "Does `kubectl get pods` work here? It uses the same kubeconfig. A VPN may be needed, or"
         " the cluster is stopped."

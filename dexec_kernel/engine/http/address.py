@@ -79,6 +79,11 @@ class Address(Protocol):
         ...
 
     @property
+    def noun(self) -> str:
+        """The word for what is there: engine, or cluster."""
+        ...
+
+    @property
     def is_tunnel(self) -> bool:
         """True where another process accepts our connections, whether an engine is there or not."""
         ...

@@ -71,7 +71,7 @@ def no_answer(
     address: Address, seconds: float, what: str, *, subject: str = ""
 ) -> EngineUnavailable:
     """Return the error for a call without an answer in time; it may be about ``subject``."""
-    message = f"The engine at {address.url} did not answer within {seconds:g} s ({what})."
+    message = f"The {address.noun} at {address.url} did not answer within {seconds:g} s ({what})."
     if not subject:
         return EngineUnavailable(message, advice=address.advice)
     return EngineUnavailable(

@@ -96,13 +96,13 @@ async def open_stream(endpoint: Address, *, timeout: float) -> ByteStream:  # no
     except TimeoutError as error:
         _close(sock)
         raise EngineUnavailable(
-            f"The engine at {endpoint.url} did not answer within {timeout:g} s.",
+            f"The {endpoint.noun} at {endpoint.url} did not answer within {timeout:g} s.",
             advice=endpoint.advice,
         ) from error
     except OSError as error:
         _close(sock)
         raise EngineUnavailable(
-            f"The engine at {endpoint.url} cannot be reached: {_reason(error)}.",
+            f"The {endpoint.noun} at {endpoint.url} cannot be reached: {_reason(error)}.",
             advice=endpoint.advice_on(error),
         ) from error
     except BaseException:

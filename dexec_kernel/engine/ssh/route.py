@@ -22,6 +22,7 @@ class SshRoute:
     port = 0
     is_unix = True
     is_tunnel = True
+    noun = "engine"
     http_host = "docker"
 
     def __init__(self, destination: SshDestination, advice: str) -> None:
