@@ -95,7 +95,7 @@ FEATURES: Mapping[BackendKind, Mapping[Feature, Support]] = {
         ),
         Feature.FILES: _yes("by `tar` and a shell in the container"),
         Feature.PROCESSES: _yes("read from /proc in the container"),
-        Feature.ATTACH: _NO,
+        Feature.ATTACH: _yes("with the right `pods/attach`, and `stdin: true` for input"),
         Feature.RESTART: _no("a pod that is deleted is replaced by its owner"),
         Feature.LASTING_NAME: _yes("`kube:NS/deploy/NAME`, `kube:NS/sts/NAME`"),
     },
