@@ -41,19 +41,17 @@ class WaitingChecker:
         self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._give_up)
 
     async def take(self) -> tuple[Checker, bool]:
-        """Return the checker that waits, or a new one; and whether it is new.
+        """Return the checker that waits or is on its way, or a new one; and whether it is new.
 
         The caller disposes of it. Raises as ``start`` does.
         """
         waiting, self._next = self._next, None
         if waiting is None:
             return await self._start_one(), True
-        is_new = not waiting.done()
         try:
-            return await asyncio.shield(waiting), is_new
+            return await asyncio.shield(waiting), False
         except DexecError:
-            if is_new:
-                raise
+            # It may have met what is over by now, such as somebody who removes containers.
             return await self._start_one(), True
         except asyncio.CancelledError:
             self._end(waiting)
