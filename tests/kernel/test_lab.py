@@ -28,17 +28,17 @@ def shown(result) -> str:
 
 
 def test_the_first_cell_makes_the_container_and_a_restart_keeps_it(start_kernel, host, tmp_path):
-    folder = make_lab(tmp_path, setup="echo hello >/root/hello\n")
+    folder = make_lab(tmp_path, "firstlab", setup="echo hello >/root/hello\n")
     kernel = start_kernel(arguments=(f"--lab={folder}",), DEXEC_CONTAINER="elsewhere")
     assert kernel.reply(kernel.client.complete("%cont"))["matches"]
     kernel.reply(kernel.client.complete("cat /root/h"))
     assert kernel.run("").reply["status"] == "ok"
-    assert containers_of(host) == {}
+    assert containers_of(host, "firstlab") == {}
     result = kernel.run("cat /root/hello; id -u")
     assert result.text() == "hello\n0\n"
     assert "A lab · ready" in shown(result)
     assert "A lab" not in shown(kernel.run("echo mine >/root/mine; X=1"))
-    [container] = containers_of(host)
+    [container] = containers_of(host, "firstlab")
     assert containers.inspect(host, container)["HostConfig"]["Memory"] == 128 << 20
 
     # All of its processes end, but for the main one; then that as well, by the engine's hand.
@@ -54,9 +54,9 @@ def test_the_first_cell_makes_the_container_and_a_restart_keeps_it(start_kernel,
     kernel.client.wait_for_ready(timeout=120)
     result = kernel.run("cat /root/mine")
     assert result.text() == "mine\n"
-    assert containers_of(host) == {container: "running"}
+    assert containers_of(host, "firstlab") == {container: "running"}
     kernel.manager.shutdown_kernel()
-    until(lambda: containers_of(host, checkers=True) == {})
+    until(lambda: containers_of(host, "firstlab", checkers=True) == {})
 
 
 #: What a cell of a lab may not do, and the setting that refuses it. The student is the user 1000.
@@ -198,7 +198,7 @@ def test_a_lab_ends_with_its_time(start_kernel, host, tmp_path):
 def test_a_missing_image_is_pulled_by_the_first_cell(start_kernel, host, tmp_path):
     """The line shows how far it is; an interrupt ends it; without a registry there is advice."""
     with serve(Registry(saved(host, "localhost/dexec-first-cell:1"))) as registry:
-        folder = make_lab(tmp_path, image=registry.image)
+        folder = make_lab(tmp_path, "pulledlab", image=registry.image)
         kernel = start_kernel(arguments=(f"--lab={folder}",))
         registry.open.clear()
         said: list[str] = []
@@ -213,11 +213,11 @@ def test_a_missing_image_is_pulled_by_the_first_cell(start_kernel, host, tmp_pat
         result = kernel.run("echo no", at=at)
         assert any(f"pulling {registry.image}: " in line for line in said)
         assert result.reply["status"] == "error"
-        assert (result.text(), containers_of(host)) == ("", {})
+        assert (result.text(), containers_of(host, "pulledlab")) == ("", {})
         registry.open.set()
         assert kernel.run("wc -c </pulled").text() == "1000000\n"
         kernel.manager.shutdown_kernel()
-        until(lambda: containers_of(host, checkers=True) == {})
+        until(lambda: containers_of(host, "pulledlab", checkers=True) == {})
         api.call(host, "DELETE", f"/images/{registry.image}", query={"force": "1"})
     kernel = start_kernel(arguments=(f"--lab={folder}",))
     reply = kernel.run("echo no").reply
