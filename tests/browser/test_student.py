@@ -67,7 +67,7 @@ def test_a_student_takes_the_example_lab(lab: Lab, host: str, tmp_path: Path):
     expect(panel.get_by_role("button").filter(has_text="Reset")).to_be_enabled()
     work.root.locator(".cm-content").fill("ls ~/work")
     work.start()
-    expect(work.stderr).to_contain_text("No such file")
+    expect(work.stderr.filter(has_text="No such file")).to_be_visible()
 
     lab.save()
     stored = read_submission(paper.read_bytes())
