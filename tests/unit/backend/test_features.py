@@ -24,13 +24,7 @@ def test_how_support_reads():
     assert str(Support(is_there=False, note="why")) == "no: why"
 
 
-@pytest.mark.parametrize(
-    ("feature", "verb"),
-    [
-        (Feature.RESTART, "container_restart"),
-        (Feature.ATTACH, "container_attach_ws"),
-    ],
-)
+@pytest.mark.parametrize(("feature", "verb"), [(Feature.RESTART, "container_restart")])
 async def test_the_verbs_of_pods_refuse_what_pods_lack(feature, verb):
     engine = KubeEngine(SimpleNamespace(close=lambda: None, namespace="default"))
     assert not has(BackendKind.KUBERNETES, feature)
