@@ -73,6 +73,11 @@ def test_the_rest_of_stdin_is_the_commands(shell):
     assert run(shell, config, b".\nbinary \0\xff\n").stdout == b".\nbinary \0\xff\n"
 
 
+def test_a_command_without_a_script_has_its_stdin(shell):
+    config = ExecConfig(["cat"], env={"A": "1"}, attach_stdin=True)
+    assert run(shell, config, b".\nbinary \0\xff\n").stdout == b".\nbinary \0\xff\n"
+
+
 def test_without_stdin_there_is_end_of_file(shell):
     assert run(shell, script("cat; echo over"), b"not for it").stdout == b"over\n"
 

@@ -101,6 +101,7 @@ def test_limits_are_the_lowest():
         BOTH.check_settings(settings, defaults)
     assert "containers.restart = false" in BOTH.described()
     either = join(Policy(file="a"), Policy(file="b"))
+    either.check_settings(settings, defaults)
     assert (either.cell_timeout(None, 0), either.output_limit(0)) == (None, 0)
 
 
