@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from dexec_kernel.backend.forwarding import ForwardingEngine
 from dexec_kernel.backend.models import (
     ContainerInspect,
     ContainerSummary,
-    ContainerTop,
     ExecConfig,
     ExecInspect,
-    PathStat,
     Ping,
 )
-from dexec_kernel.backend.protocol import Archive, Exec, FrameChannel, FrameStream
+from dexec_kernel.backend.protocol import Exec
 from dexec_kernel.backend.targets import SWARM_PREFIX
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import Endpoint
@@ -27,7 +26,7 @@ from dexec_kernel.swarm.ways import VARIABLE
 Connect = Callable[[Endpoint], EngineClient]
 
 
-class SwarmEngine:
+class SwarmEngine(ForwardingEngine):
     """Implements ``WholeEngine``: that of ``engine``, and of the nodes that tasks are on.
 
     A container is found by ``swarm:SERVICE.SLOT`` with :meth:`container_inspect`, and is used by
@@ -104,7 +103,7 @@ class SwarmEngine:
         run any more.
         """
         if not container.startswith(SWARM_PREFIX):
-            return await (await self._at(container)).container_inspect(container)
+            return await super().container_inspect(container)
         async with self._finding:
             found, place = await self._inspect_task(container)
         self._places.choose(container, place)
@@ -141,23 +140,6 @@ class SwarmEngine:
             where = f"The task runs on the node {place.way.node.name!r}."
             raise EngineUnavailable(f"{where} {error.message}", advice=error.advice) from error
 
-    async def container_top(self, container: str) -> ContainerTop:
-        """List a container's processes."""
-        return await (await self._at(container)).container_top(container)
-
-    async def container_process_names(self, container: str) -> dict[str, str]:
-        """Return the names of a container's processes by their PIDs on its host."""
-        return await (await self._at(container)).container_process_names(container)
-
-    async def container_restart(self, container: str, *, stop_timeout: int | None = None) -> None:
-        """Restart a container."""
-        engine = await self._at(container)
-        await engine.container_restart(container, stop_timeout=stop_timeout)
-
-    async def container_oom_since(self, container: str, since: float) -> bool:
-        """Return whether the container ran out of memory after ``since``."""
-        return await (await self._at(container)).container_oom_since(container, since)
-
     # --- execs --------------------------------------------------------------------------------
 
     async def exec(
@@ -168,8 +150,7 @@ class SwarmEngine:
         created: Callable[[str], None] = lambda _: None,
     ) -> Exec:
         """Execute a command, attached to its streams."""
-        engine = await self._at(container)
-        return await engine.exec(container, config, created=self._noting(container, created))
+        return await super().exec(container, config, created=self._noting(container, created))
 
     async def exec_detached(
         self,
@@ -179,13 +160,8 @@ class SwarmEngine:
         created: Callable[[str], None] = lambda _: None,
     ) -> ExecInspect:
         """Start a command, attached to nothing."""
-        engine = await self._at(container)
         noting = self._noting(container, created)
-        return await engine.exec_detached(container, config, created=noting)
-
-    async def container_exec_inspect(self, exec_id: str) -> ExecInspect:
-        """Look at an exec."""
-        return await (await self._at(exec_id)).container_exec_inspect(exec_id)
+        return await super().exec_detached(container, config, created=noting)
 
     def _noting(self, container: str, created: Callable[[str], None]) -> Callable[[str], None]:
         way = self._places.way_of(container)
@@ -196,64 +172,10 @@ class SwarmEngine:
 
         return note
 
-    # --- the main process ---------------------------------------------------------------------
-
-    async def container_logs(
-        self,
-        container: str,
-        *,
-        tty: bool = False,
-        follow: bool = False,
-        tail: int | None = None,
-        since: int = 0,
-    ) -> FrameStream:
-        """Read a container's log."""
-        engine = await self._at(container)
-        return await engine.container_logs(
-            container, tty=tty, follow=follow, tail=tail, since=since
-        )
-
-    async def attaching_ends_stdin(self, container: ContainerInspect) -> bool:
-        """Tell whether the end of a connection without stdin would end the process's stdin."""
-        return await (await self._at(container.id)).attaching_ends_stdin(container)
-
-    async def container_attach_ws(self, container: str, *, stdin: bool = False) -> FrameChannel:
-        """Join the main process."""
-        return await (await self._at(container)).container_attach_ws(container, stdin=stdin)
-
-    # --- files --------------------------------------------------------------------------------
-
-    async def container_stat_path(self, container: str, path: str) -> PathStat:
-        """Look at a path."""
-        return await (await self._at(container)).container_stat_path(container, path)
-
-    async def copy_from_container(self, container: str, path: str) -> Archive:
-        """Begin to read a file or a folder."""
-        return await (await self._at(container)).copy_from_container(container, path)
-
-    async def copy_to_container(
-        self,
-        container: str,
-        path: str,
-        content: AsyncIterator[bytes],
-        *,
-        allow_overwrite_dir_with_file: bool = False,
-        copy_uid_gid: bool = False,
-    ) -> None:
-        """Extract an archive into a folder."""
-        engine = await self._at(container)
-        await engine.copy_to_container(
-            container,
-            path,
-            content,
-            allow_overwrite_dir_with_file=allow_overwrite_dir_with_file,
-            copy_uid_gid=copy_uid_gid,
-        )
-
     # --- other nodes --------------------------------------------------------------------------
 
-    async def _at(self, thing: str) -> EngineClient:
-        """Return the engine of a container or an exec."""
+    async def of(self, thing: str) -> EngineClient:
+        """Return the engine of a container's or an exec's node."""
         way = self._places.way_of(thing)
         return self._engine if way is None else await self._through(way)
 
