@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from dexec_kernel.cli.checks import Patient
 from dexec_kernel.cli.findings import Finding, Verdict
-from dexec_kernel.cli.pods import HOW_TO_INSTALL, find_pods, is_installed
+from dexec_kernel.cli.pods import HOW_TO_INSTALL, find_pods, is_pod
 from dexec_kernel.errors import ConfigurationError
+from dexec_kernel.picker.pods import CONTEXT_VARIABLE, is_installed
 from dexec_kernel.policy.engine import policed
 from dexec_kernel.policy.file import find_policy
 
@@ -33,7 +34,7 @@ async def check_pods() -> Finding | None:
         return Finding(_PODS, Verdict.WARNING, message, fix)
     if not found.env and not found.containers:
         return None
-    context = found.env.get("DEXEC_KUBE_CONTEXT", "")
+    context = found.env.get(CONTEXT_VARIABLE, "")
     where = f" in the context {context}" if context else ""
     count = len(found.containers)
     names = "no container" if not count else f"{count} container{'s' * (count > 1)}"
@@ -110,4 +111,4 @@ class PodPatient(Patient):
 
 def is_about_a_pod(container: str | None, environ: Mapping[str, str]) -> bool:
     """Return whether the checks are of a pod."""
-    return (container or environ.get("DEXEC_CONTAINER", "")).startswith("kube:")
+    return is_pod(container or environ.get("DEXEC_CONTAINER", ""))

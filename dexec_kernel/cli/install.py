@@ -9,7 +9,7 @@ import shlex
 
 from dexec_kernel.backend.targets import SWARM_PREFIX, find_container
 from dexec_kernel.cli.engine import tool_of
-from dexec_kernel.cli.pods import client_for, is_installed, is_pod
+from dexec_kernel.cli.pods import client_for, is_pod
 from dexec_kernel.cli.terminal import complain, say, say_json
 from dexec_kernel.errors import (
     ConfigurationError,
@@ -19,7 +19,7 @@ from dexec_kernel.errors import (
 )
 from dexec_kernel.picker import kernelspecs
 from dexec_kernel.picker.kernelspecs import BoundSpec, Installed
-from dexec_kernel.picker.pods import cluster_env
+from dexec_kernel.picker.pods import cluster_env, is_installed
 from dexec_kernel.swarm.ways import VARIABLE as NODE_HOSTS
 from dexec_kernel.swarm.ways import NodeHosts
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dexec_kernel.cli.lab_images import have_images_ready
 from dexec_kernel.cli.lab_runs import (
+    INTERRUPTED,
     Stopped,
     check_file,
     lab_starter,
@@ -15,15 +16,13 @@ from dexec_kernel.cli.lab_runs import (
     write_file,
 )
 from dexec_kernel.cli.progress import grading_progress
-from dexec_kernel.cli.table import show_table
+from dexec_kernel.cli.table import OUTCOMES, show_table
 from dexec_kernel.cli.terminal import complain, say
 from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.grading.grade import Grader, Limits
 from dexec_kernel.grading.results import Report
 from dexec_kernel.grading.writers import remarks, table, to_csv, to_json
 from dexec_kernel.lab.lint import CHECKS, FILE, SETUP, Findings, lint
-
-_INTERRUPTED = 130
 
 
 def grade_notebooks(options: argparse.Namespace) -> int:
@@ -42,7 +41,7 @@ def grade_notebooks(options: argparse.Namespace) -> int:
     try:
         have_images_ready(lab, folder)
     except Stopped:
-        return _INTERRUPTED
+        return INTERRUPTED
     paths = [Path(name) for name in options.notebooks]
     with grading_progress(len(set(paths)), lab.tasks) as progress:
         grader = Grader(
@@ -63,7 +62,7 @@ def grade_notebooks(options: argparse.Namespace) -> int:
         _tell(report)
     if not report.complete:
         complain(f"Stopped: {len(report.rows)} of {len(set(paths))} notebooks are graded.")
-        return _INTERRUPTED
+        return INTERRUPTED
     return int(any(row.needs_a_look for row in report.rows))
 
 
@@ -80,6 +79,6 @@ def _require_sound(found: Findings) -> None:
 
 def _tell(report: Report) -> None:
     if report.rows:
-        show_table(table(report))
+        show_table(table(report), OUTCOMES)
     for remark in remarks(report):
         say(remark)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from dexec_kernel.cli.lab_archive import check_archive, pieces
-from dexec_kernel.cli.lab_runs import Stopped, run_until_stopped
+from dexec_kernel.cli.lab_runs import INTERRUPTED, Stopped, run_until_stopped
 from dexec_kernel.cli.progress import step_teller
 from dexec_kernel.cli.terminal import complain, say
 from dexec_kernel.engine.client import EngineClient
@@ -18,8 +18,6 @@ from dexec_kernel.lab.images import have_image, have_images, images_of
 from dexec_kernel.lab.load import FILE, load_lab
 from dexec_kernel.lab.spec import Lab
 from dexec_kernel.policy.file import find_policy
-
-_INTERRUPTED = 130
 
 _Tell = Callable[[str], None]
 
@@ -38,7 +36,7 @@ def prepare_lab(options: argparse.Namespace) -> int:
     try:
         missing = run_until_stopped(_prepare(lab, archive))
     except Stopped:
-        return _INTERRUPTED
+        return INTERRUPTED
     if not missing:
         say(f"The images of {lab.title!r} are ready.")
         return 0

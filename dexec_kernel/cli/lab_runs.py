@@ -16,6 +16,8 @@ from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.grading.session import LabSession, StartSession
 
 _T = TypeVar("_T")
+#: The exit code of a command that was stopped.
+INTERRUPTED = 130
 #: Settings of the teacher's own kernels are none of the students'. These are the same everywhere.
 _OWN_PREFIX = "DEXEC_"
 _SETTINGS = {"DEXEC_HISTORY_FILE": ":memory:", "DEXEC_STATUS_BAR": "static", "DEXEC_LOG_LIMIT": "0"}

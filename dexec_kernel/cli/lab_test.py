@@ -6,15 +6,13 @@ import argparse
 from pathlib import Path
 
 from dexec_kernel.cli.lab_images import have_images_ready
-from dexec_kernel.cli.lab_runs import Stopped, lab_starter, run_until_stopped
+from dexec_kernel.cli.lab_runs import INTERRUPTED, Stopped, lab_starter, run_until_stopped
 from dexec_kernel.cli.progress import step_teller
-from dexec_kernel.cli.table import show_table
+from dexec_kernel.cli.table import OUTCOMES, show_table
 from dexec_kernel.cli.terminal import complain, say, say_json
 from dexec_kernel.grading.proof import Proof
 from dexec_kernel.grading.prove import prove
 from dexec_kernel.lab.lint import SOLUTIONS, lint
-
-_INTERRUPTED = 130
 
 
 def prove_lab(options: argparse.Namespace) -> int:
@@ -36,7 +34,7 @@ def prove_lab(options: argparse.Namespace) -> int:
             work = prove(found.lab, solutions, lab_starter(folder), runs=options.runs, told=told)
             proof = run_until_stopped(work)
     except Stopped:
-        return _INTERRUPTED
+        return INTERRUPTED
     if options.json:
         say_json(_to_json(proof))
     else:
@@ -45,7 +43,7 @@ def prove_lab(options: argparse.Namespace) -> int:
 
 
 def _tell(proof: Proof, title: str) -> None:
-    show_table(proof.table())
+    show_table(proof.table(), OUTCOMES)
     faults = proof.faults()
     for fault in faults:
         say(fault)

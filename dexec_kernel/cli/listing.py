@@ -12,7 +12,8 @@ from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.backend.targets import COMPOSE_PREFIX, SWARM_PREFIX, bound_name
 from dexec_kernel.cli.engine import engine_client, tool_of
 from dexec_kernel.cli.pods import find_pods, is_pod
-from dexec_kernel.cli.terminal import aligned, complain, printable, say, say_json
+from dexec_kernel.cli.table import show_table
+from dexec_kernel.cli.terminal import complain, say, say_json
 from dexec_kernel.errors import EngineUnavailable
 
 _RUNNING, _PAUSED = "running", "paused"
@@ -97,24 +98,11 @@ def rows_of(containers: Sequence[ContainerSummary]) -> list[list[str]]:
 
 
 def _show(containers: Sequence[ContainerSummary]) -> None:
-    titles, *rows = rows_of(containers)
-    if not sys.stdout.isatty():
-        sys.stdout.write(aligned([titles, *rows]) + "\n")
-        return
-    from rich import box  # noqa: PLC0415 -- slow, and a pipe does without
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in titles:
-        # Folded, never cut: names are there to be copied.
-        table.add_column(title.capitalize(), overflow="fold")
-    for container, row in zip(containers, rows, strict=True):
-        style = "" if container.state == _RUNNING else "dim"
-        # A Text is not parsed as markup: a label may contain [red].
-        table.add_row(*(Text(printable(cell)) for cell in row), style=style)
-    Console().print(table)
+    show_table(
+        rows_of(containers),
+        title=str.capitalize,
+        style=lambda number: "" if containers[number].state == _RUNNING else "dim",
+    )
 
 
 def _advise(containers: Sequence[ContainerSummary], *, shown: int, tool: str) -> None:

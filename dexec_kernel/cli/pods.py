@@ -6,7 +6,6 @@ The modules for clusters are imported only where there is one.
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,7 +22,7 @@ from dexec_kernel.errors import (
     EngineUnavailable,
     RightMissing,
 )
-from dexec_kernel.picker.pods import VARIABLE, PodScope, cluster_env, pod_scope
+from dexec_kernel.picker.pods import VARIABLE, PodScope, cluster_env, is_installed, pod_scope
 from dexec_kernel.policy.engine import policed
 from dexec_kernel.policy.file import find_policy
 
@@ -47,11 +46,6 @@ class FoundPods:
 def is_pod(name: str) -> bool:
     """Return whether a container's name is that of a pod."""
     return name.startswith(KUBE_PREFIX)
-
-
-def is_installed() -> bool:
-    """Return whether the extra for clusters is there."""
-    return importlib.util.find_spec("yaml") is not None
 
 
 @asynccontextmanager

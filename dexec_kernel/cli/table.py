@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from dexec_kernel.cli.terminal import aligned, printable
 
-#: The colours of words that stand alone in a cell.
-_STYLES = {
+#: The colours of the words for an outcome, where they stand alone in a cell.
+OUTCOMES = {
     "passed": "green",
     "ok": "green",
     "failed": "red",
@@ -19,8 +19,18 @@ _STYLES = {
 }
 
 
-def show_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows, the first of which has the titles."""
+def show_table(
+    rows: Sequence[Sequence[str]],
+    words: Mapping[str, str] | None = None,
+    *,
+    title: Callable[[str], str] = str,
+    style: Callable[[int], str] = lambda _number: "",
+) -> None:
+    """Print rows, the first of which has the titles.
+
+    On a terminal ``words`` has the styles of whole cells, ``title`` words a title, and ``style`` is
+    that of the row of a number from 0 on.
+    """
     if not sys.stdout.isatty():
         sys.stdout.write(aligned(rows) + "\n")
         return
@@ -30,11 +40,13 @@ def show_table(rows: Sequence[Sequence[str]]) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     titles, *others = rows
+    words = words or {}
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in titles:
+    for text in titles:
         # Folded, never cut: names are there to be copied.
-        table.add_column(title, overflow="fold")
-    for row in others:
+        table.add_column(title(text), overflow="fold")
+    for number, row in enumerate(others):
         # A Text is not parsed as markup: a name may contain [red].
-        table.add_row(*(Text(printable(cell), style=_STYLES.get(cell, "")) for cell in row))
+        cells = (Text(printable(cell), style=words.get(cell, "")) for cell in row)
+        table.add_row(*cells, style=style(number))
     Console().print(table)

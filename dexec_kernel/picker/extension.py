@@ -10,7 +10,6 @@ Source: jupyter_server, "Server Extensions"; jupyter_client, ``KernelSpecManager
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from dexec_kernel.picker.folder import SpecFolder, remove_stale_specs
 from dexec_kernel.picker.labs import sweep_labs
 from dexec_kernel.picker.notebooks import NotebookBars
 from dexec_kernel.picker.pods import VARIABLE as POD_VARIABLE
-from dexec_kernel.picker.pods import PodScope, pod_scope
+from dexec_kernel.picker.pods import PodScope, is_installed, pod_scope
 from dexec_kernel.policy.file import find_policy
 from dexec_kernel.policy.rules import Policy
 from dexec_kernel.served_logs import announce
@@ -158,7 +157,7 @@ class DexecPicker(ExtensionApp):
     def pod_scope(self) -> PodScope:
         """Return which pods are shown. Raises :class:`ConfigurationError`."""
         scope = pod_scope(self.pods or os.environ.get(POD_VARIABLE, ""))
-        if scope is not PodScope.NONE and importlib.util.find_spec("yaml") is None:
+        if scope is not PodScope.NONE and not is_installed():
             return PodScope.NONE  # The extra is not installed.
         return scope
 

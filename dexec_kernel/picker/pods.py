@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from collections.abc import Mapping
 from enum import Enum
@@ -41,6 +42,11 @@ def pod_scope(text: str) -> PodScope:
             f"{text!r} says not which pods the kernel picker shows.",
             advice=f"Set {VARIABLE} (or c.DexecPicker.pods) to none, auto, namespace or all.",
         ) from error
+
+
+def is_installed() -> bool:
+    """Return whether the extra for clusters is there."""
+    return importlib.util.find_spec("yaml") is not None
 
 
 def cluster_env(environ: Mapping[str, str], access: ClusterAccess) -> dict[str, str]:
