@@ -10,7 +10,8 @@ from dexec_kernel.cli.checks import Patient
 from dexec_kernel.cli.findings import Finding, Verdict
 from dexec_kernel.cli.pods import HOW_TO_INSTALL, find_pods, is_pod
 from dexec_kernel.errors import ConfigurationError
-from dexec_kernel.picker.pods import CONTEXT_VARIABLE, is_installed
+from dexec_kernel.kube.kubeconfig import CONTEXT_VARIABLE, access_of
+from dexec_kernel.picker.pods import is_installed
 from dexec_kernel.policy.engine import policed
 from dexec_kernel.policy.file import find_policy
 
@@ -61,7 +62,6 @@ class PodPatient(Patient):
             message = "PyYAML is missing: pods need an extra of this package"
             return Finding("cluster", Verdict.FAILED, message, HOW_TO_INSTALL)
         from dexec_kernel.kube.api import KubeApi  # noqa: PLC0415 -- for pods alone
-        from dexec_kernel.kube.watch import access_of  # noqa: PLC0415
 
         access = await asyncio.to_thread(access_of, self._environ)
         self._api = KubeApi(access, self._environ)

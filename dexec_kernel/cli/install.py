@@ -17,6 +17,7 @@ from dexec_kernel.errors import (
     EngineError,
     EngineUnavailable,
 )
+from dexec_kernel.kube.kubeconfig import access_of, is_configured
 from dexec_kernel.picker import kernelspecs
 from dexec_kernel.picker.kernelspecs import BoundSpec, Installed
 from dexec_kernel.picker.pods import cluster_env, is_installed
@@ -71,8 +72,6 @@ def _env(container: str) -> dict[str, str]:
     """Return the variables by which the kernel finds the engine, or the cluster, of today."""
     if not is_pod(container) or not is_installed():
         return {**kernelspecs.engine_env(os.environ), **_node_hosts(container)}
-    from dexec_kernel.kube.watch import access_of, is_configured  # noqa: PLC0415 -- for pods alone
-
     if not is_configured(os.environ):
         return {}
     return cluster_env(os.environ, access_of(os.environ))

@@ -22,6 +22,7 @@ from dexec_kernel.errors import (
     EngineUnavailable,
     RightMissing,
 )
+from dexec_kernel.kube.kubeconfig import access_of, is_configured
 from dexec_kernel.picker.pods import VARIABLE, PodScope, cluster_env, is_installed, pod_scope
 from dexec_kernel.policy.engine import policed
 from dexec_kernel.policy.file import find_policy
@@ -89,13 +90,12 @@ async def find_pods(*, all: bool = False) -> FoundPods:  # noqa: A002 -- the opt
     scope = pod_scope(os.environ.get(VARIABLE, ""))
     if scope is PodScope.NONE or not is_installed():
         return FoundPods()
-    from dexec_kernel.kube import watch  # noqa: PLC0415 -- see the docstring
-    from dexec_kernel.kube.api import KubeApi  # noqa: PLC0415
+    from dexec_kernel.kube.api import KubeApi  # noqa: PLC0415 -- see the docstring
 
-    if not watch.is_configured(os.environ):
+    if not is_configured(os.environ):
         return FoundPods()
     try:
-        access = await asyncio.to_thread(watch.access_of, os.environ)
+        access = await asyncio.to_thread(access_of, os.environ)
         api = KubeApi(access, os.environ)
         try:
             async with asyncio.timeout(_LIST_PATIENCE):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
 from dexec_kernel.engine.http.answer import FIRST_ERROR_STATUS, Answer, no_answer, parse
@@ -24,10 +25,29 @@ from dexec_kernel.kube.wire import OFFERED, Version, version_of
 
 #: In seconds: to connect; for an answer, or its head where what follows is a stream.
 CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 20.0
+_SWITCHING_PROTOCOLS = 101
 #: How many pods one answer has; more are asked for.
 _PAGE = 500
 #: In bytes: no line of a watch is as long as this.
 _MAX_LINE = 8 * 1024 * 1024
+
+
+class _HasStatus(Protocol):
+    @property
+    def status(self) -> int: ...
+
+
+_Answered = TypeVar("_Answered", bound=_HasStatus)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attached:
+    """An exec that has begun, and what has come of it already."""
+
+    stream: ByteStream
+    version: Version
+    rest: bytes
+    status: int = _SWITCHING_PROTOCOLS
 
 
 class KubeApi:
@@ -68,10 +88,7 @@ class KubeApi:
     ) -> Any:
         """Do a call and return its answer's JSON. ``name`` is the container's that it is about."""
         target = f"{self._address.prefix}{path}"
-        answer = await self._kept.request(method, target, body=body)
-        if answer.status == UNAUTHORIZED and self._credentials.is_renewable:
-            self._credentials.forget()
-            answer = await self._kept.request(method, target, body=body)
+        answer = await self._renewing(lambda: self._kept.request(method, target, body=body))
         return checked(answer, name=name, namespace=namespace).json()
 
     async def version(self) -> str:
@@ -167,25 +184,27 @@ class KubeApi:
     async def open_exchange(self, path: str, *, name: str = "", namespace: str = "") -> Exchange:
         """Do a GET and read its answer's head. The caller closes the exchange."""
         target = f"{self._address.prefix}{path}"
-        for is_last in (not self._credentials.is_renewable, True):
+        message = ""
+
+        async def ask() -> Exchange:
+            nonlocal message
             exchange = await Exchange.open(
                 self._address, "GET", target, headers=self._credentials.headers
             )
             try:
                 await exchange.send()
-                message = ""
                 if exchange.status >= FIRST_ERROR_STATUS:
                     message = await exchange.error_message()
+                    exchange.close()
             except BaseException:
                 exchange.close()
                 raise
-            if exchange.status < FIRST_ERROR_STATUS:
-                return exchange
-            exchange.close()
-            if is_last or exchange.status != UNAUTHORIZED:
-                break
-            self._credentials.forget()
-        raise error_of(exchange.status, message, name=name, namespace=namespace)
+            return exchange
+
+        exchange = await self._renewing(ask)
+        if exchange.status >= FIRST_ERROR_STATUS:
+            raise error_of(exchange.status, message, name=name, namespace=namespace)
+        return exchange
 
     async def open_exec(
         self,
@@ -210,27 +229,37 @@ class KubeApi:
         verb = "exec" if command else "attach"
         path = f"{_pods(name.namespace)}/{quote(name.pod, safe='')}/{verb}?{urlencode(options)}"
         target = f"{self._address.prefix}{path}"
-        for is_last in (not self._credentials.is_renewable, True):
-            stream = await open_stream(self._address, timeout=CONNECT_TIMEOUT)
-            try:
-                answer = await self._upgrade(stream, target)
-                if isinstance(answer, Opened):
-                    version = version_of(answer.headers.get("sec-websocket-protocol"))
-                    return stream, version, answer.rest
-            except BaseException:
-                stream.close()
-                raise
-            refusal = answer
-            stream.close()
-            if is_last or answer.status != UNAUTHORIZED:
-                break
-            self._credentials.forget()
-        checked(refusal, name=str(name), namespace=name.namespace)
+        found = await self._renewing(lambda: self._try_exec(target))
+        if isinstance(found, _Attached):
+            return found.stream, found.version, found.rest
+        checked(found, name=str(name), namespace=name.namespace)
         raise EngineApiError(
             "Something between here and the cluster passes no WebSocket on: it answered"
-            f" {refusal.status}.",
-            status=refusal.status,
+            f" {found.status}.",
+            status=found.status,
         )
+
+    async def _try_exec(self, target: str) -> _Attached | Answer:
+        """Ask for an exec once; an answer that begins none is returned."""
+        stream = await open_stream(self._address, timeout=CONNECT_TIMEOUT)
+        try:
+            answer = await self._upgrade(stream, target)
+            if isinstance(answer, Opened):
+                version = version_of(answer.headers.get("sec-websocket-protocol"))
+                return _Attached(stream, version, answer.rest)
+        except BaseException:
+            stream.close()
+            raise
+        stream.close()
+        return answer
+
+    async def _renewing(self, ask: Callable[[], Awaitable[_Answered]]) -> _Answered:
+        """Ask, and once more with new credentials where those that we have are refused."""
+        found = await ask()
+        if found.status == UNAUTHORIZED and self._credentials.is_renewable:
+            self._credentials.forget()
+            found = await ask()
+        return found
 
     async def _upgrade(self, stream: ByteStream, target: str) -> Opened | Answer:
         headers = [("Sec-WebSocket-Protocol", OFFERED), *self._credentials.headers()]

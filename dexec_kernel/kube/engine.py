@@ -33,7 +33,7 @@ from dexec_kernel.kube.api import KubeApi
 from dexec_kernel.kube.exec import KubeExec
 from dexec_kernel.kube.execs import KubeExecs
 from dexec_kernel.kube.files import KubeArchive
-from dexec_kernel.kube.kubeconfig import find_access
+from dexec_kernel.kube.kubeconfig import access_of
 from dexec_kernel.kube.logs import open_log
 from dexec_kernel.kube.names import PodName
 from dexec_kernel.kube.processes import processes
@@ -66,8 +66,7 @@ class KubeEngine:
         Raises :class:`ConfigurationError` where there is none.
         """
         env = os.environ if environ is None else environ
-        context = env.get("DEXEC_KUBE_CONTEXT", "")
-        access = await asyncio.to_thread(find_access, env, context=context)
+        access = await asyncio.to_thread(access_of, env)
         api = KubeApi(access, env)
         check(api.url)
         return cls(api)

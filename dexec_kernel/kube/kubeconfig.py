@@ -15,6 +15,8 @@ from typing import Any
 
 from dexec_kernel.errors import ConfigurationError
 
+#: Names another context than the kubeconfig's current one.
+CONTEXT_VARIABLE = "DEXEC_KUBE_CONTEXT"
 #: The folder that every pod has which may talk to its cluster.
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _HOW_TO_GET_ONE = (
@@ -76,6 +78,18 @@ class ClusterAccess:
     namespace: str
     context: str
     source: str
+
+
+def is_configured(environ: Mapping[str, str]) -> bool:
+    """Return whether there is a kubeconfig, or the service account of a pod."""
+    if environ.get("KUBERNETES_SERVICE_HOST"):
+        return True
+    return any(file.expanduser().exists() for file in _files(environ))
+
+
+def access_of(environ: Mapping[str, str]) -> ClusterAccess:
+    """Return the access that the environment names. Raises :class:`ConfigurationError`."""
+    return find_access(environ, context=environ.get(CONTEXT_VARIABLE, ""))
 
 
 def find_access(

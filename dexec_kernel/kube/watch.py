@@ -24,7 +24,7 @@ from dexec_kernel.errors import (
 from dexec_kernel.kube import pods
 from dexec_kernel.kube.answers import GONE
 from dexec_kernel.kube.api import KubeApi
-from dexec_kernel.kube.kubeconfig import ClusterAccess, find_access
+from dexec_kernel.kube.kubeconfig import ClusterAccess, access_of, is_configured
 
 _log = logging.getLogger(__name__)
 
@@ -167,20 +167,6 @@ def usable(found: Iterable[Any]) -> list[ContainerSummary]:
     """Return the containers that run, of pods that are not about to end."""
     lines = [line for pod in found if not _is_ending(pod) for line in pods.summaries_of(pod)]
     return [line for line in lines if line.state == "running"]
-
-
-def is_configured(environ: Mapping[str, str]) -> bool:
-    """Return whether there is a kubeconfig, or the service account of a pod."""
-    if environ.get("KUBERNETES_SERVICE_HOST"):
-        return True
-    named = [part for part in environ.get("KUBECONFIG", "").split(":") if part]
-    files = [Path(part) for part in named] or [Path(environ.get("HOME") or "~", ".kube/config")]
-    return any(file.expanduser().exists() for file in files)
-
-
-def access_of(environ: Mapping[str, str]) -> ClusterAccess:
-    """Return the access that the environment names. Raises :class:`ConfigurationError`."""
-    return find_access(environ, context=environ.get("DEXEC_KUBE_CONTEXT", ""))
 
 
 def refuse_asking(access: ClusterAccess) -> None:

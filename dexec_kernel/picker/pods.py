@@ -9,11 +9,9 @@ from enum import Enum
 from pathlib import Path
 
 from dexec_kernel.errors import ConfigurationError
-from dexec_kernel.kube.kubeconfig import ClusterAccess
+from dexec_kernel.kube.kubeconfig import CONTEXT_VARIABLE, ClusterAccess
 
 VARIABLE = "DEXEC_PICKER_PODS"
-#: Names another context than the kubeconfig's current one.
-CONTEXT_VARIABLE = "DEXEC_KUBE_CONTEXT"
 _NONE = frozenset({"none", "no", "off", "false", "0"})
 
 

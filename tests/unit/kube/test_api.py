@@ -1,0 +1,86 @@
+"""Calls whose credentials are refused: asked once more with new ones, where there are any."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from dexec_kernel.errors import CredentialsRefused
+from dexec_kernel.kube.api import KubeApi
+from dexec_kernel.kube.kubeconfig import Cluster, ClusterAccess, ExecPlugin, User
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 22\r\n\r\n" + b'{"gitVersion":"v1.31"}'
+REFUSED = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}"
+OPENED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nlog\r\n0\r\n\r\n"
+
+
+@pytest.fixture
+async def cluster(tmp_path):
+    """Return a function that makes a cluster that gives answers in turn; it notes the tokens."""
+    servers = []
+
+    async def make(*answers: bytes) -> tuple[KubeApi, list[str]]:
+        waiting, tokens = list(answers), []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while head := await _head(reader):
+                tokens.append(head.partition("Bearer ")[2].split("\r\n")[0])
+                writer.write(waiting.pop(0))
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        servers.append(server)
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        access = ClusterAccess(Cluster(address), User(plugin=_plugin(tmp_path)), "n", "c", "file")
+        return KubeApi(access, {"PATH": "/usr/bin:/bin"}), tokens
+
+    yield make
+    for server in servers:
+        server.close()
+
+
+async def _head(reader: asyncio.StreamReader) -> str:
+    try:
+        return (await reader.readuntil(b"\r\n\r\n")).decode()
+    except asyncio.IncompleteReadError:
+        return ""
+
+
+def _plugin(folder) -> ExecPlugin:
+    """Print another token each time."""
+    path, count = folder / "plugin", folder / "count"
+    path.write_text(
+        f"#!/bin/sh\necho >>{count}\n"
+        'echo "{\\"status\\": {\\"token\\": \\"t$(grep -c "" ' + str(count) + ')\\"}}"\n'
+    )
+    path.chmod(0o755)
+    return ExecPlugin("client.authentication.k8s.io/v1", str(path))
+
+
+async def _version(api: KubeApi) -> str:
+    return await api.version()
+
+
+async def _log(api: KubeApi) -> str:
+    async with api.streamed("/log") as pieces:
+        return b"".join([piece async for piece in pieces]).decode()
+
+
+@pytest.mark.parametrize(
+    ("call", "answer", "result"), [(_version, OK, "v1.31"), (_log, OPENED, "log")]
+)
+async def test_refused_credentials_are_fetched_anew_once(
+    cluster: Callable[..., object], call, answer, result
+):
+    api, tokens = await cluster(REFUSED, answer)
+    assert await call(api) == result
+    assert tokens == ["t1", "t2"]
+    api.close()
+
+    api, tokens = await cluster(REFUSED, REFUSED, answer)
+    with pytest.raises(CredentialsRefused):
+        await call(api)
+    assert len(tokens) == 2
+    api.close()
