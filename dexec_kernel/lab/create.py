@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from dexec_kernel.backend.images import ImageInspect
-from dexec_kernel.backend.lifecycle import CreateConfig, HealthConfig
+from dexec_kernel.backend.lifecycle import CreateConfig
 from dexec_kernel.backend.models import LAB_LABEL, USER_LABEL
 from dexec_kernel.lab.spec import Capabilities, Container, Lab, is_root
 
@@ -108,7 +108,7 @@ def create_config(
         cap_add=(*_CAPABILITIES.get(lab.capabilities, ()), *map(_capability, container.cap_add)),
         cap_drop=() if lab.capabilities is Capabilities.DOCKER else ("ALL",),
         no_new_privileges=lab.capabilities is not Capabilities.DOCKER,
-        health=_health(container),
+        health=container.healthcheck,
         stop_timeout=1,
     )
 
@@ -159,12 +159,3 @@ def _tmpfs(text: str) -> tuple[str, str]:
 
 def _capability(text: str) -> str:
     return text.upper().removeprefix("CAP_")
-
-
-def _health(container: Container) -> HealthConfig | None:
-    check = container.healthcheck
-    if check is None:
-        return None
-    return HealthConfig(
-        check.test, check.interval, check.timeout, check.start_period, check.retries
-    )

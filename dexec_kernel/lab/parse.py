@@ -8,8 +8,9 @@ from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import TypeVar
 
+from dexec_kernel.backend.lifecycle import HealthConfig
 from dexec_kernel.lab import values
-from dexec_kernel.lab.spec import Capabilities, Container, Healthcheck, Lab, Task, Where
+from dexec_kernel.lab.spec import Capabilities, Container, Lab, Task, Where
 from dexec_kernel.tables import Table, read_toml
 
 _N = TypeVar("_N", int, float)
@@ -140,12 +141,12 @@ def _depends_on(value: object) -> tuple[str, ...] | None:
     return values.texts(value)
 
 
-def _healthcheck(table: Table) -> Healthcheck | None:
+def _healthcheck(table: Table) -> HealthConfig | None:
     if "healthcheck" not in table:
         table.table("healthcheck")
         return None
     inner = table.table("healthcheck")
-    check = Healthcheck(
+    check = HealthConfig(
         test=inner.read("test", _test, 'a command line, or ["CMD", "word", "word"]') or (),
         interval=inner.read("interval", values.duration, _DURATION),
         timeout=inner.read("timeout", values.duration, _DURATION),

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from dexec_kernel.backend.lifecycle import HealthConfig
+
 
 class Where(Enum):
     """Where a check runs; the values are the file's."""
@@ -25,17 +27,6 @@ class Capabilities(Enum):
     NETWORK = "network"
     NONE = "none"
     DOCKER = "docker"
-
-
-@dataclass(frozen=True, slots=True)
-class Healthcheck:
-    """How an engine finds out whether a container is healthy; ``test`` is as Docker has it."""
-
-    test: tuple[str, ...]
-    interval: float | None = None
-    timeout: float | None = None
-    start_period: float | None = None
-    retries: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +51,7 @@ class Container:
     working_dir: str = ""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     volumes: tuple[str, ...] = ()
-    healthcheck: Healthcheck | None = None
+    healthcheck: HealthConfig | None = None
     depends_on: tuple[str, ...] = ()
 
     @property

@@ -8,11 +8,12 @@ from dataclasses import replace
 import pytest
 
 from devtools import containers, images
+from dexec_kernel.backend.lifecycle import HealthConfig
 from dexec_kernel.backend.models import LAB_LABEL
 from dexec_kernel.errors import ImageNotFound, LabUnusable
 from dexec_kernel.lab.owner import LabOwner, Restored
 from dexec_kernel.lab.parent import PARENT_LABEL, Parent
-from dexec_kernel.lab.spec import Container, Healthcheck, Lab
+from dexec_kernel.lab.spec import Container, Lab
 from dexec_kernel.lab.sweep import sweep
 from tests.waiting import until_seen
 
@@ -115,7 +116,7 @@ SEVERAL = Lab(
             images.BUSYBOX,
             command=("sh", "-c", "while :; do echo hi | nc -l -p 80; done"),
             user="1000",
-            healthcheck=Healthcheck(("CMD-SHELL", "true"), interval=0.2),
+            healthcheck=HealthConfig(("CMD-SHELL", "true"), interval=0.2),
         ),
     ),
 )
@@ -175,7 +176,9 @@ async def test_what_goes_wrong_half_way_leaves_nothing(host, client, folder):
             await work
         assert await left(client, owner) == []
 
-    sick = Container("x", images.BUSYBOX, healthcheck=Healthcheck(("CMD", "false"), 0.1, retries=1))
+    sick = Container(
+        "x", images.BUSYBOX, healthcheck=HealthConfig(("CMD", "false"), 0.1, retries=1)
+    )
     (folder / "setup.sh").unlink()
     owner = LabOwner(client, Lab("A", (sick,)), folder, "one")
     with pytest.raises(LabUnusable, match="unhealthy"):

@@ -9,7 +9,7 @@ import pytest
 from dexec_kernel.backend.images import ImageInspect
 from dexec_kernel.backend.lifecycle import HealthConfig
 from dexec_kernel.lab import create
-from dexec_kernel.lab.spec import Capabilities, Container, Healthcheck, Lab
+from dexec_kernel.lab.spec import Capabilities, Container, Lab
 
 IMAGE = ImageInspect("sha256:1", cmd=("bash",))
 SERVICE = ImageInspect("sha256:2", entrypoint=("/entry.sh",), cmd=("redis-server", "--quiet"))
@@ -71,7 +71,7 @@ def test_limits_folders_and_health_are_passed_on(folder):
         working_dir="/home",
         environment={"A": "b"},
         volumes=("data:/data", "./files:/files:ro"),
-        healthcheck=Healthcheck(("CMD", "true"), interval=1.5, retries=3),
+        healthcheck=HealthConfig(("CMD", "true"), interval=1.5, retries=3),
     )
     config = made(container, folder=folder, network="net")
     assert (config.memory, config.cpus, config.pids, config.read_only) == (1, 0.5, 2, True)

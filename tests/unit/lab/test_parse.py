@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dexec_kernel.backend.lifecycle import HealthConfig
 from dexec_kernel.lab import parse
 from dexec_kernel.lab.parse import parse_lab
-from dexec_kernel.lab.spec import Capabilities, Container, Healthcheck, Lab, Task, Where
+from dexec_kernel.lab.spec import Capabilities, Container, Lab, Task, Where
 
 SMALL = 'title = "T"\n[container]\nimage = "i"\n[tasks.a]\ntitle = "A"\n'
 WHOLE = b"""
@@ -85,7 +86,7 @@ def test_every_key():
         depends_on=("db",),
     )
     assert "swordfish" not in repr(lab)
-    assert db.healthcheck == Healthcheck(("CMD-SHELL", "redis-cli ping"), 5, 2, 60, 3)
+    assert db.healthcheck == HealthConfig(("CMD-SHELL", "redis-cli ping"), 5, 2, 60, 3)
     assert (lab.title, lab.time, lab.idle, lab.keep) == ("Whole", 5400, 600, True)
     assert lab.capabilities is Capabilities.NETWORK
     assert lab.tasks == (
@@ -198,7 +199,7 @@ def test_a_test_in_docker_s_words():
     lab, problems = parse_lab(text.encode())
     assert problems == []
     assert lab is not None
-    assert lab.containers[0].healthcheck == Healthcheck(("CMD", "true"))
+    assert lab.containers[0].healthcheck == HealthConfig(("CMD", "true"))
 
 
 def test_a_circle_is_named_wherever_it_is():

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from dexec_kernel.backend.lifecycle import HealthConfig
 from dexec_kernel.backend.models import LAB_LABEL
 from dexec_kernel.lab.checks.config import checker_config, copied
 from dexec_kernel.lab.checks.script import DRIVER
-from dexec_kernel.lab.spec import Capabilities, Container, Healthcheck, Lab
+from dexec_kernel.lab.spec import Capabilities, Container, Lab
 
 CONTAINER = Container(
     "lab",
@@ -22,7 +23,7 @@ CONTAINER = Container(
     working_dir="/home/student",
     environment={"A": "b"},
     volumes=("data:/data", "./given:/given", "./other:/other:ro"),
-    healthcheck=Healthcheck(("CMD", "true")),
+    healthcheck=HealthConfig(("CMD", "true")),
 )
 
 
