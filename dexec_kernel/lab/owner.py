@@ -7,17 +7,14 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from dexec_kernel.backend.lifecycle import LabEngine, Leash
+from dexec_kernel.backend.lifecycle import LabEngine
 from dexec_kernel.backend.models import LAB_LABEL, ContainerInspect, ContainerSummary
 from dexec_kernel.errors import (
     CommandNotStarted,
     ContainerNotFound,
-    ContainerNotRunning,
     EngineApiError,
     LabUnusable,
 )
@@ -31,17 +28,11 @@ from dexec_kernel.lab.create import (
     volume_prefix,
 )
 from dexec_kernel.lab.images import have_images
+from dexec_kernel.lab.member import UNFINISHED, Member, remove_container
 from dexec_kernel.lab.parent import KEEP_LABEL, PARENT_LABEL, Parent
 from dexec_kernel.lab.setup import run_setup
 from dexec_kernel.lab.shielded import to_the_end as _to_the_end
 from dexec_kernel.lab.spec import Container, Lab
-
-#: Ends the name of a container that is not ready yet: nobody takes such a one over.
-_UNFINISHED = ".making"
-#: In seconds: how long a container may be starting before it is unhealthy, and between two looks.
-_HEALTHY_WITHIN, _LOOK_EVERY = 120.0, 0.2
-#: In seconds: how long an engine may take to clean up after a container that has stopped.
-_ENDED_WITHIN = 10.0
 
 #: The label that tells when the student has begun.
 BEGUN_LABEL = "dexec.lab.begun"
@@ -58,21 +49,6 @@ class Restored(Enum):
     RESUMED = "resumed"
     #: It had been removed: all containers were made anew.
     MADE = "made"
-
-
-@dataclass
-class _Member:
-    """A container of the lab. ``name`` is the engine's, known before the container is made."""
-
-    spec: Container
-    name: str
-    id: str = ""
-    leash: Leash | None = None
-
-    def let_go(self) -> None:
-        leash, self.leash = self.leash, None
-        if leash is not None:
-            leash.close()
 
 
 class LabOwner:
@@ -101,7 +77,7 @@ class LabOwner:
         self.name = folder.name
         self.owner = owner
         self._labels = {PARENT_LABEL: str(Parent.of(os.getpid())), **(labels or {})}
-        self._members: dict[str, _Member] = {}
+        self._members: dict[str, Member] = {}
         self._network = ""
         self._turn = asyncio.Lock()
         #: When the containers were first made, in seconds since the epoch; a reset changes nothing.
@@ -150,7 +126,7 @@ class LabOwner:
                     mended[member.spec.name] = Restored.RESUMED
                 elif not state.running:
                     progress(f"starting {member.spec.name} again")
-                    await self._start(member, has_leash=state.closes_stdin)
+                    await member.start(self._engine, has_leash=state.closes_stdin)
                     mended[member.spec.name] = Restored.STARTED
             await self._rejoin(mended)
             return mended
@@ -177,7 +153,7 @@ class LabOwner:
     async def stop(self) -> None:
         """Stop the containers, and keep them, until :meth:`restore` or another owner."""
         async with self._turn:
-            await asyncio.gather(*(self._stop(member) for member in self._members.values()))
+            await asyncio.gather(*(member.stop(self._engine) for member in self._members.values()))
 
     async def aclose(self) -> None:
         """Remove everything that belongs to the owner. May be called twice."""
@@ -207,13 +183,13 @@ class LabOwner:
             await _to_the_end(self._remove())
             raise
 
-    async def _make_one(self, spec: Container, progress: Progress) -> _Member:
+    async def _make_one(self, spec: Container, progress: Progress) -> Member:
         several = len(self.lab.containers) > 1
         progress(f"making the container {spec.name}" if several else "making the container")
         image = await self._engine.image_inspect(spec.image)
         network = await self._network_of(spec)
         name = f"{self.name}-{secrets.token_hex(3)}"
-        member = _Member(spec, f"{name}-{spec.name}" if several else name)
+        member = Member(spec, f"{name}-{spec.name}" if several else name)
         self._members[spec.name] = member
         for has_leash in (True, False):
             config = create_config(
@@ -226,20 +202,20 @@ class LabOwner:
                 network=network,
                 has_leash=has_leash,
             )
-            creating = self._engine.container_create(config, name=f"{member.name}{_UNFINISHED}")
+            creating = self._engine.container_create(config, name=member.unfinished_name)
             member.id = await _to_the_end(creating)
             try:
-                await self._start(member, has_leash=has_leash)
+                await member.start(self._engine, has_leash=has_leash)
             except (CommandNotStarted, EngineApiError) as error:
                 # Only an image without a shell has no leash: its containers are swept.
                 if not has_leash or "not found" not in error.message.lower():
                     raise
-                await _to_the_end(self._remove_one(member))
+                await _to_the_end(member.remove(self._engine))
             else:
                 break
         return member
 
-    def _sharing(self) -> list[_Member]:
+    def _sharing(self) -> list[Member]:
         """Return the containers that share a loopback; the first one has it."""
         return [m for m in self._members.values() if m.spec.network_mode == "none"]
 
@@ -251,8 +227,8 @@ class LabOwner:
         for member in sharing[1:]:
             if member.spec.name not in mended:
                 state = await self._engine.container_inspect(member.id)
-                await self._stop(member)
-                await self._start(member, has_leash=state.closes_stdin)
+                await member.stop(self._engine)
+                await member.start(self._engine, has_leash=state.closes_stdin)
                 mended[member.spec.name] = Restored.STARTED
 
     def _own_labels(self, container: str = "") -> dict[str, str]:
@@ -262,23 +238,6 @@ class LabOwner:
         begun = {BEGUN_LABEL: f"{self.begun:.0f}"}
         own = labels_of(self.name, self.owner, container)
         return {**self._labels, **kept, **begun, **own}
-
-    async def _start(self, member: _Member, *, has_leash: bool = True) -> None:
-        member.let_go()
-        if has_leash:
-            member.leash = await self._hold(member.id)
-        await self._engine.container_start(member.id)
-
-    async def _hold(self, container: str) -> Leash:
-        """Attach to a container that is stopped. Podman needs a moment after its end."""
-        deadline = asyncio.get_running_loop().time() + _ENDED_WITHIN
-        while True:
-            try:
-                return await self._engine.container_hold(container)
-            except ContainerNotRunning:
-                if asyncio.get_running_loop().time() > deadline:
-                    raise
-            await asyncio.sleep(_LOOK_EVERY)
 
     async def _network_of(self, spec: Container) -> str:
         """Return the network of a container that is made now, as the engine calls it.
@@ -295,36 +254,27 @@ class LabOwner:
             self._network = name
         return self._network
 
-    async def _finish(self, members: Iterable[_Member], progress: Progress) -> None:
+    async def _finish(self, members: Iterable[Member], progress: Progress) -> None:
         """Wait until the containers are healthy."""
         for member in members:
             if member.spec.healthcheck is None:
                 continue
             progress(f"waiting until {member.spec.name} is healthy")
-            health = await self._health_of(member)
+            health = await member.health(self._engine)
             if health not in {"", "healthy"}:
                 raise LabUnusable(f"The container {member.spec.name!r} is {health}.")
-
-    async def _health_of(self, member: _Member) -> str:
-        """Return a container's health when it is known; an engine has no call that waits for it."""
-        deadline = asyncio.get_running_loop().time() + _HEALTHY_WITHIN
-        while True:
-            health = await self._engine.container_health(member.id)
-            if health != "starting" or asyncio.get_running_loop().time() > deadline:
-                return health
-            await asyncio.sleep(_LOOK_EVERY)
 
     async def _set_up(self, progress: Progress) -> None:
         first = self._members[self.lab.containers[0].name]
         await run_setup(self._engine, first.id, self.folder, progress)
 
-    async def _reset_one(self, member: _Member, progress: Progress) -> None:
+    async def _reset_one(self, member: Member, progress: Progress) -> None:
         try:
             sharing = self._sharing()
             # The others would be left with the network of a container that is gone.
             again = sharing if sharing and sharing[0] is member else [member]
             for old in reversed(again):
-                await _to_the_end(self._remove_one(old))
+                await _to_the_end(old.remove(self._engine))
                 del self._members[old.spec.name]
             made = [await self._make_one(old.spec, progress) for old in again]
             await self._finish(made, progress)
@@ -344,8 +294,8 @@ class LabOwner:
         found = {}
         for summary in await self._left():
             name = summary.labels.get(CONTAINER_LABEL, "")
-            if name in specs and not summary.name.endswith(_UNFINISHED):
-                found[name] = _Member(specs[name], summary.name, summary.id)
+            if name in specs and not summary.name.endswith(UNFINISHED):
+                found[name] = Member(specs[name], summary.name, summary.id)
                 begun = summary.labels.get(BEGUN_LABEL, "")
                 self.begun = float(begun) if begun.isdecimal() else None
         if set(found) != set(specs):
@@ -358,10 +308,10 @@ class LabOwner:
                 if state.paused:
                     await self._engine.container_unpause(member.id)
                 if state.closes_stdin:
-                    await self._until_stopped(member)
+                    await member.until_stopped(self._engine)
                 else:
                     await self._engine.container_stop(member.id, stop_timeout=1)
-                await self._start(member, has_leash=state.closes_stdin)
+                await member.start(self._engine, has_leash=state.closes_stdin)
             await self._finish(self._members.values(), progress)
             networks = await self._networks()
             self._network = networks[0] if networks else ""
@@ -369,17 +319,6 @@ class LabOwner:
             self.let_go()
             raise
         return True
-
-    async def _until_stopped(self, member: _Member) -> None:
-        """Wait until the leash of the last owner, who is gone, has ended a container."""
-        deadline = asyncio.get_running_loop().time() + _ENDED_WITHIN
-        while (await self._engine.container_inspect(member.id)).running:
-            if asyncio.get_running_loop().time() > deadline:
-                raise LabUnusable(
-                    "The lab's container is in use by another kernel.",
-                    advice="Shut the other kernel of this notebook down, and run the cell again.",
-                )
-            await asyncio.sleep(_LOOK_EVERY)
 
     async def _left(self) -> list[ContainerSummary]:
         labels = [f"{LAB_LABEL}={self.name}", f"{OWNER_LABEL}={self.owner}"]
@@ -398,25 +337,10 @@ class LabOwner:
 
     async def _remove_left(self) -> None:
         left = await self._left()
-        await asyncio.gather(*(self._remove_container(summary.id) for summary in left))
+        await asyncio.gather(*(remove_container(self._engine, summary.id) for summary in left))
         for network in await self._networks():
             await self._engine.network_remove(network)
         self._network = ""
         if any(container.volumes for container in self.lab.containers):
             for volume in await self._engine.volume_list(prefix=self._prefix):
                 await self._engine.volume_remove(volume)
-
-    async def _remove_one(self, member: _Member) -> None:
-        member.let_go()
-        await self._remove_container(member.id or f"{member.name}{_UNFINISHED}")
-
-    async def _remove_container(self, container: str) -> None:
-        with suppress(ContainerNotFound):
-            await self._engine.container_remove(container, force=True, volumes=True)
-
-    async def _stop(self, member: _Member) -> None:
-        member.let_go()
-        with suppress(ContainerNotFound):
-            if (await self._engine.container_inspect(member.id)).paused:
-                await self._engine.container_unpause(member.id)
-            await self._engine.container_stop(member.id, stop_timeout=1)

@@ -1,0 +1,123 @@
+"""One container of a lab, as its owner handles it: held by its stdin, started, stopped, removed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from dexec_kernel.backend.lifecycle import LabEngine, Leash
+from dexec_kernel.errors import ContainerNotFound, ContainerNotRunning, LabUnusable
+from dexec_kernel.lab.spec import Container
+
+#: Ends the name of a container that is not ready yet: nobody takes such a one over.
+UNFINISHED = ".making"
+#: In seconds: how long a container may be starting before it is unhealthy, and between two looks.
+_HEALTHY_WITHIN, _LOOK_EVERY = 120.0, 0.2
+#: In seconds: how long an engine may take to clean up after a container that has stopped.
+_ENDED_WITHIN = 10.0
+
+
+@dataclass
+class Member:
+    """A container of the lab. ``name`` is the engine's, known before the container is made.
+
+    Every method raises the engine's errors besides what it names.
+    """
+
+    spec: Container
+    name: str
+    id: str = ""
+    leash: Leash | None = None
+
+    @property
+    def unfinished_name(self) -> str:
+        """The engine's name for it until it is ready."""
+        return f"{self.name}{UNFINISHED}"
+
+    def let_go(self) -> None:
+        """Let go of its stdin: it stops by itself. Needs no engine."""
+        leash, self.leash = self.leash, None
+        if leash is not None:
+            leash.close()
+
+    async def start(self, engine: LabEngine, *, has_leash: bool = True) -> None:
+        """Start it, held by its stdin where it ends with that."""
+        self.let_go()
+        if has_leash:
+            await self._hold(engine)
+        await engine.container_start(self.id)
+
+    async def stop(self, engine: LabEngine) -> None:
+        """Stop it, and keep it; one that is not there is stopped."""
+        self.let_go()
+        with suppress(ContainerNotFound):
+            if (await engine.container_inspect(self.id)).paused:
+                await engine.container_unpause(self.id)
+            await engine.container_stop(self.id, stop_timeout=1)
+
+    async def remove(self, engine: LabEngine) -> None:
+        """Remove it, also where its id was never told."""
+        self.let_go()
+        await remove_container(engine, self.id or self.unfinished_name)
+
+    async def health(self, engine: LabEngine) -> str:
+        """Return its health when it is known; an engine has no call that waits for it."""
+        health = ""
+
+        async def is_known() -> bool:
+            nonlocal health
+            health = await engine.container_health(self.id)
+            return health != "starting"
+
+        await _look_until(is_known, _HEALTHY_WITHIN)
+        return health
+
+    async def until_stopped(self, engine: LabEngine) -> None:
+        """Wait until the leash of its last owner, who is gone, has ended it.
+
+        Raises :class:`LabUnusable` where that owner is still there.
+        """
+
+        async def has_stopped() -> bool:
+            return not (await engine.container_inspect(self.id)).running
+
+        if not await _look_until(has_stopped, _ENDED_WITHIN):
+            raise LabUnusable(
+                "The lab's container is in use by another kernel.",
+                advice="Shut the other kernel of this notebook down, and run the cell again.",
+            )
+
+    async def _hold(self, engine: LabEngine) -> None:
+        """Attach to it while it is stopped. Podman needs a moment after its end."""
+        fault: ContainerNotRunning | None = None
+
+        async def is_held() -> bool:
+            nonlocal fault
+            try:
+                self.leash = await engine.container_hold(self.id)
+            except ContainerNotRunning as error:
+                fault = error
+                return False
+            return True
+
+        if not await _look_until(is_held, _ENDED_WITHIN) and fault is not None:
+            raise fault
+
+
+async def remove_container(engine: LabEngine, container: str) -> None:
+    """Remove a container, if there is one, whatever it does."""
+    with suppress(ContainerNotFound):
+        await engine.container_remove(container, force=True, volumes=True)
+
+
+async def _look_until(is_so: Callable[[], Awaitable[bool]], within: float) -> bool:
+    """Look until it is so; return false where it is not within so many seconds."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within
+    while not await is_so():
+        if loop.time() > deadline:
+            return False
+        await asyncio.sleep(_LOOK_EVERY)
+    return True
