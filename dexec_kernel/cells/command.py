@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from dexec_kernel.backend.models import ConsoleSize, ExecConfig, ExecDefaults
 from dexec_kernel.cells.source.options import CellOptions
+from dexec_kernel.errors import CommandNotStarted
 from dexec_kernel.shell.commands import (
     DriverOptions,
     Shell,
@@ -32,7 +35,8 @@ class Command:
     """What one exec runs.
 
     ``stdin`` is sent and, unless ``keeps_stdin``, ended; None where the command gets none.
-    ``in_band`` is sent instead where the connection cannot end it, None where nothing else can.
+    ``in_band`` makes what is sent instead where the connection cannot end it, as hardly any
+    cannot; None where nothing else will do.
     ``marks`` are those of a driver, None for a command without one. ``tells_end`` where its shell
     says that it ends, with its state if the session keeps it; a command of its own replaces the
     shell. ``may_exec`` where a cell's own ``exec`` may do so: bash says nothing more even where the
@@ -45,13 +49,31 @@ class Command:
     keeps_stdin: bool = False
     tells_end: bool = False
     may_exec: bool = False
-    in_band: bytes | None = None
+    in_band: Callable[[], bytes] | None = None
 
     @property
     def is_sent_at_once(self) -> bool:
         """Whether ``stdin`` is sent whole before anything of the output is read."""
         waits = self.keeps_stdin or self.config.tty
         return not waits and len(self.stdin or b"") <= _SHORT
+
+    def input(self, *, half_closes: bool) -> bytes:
+        """Return what is sent, which says where it ends if the connection does not half-close.
+
+        Raises :class:`CommandNotStarted` where neither can.
+        """
+        if half_closes or self.keeps_stdin:
+            return self.stdin or b""
+        if self.in_band is None:
+            raise CommandNotStarted(
+                "The command was not given its input: this engine cannot end it, and the command"
+                " would wait for more.",
+                exit_code=None,
+                engine_text="",
+                short_reason="no end of input",
+                advice="A Kubernetes cluster can from 1.31 on; before, a shell in the image can.",
+            )
+        return self.in_band()
 
     def with_defaults(self, defaults: ExecDefaults) -> Command:
         """Return the command with the user and folder of ``defaults`` where it names none."""
@@ -117,7 +139,7 @@ def standby_command(
         keeps,
         tells_end=not options.command,
         may_exec=may_exec(script),
-        in_band=driver_stdin(_script_with_body(source, options), marks, update, ends=True),
+        in_band=partial(_in_band, source, options, marks, update),
     )
 
 
@@ -173,7 +195,7 @@ def build_command(
     if takes_stdin:
         config = _config(command, options, env, console_size, stdin=True, in_root=in_root)
         stdin = driver_stdin(script, marks, history) + body
-        in_band = driver_stdin(_script_with_body(source, options), marks, history, ends=True)
+        in_band = partial(_in_band, source, options, marks, history)
         return Command(config, stdin, marks, keeps, tells_end, may_exec(script), in_band)
     command += driver_arguments(script)
     if not options.tty:
@@ -245,14 +267,14 @@ def _script(source: str, options: CellOptions) -> str:
     return source.replace("\r\n", "\n")
 
 
-def _script_with_body(source: str, options: CellOptions) -> str:
-    """Return what the shell runs where stdin cannot be ended: it hands a body over itself."""
+def _in_band(source: str, options: CellOptions, marks: Marks, update: bytes) -> bytes:
+    """Return what a shell is sent whose stdin cannot be ended: it hands a body over itself."""
     script = _script(source, options)
-    if not options.command:
-        return script
-    end = new_mark()
-    line = "" if not source or source.endswith("\n") else "\n"
-    return f"{script} <<'{end}'\n{source}{line}{end}"
+    if options.command:
+        end = new_mark()
+        line = "" if not source or source.endswith("\n") else "\n"
+        script = f"{script} <<'{end}'\n{source}{line}{end}"
+    return driver_stdin(script, marks, update, ends=True)
 
 
 def _body(source: str, options: CellOptions) -> bytes:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dexec_kernel.backend.models import ExecInspect, ExecState, Frame, Stream
+from dexec_kernel.backend.models import ExecInspect, Frame, Stream
 from dexec_kernel.backend.protocol import Backend, Exec
 from dexec_kernel.cells.beside import run_beside, run_until
 from dexec_kernel.cells.command import Command
@@ -26,6 +26,7 @@ from dexec_kernel.cells.driver import (
 from dexec_kernel.cells.end import BROKEN_STREAM, OPEN_NOTE, end_of
 from dexec_kernel.cells.not_run import StandbyLost, StdinNotPassed, cell_not_run
 from dexec_kernel.cells.output.output import Output
+from dexec_kernel.cells.pid import look_until_started
 from dexec_kernel.cells.signals import Signaller
 from dexec_kernel.cells.signals.terminal import TerminalSignaller
 from dexec_kernel.cells.signals.ways import find_signaller
@@ -96,8 +97,7 @@ class Execution:
         self.cwd: str | None = None
         self.exit_code: int | None = None
         #: Done when the cell's own commands are, while background processes keep its shell.
-        self.backgrounded = asyncio.Event()
-        #: The same as a future: a task that waits for the event would be one more for each cell.
+        #: No event, for which each cell would need a task to wait.
         self.left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.background_exit_code = 0
         self.background_count = 0
@@ -261,7 +261,7 @@ class Execution:
         try:
             if command.config.tty:
                 await self._set_up_terminal(attached, command)
-            await attached.write(self._input(attached, command))
+            await attached.write(command.input(half_closes=attached.half_closes))
             if command.keeps_stdin and self._stdin is not None:
                 await self._serve_stdin(attached, self._stdin)
             if attached.half_closes:
@@ -272,30 +272,11 @@ class Execution:
             self._is_delivered = False
             return  # Nobody reads: the end of the stream tells why.
 
-    def _input(self, attached: Exec, command: Command) -> bytes:
-        """Return what is sent, which says where it ends if the connection cannot.
-
-        Raises :class:`CommandNotStarted` where neither can.
-        """
-        assert command.stdin is not None  # noqa: S101 -- its caller has looked
-        if attached.half_closes or command.keeps_stdin:
-            return command.stdin
-        if command.in_band is None:
-            raise CommandNotStarted(
-                "The command was not given its input: this engine cannot end it, and the command"
-                " would wait for more.",
-                exit_code=None,
-                engine_text="",
-                short_reason="no end of input",
-                advice="A Kubernetes cluster can from 1.31 on; before, a shell in the image can.",
-            )
-        return command.in_band
-
     async def _serve_stdin(self, attached: Exec, stdin: Stdin) -> None:
         """Ask for input until it ends; what lives on in the background gets none."""
         await self.running.wait()
         serving = stdin.serve(attached, lambda: self.inner_pid)
-        await run_until(self.backgrounded, serving)
+        await run_until(self.left, serving)
 
     async def _set_up_terminal(self, attached: Exec, command: Command) -> None:
         """Give the terminal its size before the cell begins, then let the driver go on."""
@@ -308,38 +289,18 @@ class Execution:
 
     async def _watch_pid(self, attached: Exec) -> None:
         """Find out the PID; for a command without a driver, that it runs."""
-        if self._driver and not attached.tells_pid:
-            return
         if self._driver:
+            if not attached.tells_pid:
+                return
             await self.running.wait()
             await asyncio.sleep(_PID_DELAY)
-        pause = 0.002
-        while True:
-            try:
-                inspect = await attached.inspect()
-            except EngineUnavailable:
-                inspect = None  # It may come back; the end of the stream tells if it does not.
-            except EngineError:
-                return  # The end of the stream tells more.
-            if inspect is not None and inspect.pid is not None:
-                self.pid = inspect.pid
-                if not self._driver:
-                    self._enter(StreamEvent.STARTED)
-                self._changed()
-                return
-            if inspect is not None and inspect.state is ExecState.EXITED:
-                return
-            if inspect is not None and self._runs_without_pid(attached, inspect):
-                return
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, 0.1 if inspect is not None else 1.0)
-
-    def _runs_without_pid(self, attached: Exec, inspect: ExecInspect) -> bool:
-        """Return whether the engine says all that it ever will; enter that state."""
-        if attached.tells_pid or inspect.state is not ExecState.RUNNING:
-            return False
-        self._enter(StreamEvent.STARTED)
-        return True
+        if (inspect := await look_until_started(attached)) is None:
+            return
+        self.pid = inspect.pid
+        if not self._driver:
+            self._enter(StreamEvent.STARTED)
+        if self.pid is not None:
+            self._changed()
 
     async def _pump(self, attached: Exec) -> None:
         silence = self._silence
@@ -398,7 +359,6 @@ class Execution:
         self._enter(StreamEvent.LEFT)
         self.output.begin_background()
         self._changed()
-        self.backgrounded.set()
         if not self.left.done():
             self.left.set_result(None)
 

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 
 from dexec_kernel.backend.models import ExecState
 from dexec_kernel.backend.protocol import Exec
+from dexec_kernel.cells.beside import end_all, raise_fault
 from dexec_kernel.errors import EngineError
 
 #: In seconds: of silence between two questions. An engine ends a stream 2 s after its exec at most.
@@ -53,12 +54,8 @@ class Silence:
             yield
         finally:
             timer.cancel()
-            for task in tasks:
-                task.cancel()
-            results = await asyncio.gather(*tasks, return_exceptions=True) if tasks else []
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
+            results = await end_all(tasks)
+        raise_fault(results)
 
     async def watch(
         self, attached: Exec, begun: asyncio.Event | None, *, since: int | None = None

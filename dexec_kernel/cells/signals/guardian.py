@@ -50,7 +50,7 @@ class Guarded(Protocol):
     """The needed part of :class:`~dexec_kernel.cells.execution.Execution`."""
 
     inner_pid: int | None
-    backgrounded: asyncio.Event
+    left: asyncio.Future[None]
 
 
 class Guardians:
@@ -78,7 +78,7 @@ class Guardians:
         guards: list[asyncio.Task[None]] = []
 
         def begin() -> None:
-            if execution.backgrounded.is_set() and self._keeps_background():
+            if execution.left.done() and self._keeps_background():
                 return
             guards.append(asyncio.create_task(self._guard(backend, place, execution)))
 
@@ -120,7 +120,7 @@ class Guardians:
         guardian = self._guardians.setdefault(place, _Guardian(place, self._leftovers))
         try:
             await self._add(guardian, backend, leader)
-            await execution.backgrounded.wait()
+            await asyncio.wait({execution.left})
             if not self._keeps_background():
                 await asyncio.Event().wait()
         finally:

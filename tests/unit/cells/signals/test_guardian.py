@@ -64,7 +64,7 @@ class Execution:
     """A cell whose PID in its container is 12."""
 
     def __init__(self):
-        self.inner_pid, self.backgrounded = 12, asyncio.Event()
+        self.inner_pid, self.left = 12, asyncio.get_running_loop().create_future()
 
 
 @asynccontextmanager
