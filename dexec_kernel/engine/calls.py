@@ -18,7 +18,8 @@ from dexec_kernel.engine.http.address import Address
 from dexec_kernel.engine.http.answer import Answer, no_answer
 from dexec_kernel.engine.http.api import JsonApi
 from dexec_kernel.engine.http.calls import KeptCalls
-from dexec_kernel.engine.http.transport import ByteStream, open_stream
+from dexec_kernel.engine.http.stream import ByteStream
+from dexec_kernel.engine.http.transport import open_stream
 from dexec_kernel.engine.ssh.route import SshRoute
 from dexec_kernel.engine.threads import DaemonThreads
 from dexec_kernel.engine.websocket import WebSocketConnection

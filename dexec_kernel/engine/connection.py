@@ -17,7 +17,7 @@ from dexec_kernel.engine.frames import Decoder, FrameDecoder, RawDecoder
 from dexec_kernel.engine.http.answer import message_of
 from dexec_kernel.engine.http.exchange import next_event, read_error_body
 from dexec_kernel.engine.http.quick import Unread, head_of, request_bytes
-from dexec_kernel.engine.http.transport import ByteStream, Closing
+from dexec_kernel.engine.http.stream import ByteStream, Closing
 from dexec_kernel.errors import EngineUnavailable, ProtocolError, StreamCutOff
 
 _SWITCHING_PROTOCOLS, _OK = 101, 200

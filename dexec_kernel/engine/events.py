@@ -17,7 +17,7 @@ from dexec_kernel.engine.answers import error_of
 from dexec_kernel.engine.http.address import Address
 from dexec_kernel.engine.http.answer import parse
 from dexec_kernel.engine.http.exchange import Exchange
-from dexec_kernel.engine.http.transport import Closing
+from dexec_kernel.engine.http.stream import Closing
 from dexec_kernel.errors import ProtocolError
 
 _log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from dexec_kernel.engine import answers, codec, reports
 from dexec_kernel.engine.calls import path_segment
 from dexec_kernel.engine.connection import HijackedConnection
 from dexec_kernel.engine.containers import ContainerCalls
-from dexec_kernel.engine.http.transport import ByteStream
+from dexec_kernel.engine.http.stream import ByteStream
 from dexec_kernel.errors import (
     CommandNotStarted,
     ContainerNotRunning,

@@ -21,7 +21,7 @@ from dexec_kernel.engine.calls import path_segment
 from dexec_kernel.engine.containers import ContainerCalls
 from dexec_kernel.engine.http.answer import FIRST_ERROR_STATUS
 from dexec_kernel.engine.http.exchange import Exchange
-from dexec_kernel.engine.http.transport import Closing
+from dexec_kernel.engine.http.stream import Closing
 from dexec_kernel.errors import (
     ConfigurationError,
     EngineError,

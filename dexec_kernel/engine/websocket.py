@@ -14,7 +14,7 @@ from websocket import ABNF
 from dexec_kernel.backend.models import Frame, Stream
 from dexec_kernel.engine.answers import NOT_FOUND, error_of
 from dexec_kernel.engine.http.answer import FIRST_ERROR_STATUS, Answer, message_of
-from dexec_kernel.engine.http.transport import ByteStream, Closing
+from dexec_kernel.engine.http.stream import ByteStream, Closing
 from dexec_kernel.engine.http.websocket import WebSocketDecoder, frame, open_websocket
 from dexec_kernel.errors import (
     EngineApiError,

@@ -9,7 +9,8 @@ from urllib.parse import unquote, urlsplit
 import h11
 
 from dexec_kernel.engine.http.exchange import next_event
-from dexec_kernel.engine.http.transport import ByteStream, PreparedTls
+from dexec_kernel.engine.http.stream import ByteStream
+from dexec_kernel.engine.http.tls import PreparedTls
 from dexec_kernel.errors import ConfigurationError, EngineUnavailable
 from dexec_kernel.kube.credentials import Credentials
 from dexec_kernel.kube.kubeconfig import ClusterAccess

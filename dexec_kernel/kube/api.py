@@ -13,7 +13,8 @@ from urllib.parse import quote, urlencode
 from dexec_kernel.engine.http.answer import FIRST_ERROR_STATUS, Answer, no_answer, parse
 from dexec_kernel.engine.http.calls import KeptCalls
 from dexec_kernel.engine.http.exchange import Exchange
-from dexec_kernel.engine.http.transport import ByteStream, open_stream
+from dexec_kernel.engine.http.stream import ByteStream
+from dexec_kernel.engine.http.transport import open_stream
 from dexec_kernel.engine.http.websocket import Opened, open_websocket
 from dexec_kernel.errors import EngineApiError, ProtocolError
 from dexec_kernel.kube.address import KubeAddress

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from dexec_kernel.backend.models import ConsoleSize, ExecInspect, ExecState, Frame, Stream
-from dexec_kernel.engine.http.transport import ByteStream
+from dexec_kernel.engine.http.stream import ByteStream
 from dexec_kernel.engine.reports import explain
 from dexec_kernel.errors import (
     CommandNotStarted,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from dexec_kernel.errors import EngineUnavailable
 
 if TYPE_CHECKING:
-    from dexec_kernel.engine.http.transport import PreparedTls
+    from dexec_kernel.engine.http.tls import PreparedTls
 
 
 class TlsFiles(Protocol):

@@ -15,7 +15,7 @@ from dexec_kernel.engine.http.address import Address, TlsFiles
 from dexec_kernel.engine.http.answer import FIRST_ERROR_STATUS, Answer, no_answer
 from dexec_kernel.engine.http.calls import MAX_BODY
 from dexec_kernel.engine.http.exchange import MAX_ERROR_BODY
-from dexec_kernel.engine.http.transport import PreparedTls
+from dexec_kernel.engine.http.tls import PreparedTls
 from dexec_kernel.errors import ConfigurationError, EngineUnavailable, ProtocolError
 
 #: In bytes.

@@ -17,7 +17,8 @@ from dexec_kernel.engine.http.address import Address
 from dexec_kernel.engine.http.answer import FIRST_ERROR_STATUS, Answer, no_answer
 from dexec_kernel.engine.http.exchange import MAX_ERROR_BODY, next_event, read_error_body
 from dexec_kernel.engine.http.quick import Unread, request_bytes, whole_answer
-from dexec_kernel.engine.http.transport import ByteStream, open_stream
+from dexec_kernel.engine.http.stream import ByteStream
+from dexec_kernel.engine.http.transport import open_stream
 from dexec_kernel.errors import EngineUnavailable, ProtocolError, StreamCutOff
 
 #: How many connections wait for the next call at most.

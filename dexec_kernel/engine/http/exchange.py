@@ -16,7 +16,8 @@ import h11
 
 from dexec_kernel.engine.http.address import Address
 from dexec_kernel.engine.http.answer import message_of, no_answer
-from dexec_kernel.engine.http.transport import ByteStream, Closing, open_stream
+from dexec_kernel.engine.http.stream import ByteStream, Closing
+from dexec_kernel.engine.http.transport import open_stream
 from dexec_kernel.errors import EngineUnavailable, ProtocolError, StreamCutOff
 
 #: In seconds: to connect; and for the head of an answer, once the request is sent.

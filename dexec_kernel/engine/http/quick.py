@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from dexec_kernel.engine.http.answer import Answer
-from dexec_kernel.engine.http.transport import ByteStream
+from dexec_kernel.engine.http.stream import ByteStream
 from dexec_kernel.errors import ProtocolError
 
 #: In bytes: a longer head is h11's to read, or to refuse.

@@ -17,7 +17,7 @@ from websocket import ABNF, WebSocketProtocolException, frame_buffer
 
 from dexec_kernel.engine.http.answer import Answer
 from dexec_kernel.engine.http.exchange import next_event, read_error_body
-from dexec_kernel.engine.http.transport import ByteStream
+from dexec_kernel.engine.http.stream import ByteStream
 from dexec_kernel.errors import ProtocolError
 
 _SWITCHING_PROTOCOLS = 101

@@ -17,7 +17,8 @@ import pytest
 from devtools.tls import TlsFiles, make_certificates
 from dexec_kernel.engine.connection import HijackedConnection
 from dexec_kernel.engine.endpoint import Endpoint, TlsConfig
-from dexec_kernel.engine.http.transport import ByteStream, SocketStream, open_stream
+from dexec_kernel.engine.http.stream import ByteStream, SocketStream
+from dexec_kernel.engine.http.transport import open_stream
 from dexec_kernel.errors import ConfigurationError, EngineUnavailable
 from tests.unit.support.clock import settle
 from tests.unit.support.wire import SWITCHED, out
