@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from devtools import LABEL, api, images
-from devtools.engine import PrivateEngine
+from devtools.engine import LeanEngine
 
 _PORT = 2375
 #: In seconds: how long a task may take to run.
@@ -35,7 +35,7 @@ def missing_package() -> str:
     )
 
 
-class NodeEngine(PrivateEngine):
+class NodeEngine(LeanEngine):
     """A dockerd that sees another network and another host name than this process."""
 
     def __init__(self, name: str, extra_args: Sequence[str] = ()) -> None:

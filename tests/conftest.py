@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from devtools import containers, images
-from devtools.engine import PrivateEngine
+from devtools.engine import LeanEngine
 from devtools.kube.private import PrivateKube
 from devtools.sshd import PrivateSshd, missing_package
 from tests import surroundings
@@ -34,14 +34,14 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def docker() -> Iterator[PrivateEngine]:
+def docker() -> Iterator[LeanEngine]:
     """A dockerd of our own."""
-    with PrivateEngine() as engine:
+    with LeanEngine() as engine:
         yield engine
 
 
 @pytest.fixture(scope="session")
-def host(docker: PrivateEngine) -> str:
+def host(docker: LeanEngine) -> str:
     """The URL of our dockerd, as DOCKER_HOST has it."""
     return docker.host
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from devtools import api, containers, images
-from devtools.engine import PrivateEngine
+from devtools.engine import LeanEngine
 from devtools.ports import free_port
 from devtools.tls import make_certificates
 from dexec_kernel.backend.models import Stream
@@ -30,8 +30,8 @@ def engines(tmp_path_factory) -> Iterator[dict[str, tuple[str, dict[str, str]]]]
     plain, secure = (f"tcp://127.0.0.1:{free_port()}" for _ in range(2))
     tls = {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(files.directory)}
     with (
-        PrivateEngine([f"--host={plain}", "--tls=false"]) as open_engine,
-        PrivateEngine([f"--host={secure}", *files.server_args()]) as secured,
+        LeanEngine([f"--host={plain}", "--tls=false"]) as open_engine,
+        LeanEngine([f"--host={secure}", *files.server_args()]) as secured,
     ):
         for engine in (open_engine, secured):
             images.ensure_image(engine.host, images.BUSYBOX)

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from devtools import containers, images
-from devtools.engine import PrivateEngine
+from devtools.engine import LeanEngine
 from dexec_kernel.cli.command import FAILED, OK, run
 from tests.waiting import until
 
@@ -124,7 +124,7 @@ def test_an_api_version_that_the_engine_lacks(busybox, examine, monkeypatch):
 
 def test_an_engine_of_ones_own(examine, monkeypatch):
     """None at all, one that is stopped, the only one."""
-    with PrivateEngine() as engine:
+    with LeanEngine() as engine:
         monkeypatch.setenv("DOCKER_HOST", engine.host)
         _, fix, _ = broken(examine(status=FAILED))
         assert fix == "docker run -d --name work IMAGE sleep infinity"

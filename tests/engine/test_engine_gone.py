@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from devtools import containers, images
-from devtools.engine import PrivateEngine
+from devtools.engine import LeanEngine
 from dexec_kernel.backend.models import ExecConfig
 from dexec_kernel.cells.outcome import Exited, Failed, State
 from dexec_kernel.engine.client import EngineClient
@@ -21,15 +21,15 @@ NAME = "to-be-lost"
 
 
 @pytest.fixture
-def engine() -> Iterator[PrivateEngine]:
+def engine() -> Iterator[LeanEngine]:
     """An engine of this test's own."""
-    with PrivateEngine() as own:
+    with LeanEngine() as own:
         images.ensure_image(own.host, images.BUSYBOX)
         containers.run_container(own.host, images.BUSYBOX, NAME)
         yield own
 
 
-def crash(engine: PrivateEngine) -> None:
+def crash(engine: LeanEngine) -> None:
     """Kill the daemon, and make sure that its containerd is not taken for alive."""
     engine.kill_daemon()
     # It dies with the daemon, and stays a zombie where nobody reaps it.

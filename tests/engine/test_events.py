@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from devtools import containers, images
-from devtools.engine import PrivateEngine
+from devtools.engine import LeanEngine
 from dexec_kernel.engine.events import ENDS, STARTS
 from dexec_kernel.engine.watch import EngineWatch
 from tests.waiting import GUARD
@@ -85,7 +85,7 @@ async def test_a_watch_follows_containers_that_come_and_go(place, watched):
 
 
 async def test_a_watch_finds_its_engine_again(watched):
-    with PrivateEngine() as engine:
+    with LeanEngine() as engine:
         following = watched(engine.host)
         await following.until(lambda names: not names)
         await asyncio.to_thread(engine.stop_daemon)

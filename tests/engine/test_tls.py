@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from devtools import containers, images
-from devtools.engine import PrivateEngine
+from devtools.engine import LeanEngine
 from devtools.ports import free_port
 from devtools.tls import make_certificates
 from dexec_kernel.backend.models import ConsoleSize, ExecConfig, Stream
@@ -43,7 +43,7 @@ class Secured:
 def secured(tmp_path_factory) -> Iterator[Secured]:
     files = make_certificates(tmp_path_factory.mktemp("tls"))
     address = f"tcp://127.0.0.1:{free_port()}"
-    with PrivateEngine([f"--host={address}", *files.server_args()]) as engine:
+    with LeanEngine([f"--host={address}", *files.server_args()]) as engine:
         images.ensure_image(engine.host, images.BUSYBOX)
         containers.run_container(engine.host, images.BUSYBOX, NAME)
         yield Secured(address, files.directory)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from devtools import containers, images
-from devtools.engine import PrivateEngine
+from devtools.engine import LeanEngine
 
 
 def where(kernel) -> str:
@@ -15,7 +15,7 @@ def where(kernel) -> str:
 
 
 def test_the_only_one_that_runs(start_kernel):
-    with PrivateEngine() as engine:
+    with LeanEngine() as engine:
         images.ensure_image(engine.host, images.BUSYBOX)
         kernel = start_kernel(engine=engine.host)
         result = kernel.run("echo hi")

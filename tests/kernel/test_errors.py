@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from devtools import containers, images
-from devtools.engine import PrivateEngine
+from devtools.engine import LeanEngine
 
 
 def fails(result, name: str, *words: str) -> None:
@@ -130,7 +130,7 @@ def test_a_container_that_is_removed_under_the_cell(start_kernel, run_container,
 
 
 def test_an_engine_that_goes_away_and_comes_back(start_kernel):
-    with PrivateEngine() as engine:
+    with LeanEngine() as engine:
         images.ensure_image(engine.host, images.BUSYBOX)
         containers.run_container(engine.host, images.BUSYBOX, "work")
         kernel = start_kernel(engine=engine.host, DEXEC_CONTAINER="work")
@@ -163,7 +163,7 @@ def test_a_setting_that_is_not_valid(start_kernel, busybox, setting, value, word
 
 
 def test_a_cell_can_be_interrupted_while_the_engine_hangs(start_kernel):
-    with PrivateEngine() as engine:
+    with LeanEngine() as engine:
         images.ensure_image(engine.host, images.BUSYBOX)
         containers.run_container(engine.host, images.BUSYBOX, "work")
         kernel = start_kernel(engine=engine.host, DEXEC_CONTAINER="work", DEXEC_STANDBY="0")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from devtools import containers, images
-from devtools.engine import PrivateEngine
+from devtools.engine import LeanEngine
 from devtools.podman import PrivatePodman
 from tests.kernel.conftest import Kernel, starter
 from tests.kernel.faults import FOLDER, IS_WHOLE, MOMENTS, Fault, Scene, meet, name_of, nothing
@@ -80,13 +80,13 @@ class Stages:
     def __init__(self, stack: ExitStack, folder: Path) -> None:
         self._stack, self._folder = stack, folder
         self._starts: dict[str, tuple[str, Callable[..., Kernel]]] = {}
-        self._engines: dict[str, PrivateEngine | PrivatePodman] = {}
+        self._engines: dict[str, LeanEngine | PrivatePodman] = {}
         self._made: dict[tuple[str, ...], tuple[Scene, Kernel]] = {}
         self._numbers = itertools.count(1)
 
-    def engine(self, kind: str) -> PrivateEngine | PrivatePodman:
+    def engine(self, kind: str) -> LeanEngine | PrivatePodman:
         if kind not in self._engines:
-            make = PrivatePodman if kind == "podman" else PrivateEngine
+            make = PrivatePodman if kind == "podman" else LeanEngine
             self._engines[kind] = self._stack.enter_context(make())
         return self._engines[kind]
 

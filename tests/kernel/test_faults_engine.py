@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from devtools.engine import PrivateEngine
+from devtools.engine import LeanEngine
 from devtools.podman import PrivatePodman
 from devtools.private import PrivateService
 from tests.kernel.conftest import STANDBY, Kernel, starter
@@ -82,7 +82,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
         def scene(kind: str) -> Scene:
             if kind not in engines:
                 engines[kind] = stack.enter_context(
-                    PrivatePodman() if kind == "podman" else PrivateEngine(kind.split()[1:])
+                    PrivatePodman() if kind == "podman" else LeanEngine(kind.split()[1:])
                 )
             if kind not in made or made[kind].is_lost:
                 name = f"web-{next(numbers)}"

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from devtools import containers, images
-from devtools.engine import PrivateEngine
+from devtools.engine import LeanEngine
 from tests.waiting import until
 
 TYPES = "_jupyter_types_experimental"
@@ -164,7 +164,7 @@ def test_huge_folder_is_bounded(any_kernel):
 
 
 def test_an_engine_that_hangs_keeps_nobody_waiting(start_kernel):
-    with PrivateEngine() as engine:
+    with LeanEngine() as engine:
         images.ensure_image(engine.host, images.BUSYBOX)
         containers.run_container(engine.host, images.BUSYBOX, "work")
         kernel = start_kernel(engine=engine.host, DEXEC_CONTAINER="work")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from devtools import containers, images
-from devtools.engine import PrivateEngine
+from devtools.engine import LeanEngine
 from devtools.lab_page import LabServer
 from tests.waiting import GUARD, until
 
@@ -105,7 +105,7 @@ def test_a_kernel_starts_when_its_container_is_gone(server, run_container, host)
 
 
 def test_an_engine_that_is_away_or_hangs_holds_nothing_up(tmp_path):
-    with PrivateEngine() as engine:
+    with LeanEngine() as engine:
         images.ensure_image(engine.host, images.BUSYBOX)
         containers.create_container(engine.host, images.BUSYBOX, "web")
         engine.stop_daemon()
