@@ -8,9 +8,12 @@ from typing import Any
 from urllib.parse import quote
 
 from devtools import LABEL, api
+from devtools.waiting import until
 
 _STDERR = 2
 _FRAME_HEAD = 8
+#: runc's word for a freezer that did not reach all processes.
+_UNFROZEN = "unable to freeze"
 
 
 @dataclass(frozen=True)
@@ -110,8 +113,22 @@ def restart(host: str, container: str, timeout: int = 0) -> None:
 
 
 def pause(host: str, container: str) -> None:
-    """Freeze a container's processes. Raises api.ApiError."""
-    _act(host, container, "pause")
+    """Freeze a container's processes. Raises api.ApiError, and TimeoutError after two minutes.
+
+    With control groups of version 1, runc gives up where processes are forked all the time; then
+    it is asked again.
+    """
+
+    def is_frozen() -> bool:
+        try:
+            _act(host, container, "pause")
+        except api.ApiError as error:
+            if _UNFROZEN in error.message:
+                return False
+            raise
+        return True
+
+    until(is_frozen, f"a paused container {container}")
 
 
 def unpause(host: str, container: str) -> None:

@@ -199,9 +199,14 @@ async def test_lost_cell_is_asked_after_again(host, debian):
         async def has_ended() -> bool:
             return (await session.counts(lost))[1] == 1
 
+        async def is_told() -> bool:
+            notes = (await session.run()).notes
+            assert "lost cell" in notes
+            return "has ended since, exit code 3" in notes
+
         await until_seen(has_ended)
-        following = await session.run()
-        assert "has ended since, exit code 3" in following.notes
+        # The engine knows it a moment after the cell's last command.
+        await until_seen(is_told)
         assert "lost cell" not in (await session.run()).notes
 
 
