@@ -9,9 +9,11 @@ import time
 #: Variables that tests may see besides the fixed ones: where programs and temporary files are, who
 #: the user is, and the settings of the tools that run the tests.
 _KEPT = {
+    "DEXEC_FAULTS",
     "DEXEC_FUZZ",
     "DEXEC_FUZZ_EXAMPLES",
     "DEXEC_SCREENSHOTS",
+    "DEXEC_TEST_GUARD",
     "HOME",
     "LD_LIBRARY_PATH",
     "LOGNAME",

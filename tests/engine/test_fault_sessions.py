@@ -1,13 +1,12 @@
 """Sessions of cells with faults at places that hypothesis draws. DEXEC_FUZZ=1 draws others, more.
 
-``DEXEC_FUZZ=1 nice -n 15 .venv/bin/python -m pytest -n 0 tests/engine/test_fault_sessions.py``
+``DEXEC_FUZZ=1 .venv/bin/python -m pytest -n 0 tests/engine/test_fault_sessions.py``
 runs for long.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import TypeAlias
 
 from hypothesis import HealthCheck, given, settings
@@ -18,9 +17,7 @@ from dexec_kernel.cells.source.options import CellOptions
 from tests import faults
 from tests.engine.sessions import Session, proxied
 from tests.faulty_proxy import FaultyProxy, Kind
-
-FUZZ = os.environ.get("DEXEC_FUZZ") == "1"
-EXAMPLES = int(os.environ.get("DEXEC_FUZZ_EXAMPLES", "300")) if FUZZ else 6
+from tests.fuzzing import IS_FUZZING, examples
 
 #: A fault of an answer: the kind of request, the fault, how many are passed on before, how many it
 #: meets. A fault of a stream: the fault, its frame's number. One of the standbys: the fault.
@@ -95,9 +92,9 @@ async def run_cell(
 
 
 @settings(
-    max_examples=EXAMPLES,
+    max_examples=examples(6),
     deadline=None,
-    derandomize=not FUZZ,
+    derandomize=not IS_FUZZING,
     print_blob=True,
     suppress_health_check=list(HealthCheck),
     database=None,

@@ -7,7 +7,6 @@ ran to its end, lost output is named, nothing runs twice, and the next cell work
 from __future__ import annotations
 
 import asyncio
-import os
 
 import pytest
 
@@ -17,6 +16,7 @@ from dexec_kernel.errors import CellNotRun, EngineError, ExecLost
 from tests import faults
 from tests.engine.sessions import MISSING, Ran, Session, proxied
 from tests.faulty_proxy import AnswerFault, FaultyProxy, Kind
+from tests.fuzzing import IS_FUZZING
 from tests.waiting import until_seen
 
 #: The words of a cell's stream: the shell's own, what the cell prints, and the shell's last.
@@ -25,7 +25,6 @@ MOMENTS = {"greeting": b":start ", "cell": b":cell ", "output": b"middle", "hand
 PAUSE = "sleep 0.05"
 #: The requests that a cell needs.
 KINDS = [Kind.PING, Kind.LOOK, Kind.CREATE, Kind.START, Kind.INSPECT]
-FUZZ = os.environ.get("DEXEC_FUZZ") == "1"
 
 
 async def next_cell_works(proxy: FaultyProxy, session: Session) -> None:
@@ -43,7 +42,7 @@ PAIRS = [
     (kind, name)
     for number, name in enumerate(faults.ANSWERS)
     for place, kind in enumerate(KINDS)
-    if FUZZ or place == number % len(KINDS)
+    if IS_FUZZING or place == number % len(KINDS)
 ]
 
 
@@ -112,7 +111,7 @@ async def test_stream_that_is_cut(host, debian, moment, name):
 
 
 @pytest.mark.parametrize("name", faults.CUTS)
-@pytest.mark.parametrize("moment", ["cell", "output"] if FUZZ else ["output"])
+@pytest.mark.parametrize("moment", ["cell", "output"] if IS_FUZZING else ["output"])
 async def test_stream_of_a_command_that_is_cut(host, debian, moment, name):
     """A command of its own hands nothing over, so that nothing but inspect tells of its end."""
     async with proxied(host, debian, tcp=name == "reset") as (proxy, session):
@@ -148,7 +147,7 @@ async def test_standby_whose_stream_breaks_while_it_waits(host, debian, name):
 
 
 @pytest.mark.parametrize("name", faults.CUTS)
-@pytest.mark.parametrize("moment", ["cell", "output", "hand-over"] if FUZZ else ["cell"])
+@pytest.mark.parametrize("moment", ["cell", "output", "hand-over"] if IS_FUZZING else ["cell"])
 async def test_standby_whose_stream_breaks_with_its_cell(host, debian, moment, name):
     async with proxied(host, debian, tcp=name == "reset", standbys=1) as (proxy, session):
         assert (await session.run()).outcome == Exited(0, "")

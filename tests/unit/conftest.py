@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from dexec_kernel.cells.outcome import Snapshot, State
 from dexec_kernel.engine.client import EngineClient
+from tests.fuzzing import IS_FUZZING, examples
 from tests.unit.support.clock import JumpingLoop, counting_threads
 from tests.unit.support.fake_engine import FakeEngine
 
@@ -22,8 +22,8 @@ settings.register_profile(
     "dexec",
     deadline=None,
     # The same examples in each run, so that neither coverage nor failures change by chance.
-    # DEXEC_FUZZ=1 draws others.
-    derandomize="DEXEC_FUZZ" not in os.environ,
+    derandomize=not IS_FUZZING,
+    max_examples=examples(100),
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date
 from unittest.mock import patch
 
@@ -14,6 +13,7 @@ from dexec_kernel.backend.lifecycle import HealthConfig
 from dexec_kernel.lab import parse
 from dexec_kernel.lab.parse import parse_lab
 from dexec_kernel.lab.spec import Capabilities, Container, Lab, Task, Where
+from tests.fuzzing import examples
 
 SMALL = 'title = "T"\n[container]\nimage = "i"\n[tasks.a]\ntitle = "A"\n'
 WHOLE = b"""
@@ -238,7 +238,7 @@ _values = st.recursive(
 
 
 @pytest.mark.no_cover  # Its many examples would take twice as long.
-@settings(max_examples=300 if "DEXEC_FUZZ" in os.environ else 30)
+@settings(max_examples=examples(30))
 @given(st.dictionaries(_keys, _values, max_size=6))
 def test_whatever_is_in_it_is_a_lab_or_a_problem(content):
     with patch.object(parse, "read_toml", lambda _content: content):

@@ -17,6 +17,7 @@ from dexec_kernel.shell.complete import CompletionContext, complete, read_variab
 from dexec_kernel.shell.describe import describe, is_secret
 from dexec_kernel.shell.language.cursor import Kind, find_cursor
 from dexec_kernel.shell.language.quoting import closing, quote_rest
+from tests.fuzzing import examples
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ NAMES = st.text(
 def test_what_is_quoted_is_the_name(shell, quote):
     command = [shell, "sh"] if shell == "busybox" else [shell]
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=examples(60))
     @given(NAMES)
     def check(name):
         assume("\r" not in name or quote != "$'")

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fuzzing import examples
 from tests.unit.support.ingredients import ENDS, PIECES, Piece
 from tests.unit.support.local_shells import (
     GUARD,
@@ -27,8 +28,6 @@ from tests.unit.support.local_shells import (
 )
 from tests.unit.support.shell_probe import probe
 
-#: A shell: with DEXEC_FUZZ=1 others are drawn, and as many as are wanted.
-EXAMPLES = int(os.environ.get("DEXEC_FUZZ_EXAMPLES", "12"))
 _where = re.compile(rb"^(?:bash|sh): (?:eval: |-c: )?(?:line )?\d*(?:: )?(?:eval: )?", re.MULTILINE)
 _depth = re.compile(rb"^\++(?= )", re.MULTILINE)
 _number = re.compile(rb"(?:at )?line \d+|\b\d{3,}\b")
@@ -174,7 +173,7 @@ def check(shell: str, drawn: list[tuple[Piece, ...]]) -> None:
 
 @each_shell
 def test_composed_cells_do_what_one_shell_does(shell: str) -> None:
-    @settings(max_examples=EXAMPLES)
+    @settings(max_examples=examples(12))
     @given(cells(shell))
     def run(drawn: list[tuple[Piece, ...]]) -> None:
         check(shell, drawn)

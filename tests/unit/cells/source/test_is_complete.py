@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dexec_kernel.cells.source.is_complete import Completeness, Status, is_complete
+from tests.fuzzing import examples
 
 COMPLETE = [
     "",
@@ -271,7 +272,7 @@ PIECES = st.sampled_from(WORDS.split())
 
 
 @pytest.mark.no_cover  # Its many examples would take twice as long.
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=examples(150))
 @given(st.lists(st.tuples(PIECES, st.sampled_from(" \n")), max_size=12))
 @example([("case", " "), ("x", " "), ("in", "\n"), ("esac", " ")])
 def test_bash_agrees_on_anything(pieces):
