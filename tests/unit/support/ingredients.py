@@ -43,7 +43,7 @@ PIECES = [
         "unset v",
         'echo "${v-none}:${w-none}:$#:$*"',
         "for i in 1 2 3; do [ $i = 2 ] && continue; echo $i; done",
-        "n=0; while [ $n -lt 3 ]; do n=$((n+1)); done; echo $n",
+        "n=0; while \\[ $n -lt 3 ]; do n=$((n+1)); done; echo $n",
         "cat <<E\n$v `echo b` \\\nE",
         "cat <<'E'\n$v `echo b` \\\nE",
         "read line || echo none",
