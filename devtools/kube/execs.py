@@ -53,7 +53,7 @@ class ExecHandler(Handler, WebSocketHandler):
         protocols = {word.strip() for word in offered.split(",")}
         url = "" if not run.runs else await self._url(run)
         if V5 in protocols and self._newest == V5:
-            self._line = _Translated(self, self._pod, url, self._streams())
+            self._line = _Translated(self, self.front, self._pod, url, self._streams())
             await super(Handler, self).get(namespace, name)
         elif protocols == {V5}:
             self.set_status(403)
@@ -188,9 +188,12 @@ async def _down(server: asyncio.StreamReader, client: IOStream) -> None:
 class _Translated:
     """A v5 exec: a WebSocket towards the client, SPDY towards the runtime."""
 
-    def __init__(self, client: WebSocketHandler, pod: str, url: str, streams: list[int]) -> None:
+    def __init__(
+        self, client: WebSocketHandler, front: Front, pod: str, url: str, streams: list[int]
+    ) -> None:
         self.pod = pod
         self._client = client
+        self._front = front
         self._url = url
         self._wanted = streams
         self._spdy = SpdyClient()
@@ -266,6 +269,8 @@ class _Translated:
             channel, body = (body or b"\xff")[0], b""
         number = self._streams.get(channel)
         if number is None or channel not in {_STDIN, _RESIZE}:
+            return
+        if channel == _RESIZE and self._front.keeps_sizes:
             return
         self._server.write(self._spdy.send(number, body, fin=fin))
         if fin:

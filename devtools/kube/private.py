@@ -187,7 +187,8 @@ class PrivateKube(PrivateService):
 
         ``drop="NAMESPACE/POD"`` (or ``*``) with ``side="client"`` or ``"server"`` breaks execs;
         ``refuse=[503]`` refuses the next requests; ``compact=True`` forgets old versions;
-        ``end_watches=True`` ends watches; ``tokens`` and ``rules`` replace those there are.
+        ``end_watches=True`` ends watches; ``keep_sizes=True`` keeps the sizes of terminals back
+        (v5); ``tokens`` and ``rules`` replace those there are.
         """
         found: dict[str, Any] = self.call("POST", "/dexec/switches", switches)
         return found

@@ -39,6 +39,8 @@ class Front:
     others: dict[str, dict[str, Any]] = field(default_factory=dict)
     #: Statuses that the next requests are refused with.
     refusals: list[int] = field(default_factory=list)
+    #: Whether a terminal's size never arrives, as if it came after all that the command does.
+    keeps_sizes: bool = False
     #: The requests so far: method, path with its query, user.
     requests: list[tuple[str, str, str]] = field(default_factory=list)
 
@@ -349,6 +351,8 @@ class Switches(Handler):
             history.end_watches()
         if "refuse" in body:
             front.refusals[:] = body["refuse"]
+        if "keep_sizes" in body:
+            front.keeps_sizes = bool(body["keep_sizes"])
         if "tokens" in body:
             front.rights.tokens = body["tokens"]
         if "rules" in body:

@@ -110,6 +110,10 @@ def _program(config: ExecConfig, mark: str, *, detached: bool) -> str:
     if not is_ours:
         say = _say(mark, NO_COMMAND, _NOT_FOUND)
         lines.append(f"command -v {shlex.quote(config.cmd[0])} >/dev/null 2>&1 || {say}")
+    if config.tty and (size := config.console_size) is not None:
+        # Whoever serves the exec sets a size and passes stdin on in no order, so that the command
+        # might see a terminal of no size. Without an stty the frame of the size has to do.
+        lines.append(f"stty rows {size.rows} cols {size.columns} <&1 2>/dev/null || :")
     lines.append(f"printf '%s{STARTED} %s%s' {mark} $$ {mark} >&2")
     if detached:
         lines.append("exec </dev/null >/dev/null 2>&1")

@@ -142,8 +142,10 @@ class KubeExecs:
         attached.on_close(lambda: self._open.discard(attached))
         try:
             attached.receive(rest)
-            if program.program:
-                with suppress(EngineUnavailable):  # The end of the stream tells why.
+            with suppress(EngineUnavailable):  # The end of the stream tells why.
+                if config.tty and config.console_size is not None:
+                    await attached.resize(config.console_size)
+                if program.program:
                     await attached.write(program.program.encode())
         except BaseException:
             attached.close()

@@ -65,6 +65,16 @@ class TestV5(_OnFront):
 
     protocol = "v5"
 
+    def test_a_terminal_has_its_size_before_the_frame_of_the_size_arrives(
+        self, kernel: Kernel, front: PrivateKube
+    ):
+        front.switch(keep_sizes=True)
+        try:
+            assert kernel.run("%%exec -t\nstty size").text() == "24 80\r\n"
+            assert kernel.run("%%exec -t -- stty size").text() == "24 80\r\n"
+        finally:
+            front.switch(keep_sizes=False)
+
 
 class TestV4(_OnFront):
     """The core, with a protocol that does not."""

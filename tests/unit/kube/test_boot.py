@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from dataclasses import replace
 
 import pytest
 
-from dexec_kernel.backend.models import ExecConfig
+from dexec_kernel.backend.models import ConsoleSize, ExecConfig
 from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.kube.boot import boot, carried, carrier, is_script, needs_boot
 
@@ -153,6 +155,33 @@ def test_a_carrier_holds_a_program_open_for_a_terminal(shell):
     )
     assert done.stdout.decode() == f"name|x|{AWKWARD}|/usr|"
     holder.communicate(timeout=60)
+
+
+def test_a_terminal_has_its_size_before_the_command_begins(shell):
+    config = script("stty size <&1", env={"A": "1"}, tty=True, console_size=ConsoleSize(33, 44))
+    config = replace(config, attach_stdin=True)
+    found = boot(config, MARK)
+    ours, terminal = os.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as screen, os.fdopen(terminal, "wb") as slave:
+        subprocess.run(
+            [*SHELLS[shell], *found.command[1:]],
+            input=found.program.encode(),
+            stdout=slave,
+            stderr=subprocess.DEVNULL,
+            env={"PATH": "/usr/bin:/bin"},
+            check=True,
+            timeout=60,
+        )
+        assert screen.read(100) == b"33 44\r\n"
+
+
+def test_an_image_without_stty_goes_on_without_a_word(shell):
+    config = script(
+        "echo on; exit 3", env={"PATH": "/no"}, tty=True, console_size=ConsoleSize(3, 4)
+    )
+    done = run(shell, config)
+    assert (done.returncode, done.stdout) == (3, b"on\n")
+    assert started(done)
 
 
 @pytest.mark.parametrize("name", ["a.b", "1a", "a-b", "a b", "é"])
