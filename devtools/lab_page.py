@@ -14,8 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 import nbformat
@@ -23,6 +22,7 @@ from playwright.sync_api import FloatRect, Locator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from devtools.ports import free_port
+from devtools.stoppable import Stoppable
 
 RECORD = "application/vnd.dexec.exec+json"
 
@@ -61,7 +61,7 @@ class LabStartError(Exception):
     """JupyterLab did not come up; the message has the tail of its log."""
 
 
-class LabServer:
+class LabServer(Stoppable):
     """A JupyterLab server with settings and notebooks of its own; a context manager.
 
     ``directory`` is empty and gets everything; ``environment`` is added to the server's.
@@ -75,7 +75,7 @@ class LabServer:
         self._extra = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
         """Start the server and wait until it listens. Raises LabStartError."""
         self.notebooks.mkdir()
         for name, values in _SETTINGS.items():
@@ -93,20 +93,7 @@ class LabServer:
                 stderr=output,
                 start_new_session=True,  # Ctrl-C is for us, and we stop it in order
             )
-        try:
-            self.url = self._wait(self._process, log)
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
+        self.url = self._wait(self._process, log)
 
     def stop(self) -> bool:
         """End the server, which ends its kernels first; return whether it took no SIGKILL."""

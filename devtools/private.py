@@ -4,14 +4,13 @@ import os
 import subprocess
 import tempfile
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from devtools import api, containers, processes
 from devtools.cleanup import clear
+from devtools.stoppable import Stoppable
 
 _PREFIX = "dexec-engine-"
 _SOCKET = "api.sock"
@@ -23,7 +22,7 @@ class EngineStartError(Exception):
     """A private engine did not come up, or ended early; the message has the tail of its log."""
 
 
-class PrivateService(ABC):
+class PrivateService(Stoppable):
     """An engine that this process starts and stops; a context manager.
 
     The directory is fresh, so that any number of engines can run beside each other, and holds a
@@ -34,18 +33,6 @@ class PrivateService(ABC):
         self.extra_args = list(extra_args)
         self._directory: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     @property
     def directory(self) -> Path:

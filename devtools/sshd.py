@@ -10,10 +10,9 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from devtools.ports import free_port
+from devtools.stoppable import Stoppable
 
 _PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 #: sshd becomes the shell's process, and ends when the pipe of whoever started it ends.
@@ -36,7 +35,7 @@ def find_sshd() -> str | None:
     return shutil.which("sshd", path=f"{os.environ.get('PATH', os.defpath)}:{_PATH}")
 
 
-class PrivateSshd:
+class PrivateSshd(Stoppable):
     """An sshd that this process starts and stops; a context manager. Whoever runs it may log in.
 
     `bin` is the folder with the `ssh` that knows the server's key and has the user's; `config` is
@@ -48,24 +47,12 @@ class PrivateSshd:
         self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Make keys and configuration, and start the server."""
         self.directory = Path(tempfile.mkdtemp(prefix="dexec-sshd-"))
         self.port = free_port()
-        try:
-            self._write_files()
-            self._start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
+        self._write_files()
+        self._start()
 
     @property
     def bin(self) -> Path:

@@ -12,11 +12,11 @@ import shutil
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from devtools import LABEL, api, images
 from devtools.engine import LeanEngine
+from devtools.stoppable import Stoppable
 
 _PORT = 2375
 #: In seconds: how long a task may take to run.
@@ -61,7 +61,7 @@ class NodeEngine(LeanEngine):
         subprocess.run(inside, check=True, stdin=subprocess.DEVNULL)
 
 
-class PrivateSwarm:
+class PrivateSwarm(Stoppable):
     """Two engines that are one swarm; a context manager. Needs root.
 
     `manager` is node 1, `worker` node 2; `tcp` is the worker's address of the kind tcp://.
@@ -74,26 +74,14 @@ class PrivateSwarm:
         self.manager = NodeEngine("node1")
         self.worker = NodeEngine("node2", ["--host=tcp://[::]:2375", "--tls=false"])
 
-    def __enter__(self) -> Self:
-        try:
-            self.manager.start()
-            self.worker.start()
-            self._join_networks()
-            self._join_nodes()
-            for engine in (self.manager, self.worker):
-                images.ensure_image(engine.host, images.BUSYBOX)
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
+    def start(self) -> None:
+        """Start both engines, and join them."""
+        self.manager.start()
+        self.worker.start()
+        self._join_networks()
+        self._join_nodes()
+        for engine in (self.manager, self.worker):
+            images.ensure_image(engine.host, images.BUSYBOX)
 
     @property
     def tcp(self) -> str:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import Self
 
+from dexec_kernel.backend.closing import AsyncClosing
 from dexec_kernel.engine.calls import NEWEST_API, OLDEST_API, version_tuple
 from dexec_kernel.engine.endpoint import find_endpoint
 from dexec_kernel.engine.execs import ExecCalls
@@ -25,7 +25,7 @@ from dexec_kernel.engine.swarm import SwarmCalls
 __all__ = ["NEWEST_API", "OLDEST_API", "EngineClient", "version_tuple"]
 
 
-class EngineClient(ExecCalls, FileCalls, LifecycleCalls, ImageCalls, SwarmCalls):
+class EngineClient(ExecCalls, FileCalls, LifecycleCalls, ImageCalls, SwarmCalls, AsyncClosing):
     """A client of one engine. Close it with :meth:`aclose`, or use it as a context manager.
 
     ``api_version`` pins the version (DOCKER_API_VERSION does in :meth:`from_environment`);
@@ -47,14 +47,3 @@ class EngineClient(ExecCalls, FileCalls, LifecycleCalls, ImageCalls, SwarmCalls)
         endpoint = await asyncio.to_thread(find_endpoint, env)
         check(endpoint.url)
         return cls(endpoint, api_version=env.get("DOCKER_API_VERSION", ""))
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()

@@ -7,9 +7,9 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from types import TracebackType
 from typing import Any, Self
 
+from dexec_kernel.backend.closing import AsyncClosing
 from dexec_kernel.backend.models import (
     ContainerInspect,
     ContainerSummary,
@@ -41,7 +41,7 @@ from dexec_kernel.kube.processes import processes
 _CONFLICT = 409
 
 
-class KubeEngine:
+class KubeEngine(AsyncClosing):
     """A client of one cluster. Close it with :meth:`aclose`, or use it as a context manager.
 
     Containers are named as in :mod:`kube.names`, or by the ids that :meth:`container_inspect`
@@ -70,17 +70,6 @@ class KubeEngine:
         api = KubeApi(access, env)
         check(api.url)
         return cls(api)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     # --- the cluster --------------------------------------------------------------------------
 

@@ -9,9 +9,8 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from types import TracebackType
-from typing import Self
 
+from dexec_kernel.backend.closing import AsyncClosing
 from dexec_kernel.backend.models import (
     ROOT,
     ConsoleSize,
@@ -42,7 +41,7 @@ _NOT_FOUND, _CONFLICT, _SERVER_ERROR = 404, 409, 500
 _COMMAND_NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
 
-class LocalBackend:
+class LocalBackend(AsyncClosing):
     """One "container", this machine: see :class:`backend.protocol.Engine`.
 
     ``container`` may be replaced, so as to be stopped or paused. Close it with :meth:`aclose`, or
@@ -68,17 +67,6 @@ class LocalBackend:
         self._environ = dict(environ)
         self.container = replace(self.container, env_names=tuple(self._environ))
         self._execs: list[LocalExec] = []
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     async def aclose(self) -> None:
         """End the processes that still run, and close their streams."""
