@@ -17,6 +17,7 @@ from dexec_kernel.magics.catalogue import REGISTRY
 from dexec_kernel.magics.complete import MagicWord, Wanted, magic_at, magic_help
 from dexec_kernel.shell.complete import CompletionContext, Completions, Match, complete
 from dexec_kernel.shell.describe import describe
+from dexec_kernel.shell.state import ShellState
 
 _T = TypeVar("_T")
 _TYPES_KEY = "_jupyter_types_experimental"
@@ -25,9 +26,9 @@ _TYPES_KEY = "_jupyter_types_experimental"
 class Language:
     """Answers in the form of the messaging protocol. Close it with :meth:`aclose`.
 
-    ``context`` returns what the session of a container knows. A question that takes longer than
-    ``timeout``, in seconds, is answered with nothing: a person types on, and the answer would be
-    for text that has changed. While its exec goes on, no other is asked.
+    A question that takes longer than ``timeout``, in seconds, is answered with nothing: a person
+    types on, and the answer would be for text that has changed. While its exec goes on, no other
+    is asked.
     """
 
     def __init__(
@@ -35,13 +36,11 @@ class Language:
         target: Target,
         *,
         workspaces: Workspaces,
-        context: Callable[[str], CompletionContext],
         timeout: Callable[[], float],
         log: logging.Logger,
     ) -> None:
         self._target = target
         self._workspaces = workspaces
-        self._context = context
         self._timeout = timeout
         self._log = log
         self._question: asyncio.Task[Any] | None = None
@@ -128,16 +127,23 @@ class Language:
     async def _shell_text(self, code: str, position: int, magic: MagicWord | None) -> Completions:
         begin = 0 if magic is None else magic.start
         workspace = await self._workspace()
-        context = self._context(workspace.container.id)
+        context = _context(workspace.state)
         found = await complete(code[begin:], position - begin, ask=workspace.ask, context=context)
         return Completions(found.matches, found.start + begin, found.end + begin)
 
     async def _describe(self, code: str, position: int) -> str:
         workspace = await self._workspace()
-        context = self._context(workspace.container.id)
+        context = _context(workspace.state)
         return await describe(code, position, ask=workspace.ask, context=context)
 
     async def _workspace(self) -> Workspace:
         """Return the workspace of the session that is asked about."""
         client, container = await self._target.client(), await self._target.running()
         return self._workspaces.of(client, container)
+
+
+def _context(state: ShellState | None) -> CompletionContext:
+    """Return what is known of a session besides what an exec sees."""
+    if state is None:
+        return CompletionContext()
+    return CompletionContext(state.folder or None, state.variables, state.functions, state.aliases)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from contextvars import copy_context
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from dexec_kernel.cells.source.cell import parse_cell
 from dexec_kernel.errors import EngineUnavailable
+from dexec_kernel.jupyter.again import FailedCell
 from dexec_kernel.jupyter.bars import Bars
 from dexec_kernel.jupyter.history import allowed_file
 from dexec_kernel.jupyter.messages import Messages
@@ -31,6 +34,11 @@ class Kernel:
 
     def get_parent(self, _channel: str) -> dict[str, Any]:
         return {}
+
+    _shell_parent_ident = b""
+
+    def _get_shell_context_var(self, variable: bytes) -> bytes:
+        return variable
 
     def _topic(self, _kind: str) -> bytes:
         return b""
@@ -75,15 +83,16 @@ class Target:
 
 
 @pytest.fixture
-async def make():
+async def make(monkeypatch):
     made = []
 
     def make_service(look):
         kernel, settings = Kernel(), Settings()
         settings.standby = 0
         settings.history_file = ":memory:"
+        target = Target(look)
+        monkeypatch.setattr("dexec_kernel.jupyter.service.target_of", lambda *_of: target)
         service = Service(kernel, settings, has_waiting=lambda: False, bars=Bars("", kernel.log))
-        service._target = Target(look)
         service._preparation.after_cell = lambda: None
         made.append(service)
         return service, kernel
@@ -150,14 +159,39 @@ async def test_an_interrupt_ends_the_look_for_the_container(make, code):
     assert (await cell).name == "KeyboardInterrupt"
 
 
-async def test_an_interrupt_in_the_moment_when_the_container_is_found_is_kept(make):
-    service, _ = make(None)
+async def test_an_interrupt_ends_the_cell_that_runs_and_those_that_wait_for_their_turn(make):
+    looking = asyncio.Event()
 
+    async def look():
+        looking.set()
+        await asyncio.Event().wait()
+
+    service, kernel = make(look)
+    failed = FailedCell(parse_cell("echo again"), "echo again", 1, "", copy_context())
+    service._again.start(failed)
+    await looking.wait()
+    behind = [
+        asyncio.create_task(service.execute(code, silent=False, interactive=False))
+        for code in ("echo b", "%status")
+    ]
+    await asyncio.sleep(0)
+    service.interrupt()
+    assert [(await cell).name for cell in behind] == ["KeyboardInterrupt"] * 2
+    names = [content["ename"] for kind, content in kernel.sent if kind == "error"]
+    assert names == ["KeyboardInterrupt"] * 3
+    after = asyncio.create_task(service.execute("echo c", silent=False, interactive=False))
+    looking.clear()
+    await looking.wait()
+    service.interrupt()
+    assert (await after).name == "KeyboardInterrupt"
+
+
+async def test_an_interrupt_in_the_moment_when_the_container_is_found_is_kept(make):
     async def look():
         service.interrupt()
         return SimpleNamespace()
 
-    service._target = Target(look)
+    service, _ = make(look)
     fault = await service.execute("true", silent=False, interactive=False)
     assert fault.name == "KeyboardInterrupt"
 
