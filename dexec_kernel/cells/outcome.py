@@ -39,6 +39,10 @@ class State(Enum):
     LOST = "lost"
 
 
+#: A tuple: an enum's members are compared at once, and hashed by a method.
+_GOING = (State.RUNNING, State.BACKGROUND, State.DETACHED)
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The state of a cell's exec at one moment.
@@ -73,8 +77,7 @@ class Snapshot:
     @property
     def ended(self) -> float | None:
         """When it ended, in seconds since the epoch; None while it goes on, as far as is known."""
-        goes_on = self.state in {State.RUNNING, State.BACKGROUND, State.DETACHED}
-        return None if goes_on else self.started + self.duration
+        return None if self.state in _GOING else self.started + self.duration
 
 
 @dataclass(frozen=True, slots=True)

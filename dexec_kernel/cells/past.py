@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dexec_kernel.cells.outcome import Snapshot
@@ -31,10 +31,18 @@ _short_env = re.compile(r"-[A-Za-z]*e(?P<value>.*)", re.DOTALL)
 _HIDDEN = "…"
 
 
-class KeptOutput:
-    """The beginning and the end of a cell's output, as it was shown."""
+def _ignore(_by: int) -> None:
+    """Take no note of a change of size."""
 
-    def __init__(self) -> None:
+
+class KeptOutput:
+    """The beginning and the end of a cell's output, as it was shown.
+
+    ``resized`` is told by how many characters it grows or shrinks.
+    """
+
+    def __init__(self, resized: Callable[[int], None] = _ignore) -> None:
+        self._resized = resized
         self._head: list[Piece] = []
         self._tail: deque[Piece] = deque()
         self._head_size = self._tail_size = 0
@@ -48,6 +56,7 @@ class KeptOutput:
 
     def add(self, pieces: Sequence[Piece]) -> None:
         """Take output, in order."""
+        before = self.size
         for piece in pieces:
             begin = piece.text[: HEAD - self._head_size]
             rest = piece.text[len(begin) :]
@@ -61,6 +70,11 @@ class KeptOutput:
                 _append(self._tail, Piece(piece.stream, kept))
         if self._tail_size > TAIL + _SLACK:
             self._shorten_tail(self._tail_size - TAIL)
+        self._resized(self.size - before)
+
+    def detach(self) -> None:
+        """Tell nobody of its size any more."""
+        self._resized = _ignore
 
     def _shorten_tail(self, excess: int) -> None:
         self._tail_size -= excess
@@ -104,7 +118,9 @@ class PastCells:
     """The last cells, the oldest first, within ``MAX_CELLS`` and ``MAX_SIZE``."""
 
     def __init__(self) -> None:
-        self._cells: deque[PastCell] = deque(maxlen=MAX_CELLS)
+        self._cells: deque[PastCell] = deque()
+        #: In characters, of the cells that are kept. Each cell would else ask a hundred others.
+        self._size = 0
 
     def __iter__(self) -> Iterator[PastCell]:
         """Those whose end, or going on in the background, is known."""
@@ -112,11 +128,18 @@ class PastCells:
 
     def begin(self, number: int, source: str) -> PastCell:
         """Take note of a cell that is about to run."""
-        cell = PastCell(number, shortened(without_values(source), MAX_SOURCE))
+        text = shortened(without_values(source), MAX_SOURCE)
+        cell = PastCell(number, text, output=KeptOutput(self._resize))
         self._cells.append(cell)
-        while sum(cell.size for cell in self._cells) > MAX_SIZE:
-            self._cells.popleft()
+        self._size += len(text)
+        while len(self._cells) > MAX_CELLS or self._size > MAX_SIZE:
+            first = self._cells.popleft()
+            first.output.detach()
+            self._size -= first.size
         return cell
+
+    def _resize(self, by: int) -> None:
+        self._size += by
 
 
 def without_values(source: str) -> str:

@@ -39,7 +39,8 @@ def bar_text(snapshot: Snapshot) -> str:
 
 def bar_data(snapshot: Snapshot, *, is_news: bool = False) -> dict[str, str]:
     """Return the mime bundle of the bar, without the record."""
-    return bundle(bar_html(snapshot, is_news=is_news), bar_text(snapshot))
+    look, parts = look_of(snapshot), parts_of(snapshot)
+    return bundle(line_html(look, parts, is_news=is_news), line_text(look, parts))
 
 
 def parts_of(snapshot: Snapshot) -> list[Part]:

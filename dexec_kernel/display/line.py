@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dexec_kernel.display.html import Html, display, element, joined
 from dexec_kernel.display.style import FONT, INDENT
@@ -32,6 +33,9 @@ _STYLE = (
 _FIXED = "flex:0 0 auto"
 _FAINT = "opacity:.65"
 _LINK = "color:inherit;text-decoration:underline"
+_SEPARATOR = element("span", " · ", aria_hidden="true", style=f"{_FIXED};opacity:.4")
+#: How many items are kept as HTML: most of a bar is the same from one cell to the next.
+_KEPT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +71,11 @@ def line_html(
     With ``is_news`` a screen reader reads out the words of ``look`` when they appear (ARIA, the
     role ``status``).
     """
-    sign = element("span", look.sign, aria_hidden="true", style=f"color:{look.colour}")
-    role = {"role": "status"} if is_news else {}
-    words = element("span", sign, f" {look.words}", **role, style=f"{_FIXED};font-weight:600")
     edge = f"{_EDGE}px solid {look.colour}" if border else "0"
-    separator = element("span", " · ", aria_hidden="true", style=f"{_FIXED};opacity:.4")
     return display(
         "div",
-        words,
-        *(joined(separator, _item(part)) for part in parts),
+        _words(look, is_news),
+        *map(_item, parts),
         class_="dexec-bar",
         role="group",
         aria_label=line_text(look, parts),
@@ -88,7 +88,16 @@ def line_text(look: Look, parts: Sequence[Part]) -> str:
     return " · ".join([look.words, *(part.text for part in parts)])
 
 
+@lru_cache(_KEPT)
+def _words(look: Look, is_news: bool) -> Html:  # noqa: FBT001 -- part of the cache's key
+    sign = element("span", look.sign, aria_hidden="true", style=f"color:{look.colour}")
+    role = {"role": "status"} if is_news else {}
+    return element("span", sign, f" {look.words}", **role, style=f"{_FIXED};font-weight:600")
+
+
+@lru_cache(_KEPT)
 def _item(part: Part) -> Html:
+    """Return a separator and the item that follows it."""
     style = f"{_FIXED};{_FAINT}"
     if part.shrink and len(part.text) > _SHORT:
         style = (
@@ -102,4 +111,4 @@ def _item(part: Part) -> Html:
         if part.url:
             label = element("a", label, href=part.url, target="_blank", rel="noopener", style=_LINK)
         text = [label, " ", element("span", path, style="user-select:all")]
-    return element("span", *text, title=part.title, style=style)
+    return joined(_SEPARATOR, element("span", *text, title=part.title, style=style))

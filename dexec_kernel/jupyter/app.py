@@ -38,11 +38,21 @@ class DexecKernelApp(IPKernelApp):  # type: ignore[misc] # ipykernel is not type
     def init_kernel(self) -> None:
         """Make the kernel. Called by IPKernelApp, after the config files were read."""
         super().init_kernel()
+        self.drop_early()
         given = self.cli_config.get(DexecKernel.__name__, {})
         for name in Settings.class_own_traits(config=True):
             variable = _ENVIRONMENT_PREFIX + name.upper()
             if variable in os.environ and name not in given:
                 self.kernel.set_from_text(name, os.environ[variable], source=variable)
+
+    def drop_early(self) -> None:
+        """Let the log drop what none of its handlers takes, before it is made.
+
+        traitlets leaves that to the handlers; ipykernel has four messages for each request.
+        """
+        if self.log.handlers and not self.log.propagate:
+            least = min(handler.level for handler in self.log.handlers)
+            self.log.setLevel(max(least, self.log.level))
 
     def start(self) -> None:
         """Serve until the kernel is shut down; then end the threads that send messages.

@@ -83,6 +83,13 @@ def _unindented(name: str) -> str:
     return "\n".join(line.lstrip() for line in script_text(name).splitlines())
 
 
+@cache
+def _handover_text(name: str) -> str:
+    """Return what a shell evaluates after its cell; it is the same for every exec."""
+    lingering = f"__dexec_lingering={shlex.quote(_unindented('lingering.sh'))}\n"
+    return lingering + _unindented(name)
+
+
 def driver_command(shell: Shell) -> list[str]:
     """Return the command that reads a cell from its stdin and evaluates it.
 
@@ -135,13 +142,12 @@ def driver_environment(
         "early": str(early),
         "late": str(late),
     }
-    lingering = f"__dexec_lingering={shlex.quote(_unindented('lingering.sh'))}\n"
     return {
         **found,
         "DEXEC_DRIVER": script_text("driver.sh"),
         "DEXEC_GREETING": marks.greeting,
-        "DEXEC_HANDOVER": lingering + _unindented("handover.sh"),
-        "DEXEC_HANDOVER_BASH": lingering + _unindented("handover_bash.sh"),
+        "DEXEC_HANDOVER": _handover_text("handover.sh"),
+        "DEXEC_HANDOVER_BASH": _handover_text("handover_bash.sh"),
         "DEXEC_SETTINGS": "".join(
             f"__dexec_{name}={shlex.quote(value)};" for name, value in settings.items()
         ),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import h11
+import orjson
 
 from dexec_kernel.engine.http.address import Address
 from dexec_kernel.engine.http.answer import FIRST_ERROR_STATUS, Answer, no_answer
@@ -58,7 +59,7 @@ class KeptCalls:
         connection. An answer with an error status is an answer. Raises
         :class:`EngineUnavailable` without an answer, :class:`ProtocolError`.
         """
-        content = b"" if body is None else json.dumps(body).encode()
+        content = b"" if body is None else _encoded(body)
         await self._endpoint.ready()
         try:
             async with asyncio.timeout(self._read_timeout):
@@ -154,6 +155,14 @@ class _Connection:
     def close(self) -> None:
         """Close it. May be called twice."""
         self._stream.close()
+
+
+def _encoded(body: object) -> bytes:
+    """Return JSON. The scripts in an exec's environment take json a hundred times as long."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:  # Half a surrogate pair: json escapes it, and engines replace it.
+        return json.dumps(body).encode()
 
 
 async def _body(http: h11.Connection, source: Unread) -> bytes:

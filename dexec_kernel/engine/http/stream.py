@@ -12,8 +12,7 @@ import os
 import socket
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -103,7 +102,8 @@ class SocketStream:
         if self._was_there:
             await asyncio.sleep(0)  # Let the others have a turn.
         self._was_there = True
-        with self._using():
+        self._pending += 1
+        try:
             while True:
                 try:
                     data = self._sock.recv(self._size)
@@ -111,23 +111,34 @@ class SocketStream:
                 except (BlockingIOError, InterruptedError):
                     self._was_there = False
                     await self._readable()
+        except OSError as error:
+            raise lost(error) from error
+        finally:
+            self._done()
         self._size = READ_SIZE if len(data) >= _FIRST_SIZE else _FIRST_SIZE
         return data
 
     async def write(self, data: bytes) -> None:
         """Send all of ``data``."""
-        with self._using():
+        self._pending += 1
+        try:
             try:
                 sent = self._sock.send(data)
             except (BlockingIOError, InterruptedError):
                 sent = 0
             if sent < len(data):
                 await self._loop.sock_sendall(self._sock, memoryview(data)[sent:])
+        except OSError as error:
+            raise lost(error) from error
+        finally:
+            self._done()
 
     async def write_eof(self) -> None:
         """End our side; the other goes on."""
-        with self._using():
+        try:
             self._sock.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            raise lost(error) from error
 
     def close(self) -> None:
         """Close the connection, and end what waits for it. May be called twice."""
@@ -144,23 +155,19 @@ class SocketStream:
     async def _readable(self) -> None:
         """Wait until there is something to read. The event loop's own call tries that first."""
         readable = self._loop.create_future()
-        self._loop.add_reader(self._sock, _set, readable)
+        # By its number: for a socket, selectors would describe it in an error that nobody sees.
+        number = self._sock.fileno()
+        self._loop.add_reader(number, _set, readable)
         try:
             await readable
         finally:
-            self._loop.remove_reader(self._sock)
+            self._loop.remove_reader(number)
 
-    @contextmanager
-    def _using(self) -> Iterator[None]:
-        self._pending += 1
-        try:
-            yield
-        except OSError as error:
-            raise lost(error) from error
-        finally:
-            self._pending -= 1
-            if self._closed and not self._pending:
-                self._sock.close()
+    def _done(self) -> None:
+        """Take note of the end of a call that may have waited; the last one closes the socket."""
+        self._pending -= 1
+        if self._closed and not self._pending:
+            self._sock.close()
 
 
 class TunnelStream(SocketStream):

@@ -63,6 +63,17 @@ def test_the_ring_is_bounded_in_cells_and_in_size(snapshot):
     assert kept[-1].number == MAX_CELLS - 1
 
 
+def test_output_of_a_cell_that_is_not_kept_any_more_takes_no_place(snapshot):
+    cells = PastCells()
+    dropped = cells.begin(0, "sleep 9 &")
+    for number in range(1, MAX_CELLS + 1):
+        cells.begin(number, "x").snapshot = snapshot()
+    for _ in range(MAX_SIZE // HEAD):
+        dropped.output.add([Piece("stdout", "y" * HEAD)])
+    cells.begin(MAX_CELLS + 1, "x").snapshot = snapshot()
+    assert len([*cells]) == MAX_CELLS
+
+
 def test_a_cell_that_has_no_end_yet_is_not_listed(snapshot):
     cells = PastCells()
     cell = cells.begin(1, "sleep 9")

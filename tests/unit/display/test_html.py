@@ -123,7 +123,7 @@ MAKERS: dict[str, Callable[[str], str]] = {
 #: Makers without a text from outside, those that :data:`MAKERS` go through, and those that only
 #: pass on a display of these.
 OTHERS = {
-    "display.line._item",
+    *("display.line", "display.line._item", "display.line._words"),
     "display.lab.lab_html",
     "display.lab_panel.LabPanel._pressed",
     *("jupyter.lab_status.LabStatus._data", "jupyter.lab_status._Report.html"),

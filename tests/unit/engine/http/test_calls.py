@@ -27,11 +27,12 @@ def calls(engine):
     calls.close()
 
 
-async def test_the_body_goes_over_as_json(engine, calls):
+@pytest.mark.parametrize("text", ["ü", "half a pair: \ud83d"], ids=ascii)
+async def test_the_body_goes_over_as_json(engine, calls, text):
     engine.on("POST /v1.41/containers", answer(201, {"Id": "e"}))
-    found = await calls.request("POST", "/v1.41/containers/web/exec", body={"A": "ü"})
+    found = await calls.request("POST", "/v1.41/containers/web/exec", body={"A": text})
     assert (found.status, found.json()) == (201, {"Id": "e"})
-    assert engine.requests[0].json == {"A": "ü"}
+    assert engine.requests[0].json == {"A": text}
 
 
 async def test_calls_one_after_the_other_share_a_connection(engine, calls):
