@@ -88,6 +88,17 @@ class Usage:
     processes: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The engine's word for a container's health, "" without a health check.
+
+    The others are starting, healthy and unhealthy. ``output`` is that of the last check.
+    """
+
+    status: str = ""
+    output: str = field(default="", repr=False)
+
+
 class Leash(Protocol):
     """The stdin of a container's main process, held open. Who ends, closes it by that."""
 
@@ -156,11 +167,8 @@ class Lifecycle(Protocol):
         """
         ...
 
-    async def container_health(self, container: str) -> str:
-        """Return the engine's word: starting, healthy or unhealthy; "" without a health check.
-
-        Raises :class:`ContainerNotFound`.
-        """
+    async def container_health(self, container: str) -> Health:
+        """Return a container's health. Raises :class:`ContainerNotFound`."""
         ...
 
     async def container_usage(self, container: str) -> Usage:

@@ -14,6 +14,7 @@ from typing import Any
 from dexec_kernel.backend.images import ImageInspect
 from dexec_kernel.backend.lifecycle import (
     CreateConfig,
+    Health,
     HealthConfig,
     NetworkSummary,
     Usage,
@@ -237,13 +238,15 @@ def created_id(body: Any) -> str:
         return as_name(body["Id"])
 
 
-def health(body: Any) -> str:
-    """Read the health in container inspect, "" without a check. Raises :class:`ProtocolError`."""
+def health(body: Any) -> Health:
+    """Read the health in container inspect. Raises :class:`ProtocolError`."""
     with reading("container inspect"):
         state = body["State"]
         found = state.get("Health") or state.get("Healthcheck") or {}  # The latter is Podman's.
         word = as_text(found.get("Status")).lower()
-        return "" if word == "none" else word
+        checks = as_list(found.get("Log"))
+        output = as_text(checks[-1].get("Output")) if checks else ""
+        return Health("" if word == "none" else word, output)
 
 
 def image_inspect(body: Any) -> ImageInspect:

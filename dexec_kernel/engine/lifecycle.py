@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from functools import partial
 
-from dexec_kernel.backend.lifecycle import CreateConfig, NetworkSummary, Usage
+from dexec_kernel.backend.lifecycle import CreateConfig, Health, NetworkSummary, Usage
 from dexec_kernel.engine import answers, codec
 from dexec_kernel.engine.calls import PATIENT_TIMEOUT, path_segment
 from dexec_kernel.engine.connection import HijackedConnection
@@ -113,8 +113,8 @@ class LifecycleCalls(ContainerCalls):
         await self._begin(connection, request, "container attach", container=container)
         return connection
 
-    async def container_health(self, container: str) -> str:
-        """Return the engine's word for its health. Raises :class:`ContainerNotFound`."""
+    async def container_health(self, container: str) -> Health:
+        """Return its health. Raises :class:`ContainerNotFound`."""
         path = f"/containers/{path_segment(container, 'container')}/json"
         answer = await self._quick_call("GET", path, container=container)
         return codec.health(answer.json())

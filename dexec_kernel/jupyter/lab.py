@@ -131,15 +131,12 @@ class LabTarget(Target):
         async with self._preparing:
             owner = await self.owner()
             line = _Line(owner.lab.title, publish)
-            if self._clock.is_over(owner):
-                await owner.aclose()
-                raise LabUnusable(
-                    f"The time of the lab is over ({format_duration(owner.lab.time or 0)}).",
-                    advice="Restart the kernel to begin the lab again, from its beginning.",
-                )
+            await self._end_if_over(owner)
             try:
                 if not owner.ids:
                     await owner.ready(line.tell)
+                    # One that was kept says only now when it was begun.
+                    await self._end_if_over(owner)
                     line.end("ready")
                     self._sweep()
                 elif mended := await owner.restore(line.tell):
@@ -152,6 +149,14 @@ class LabTarget(Target):
                 raise
             (await self._find_desk()).prepare_soon()
             return True
+
+    async def _end_if_over(self, owner: LabOwner) -> None:
+        if self._clock.is_over(owner):
+            await owner.aclose()
+            raise LabUnusable(
+                f"The time of the lab is over ({format_duration(owner.lab.time or 0)}).",
+                advice="Restart the kernel to begin the lab again, from its beginning.",
+            )
 
     @property
     def desk(self) -> Callable[[], Awaitable[CheckDesk]]:

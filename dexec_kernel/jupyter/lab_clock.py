@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from dexec_kernel.errors import DexecError
 from dexec_kernel.lab.owner import LabOwner
+from dexec_kernel.lab.spec import AtIdle
 from dexec_kernel.units import format_duration
 
 _log = logging.getLogger(__name__)
@@ -53,11 +54,14 @@ class LabClock:
         return f"{format_duration(left, whole=True)} left, then the lab and its files are gone"
 
     def rest_later(self, owner: LabOwner) -> None:
-        """Pause the containers when nothing has come for as long as the lab says."""
+        """Pause or stop the containers when nothing has come for as long as the lab says.
+
+        An engine that refuses it is asked again after the same time.
+        """
         self.wake()
         if owner.lab.idle is not None and owner.ids:
             loop = asyncio.get_running_loop()
-            self._rest = loop.call_later(owner.lab.idle, self._pause, owner)
+            self._rest = loop.call_later(owner.lab.idle, self._begin_rest, owner)
 
     def wake(self) -> None:
         """Do not pause: a cell has come."""
@@ -73,17 +77,26 @@ class LabClock:
         if self._work is not None:
             self._work.cancel()
 
-    def _pause(self, owner: LabOwner) -> None:
-        self._begin(owner.pause())
+    def _begin_rest(self, owner: LabOwner) -> None:
+        self._rest = None
+        stops = owner.lab.at_idle is AtIdle.STOP
+        self._begin(owner.stop if stops else owner.pause, again=partial(self._try_again, owner))
+
+    def _try_again(self, owner: LabOwner) -> None:
+        if self._rest is None:
+            self.rest_later(owner)
 
     def _close(self, owner: LabOwner) -> None:
-        self._begin(owner.aclose())
+        self._begin(owner.aclose)
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(
+        self, work: Callable[[], Awaitable[None]], *, again: Callable[[], None] = lambda: None
+    ) -> None:
         async def do() -> None:
             try:
-                await work
+                await work()
             except DexecError as error:
                 _log.warning("The lab's containers go on: %s", error)
+                again()
 
         self._work = asyncio.get_running_loop().create_task(do())

@@ -1,15 +1,21 @@
-"""A lab's container -> the configuration that an engine makes it by. No I/O."""
+"""A lab's container -> the configuration that an engine makes it by.
+
+No I/O, but for the links in the lab's own folder.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from dexec_kernel.backend.images import ImageInspect
 from dexec_kernel.backend.lifecycle import CreateConfig
 from dexec_kernel.backend.models import LAB_LABEL, USER_LABEL
+from dexec_kernel.errors import LabUnusable
 from dexec_kernel.lab.spec import Capabilities, Container, Lab, is_root
+from dexec_kernel.lab.values import SECRETS
 
 #: The labels of a lab's containers besides ``LAB_LABEL``: its owner, and its name in the lab.
 OWNER_LABEL, CONTAINER_LABEL = "dexec.lab.owner", "dexec.lab.container"
@@ -124,11 +130,29 @@ def main_process(container: Container, image: ImageInspect) -> tuple[str, ...]:
 
 
 def bind(text: str, folder: Path, prefix: str) -> str:
-    """Return a volume as an engine takes it, with its absolute folder or its whole name."""
+    """Return a volume as an engine takes it, with its absolute folder or its whole name.
+
+    A link may lead anywhere, also one that a student has made in another folder of the lab's:
+    raises :class:`LabUnusable` for what is not in the lab, and for what no student may see.
+    """
     source, _, rest = text.partition(":")
     if source.startswith("."):
-        return f"{(folder / source).resolve()}:{rest}"
+        real = Path(os.path.realpath(folder / source))
+        if not real.exists():
+            raise LabUnusable(f"The lab has no folder {source}, which its volumes name.")
+        if not is_shown(real, folder):
+            raise LabUnusable(f"The volume {source} leads out of the lab, or to its checks.")
+        return f"{real}:{rest}"
     return f"{prefix}{source}:{rest}"
+
+
+def is_shown(real: Path, folder: Path) -> bool:
+    """Return whether a path without links is in the lab, and neither has nor is a secret of it."""
+    here = Path(os.path.realpath(folder))
+    secrets = [here / name for name in SECRETS]
+    return real.is_relative_to(here) and not any(
+        real.is_relative_to(secret) or secret.is_relative_to(real) for secret in secrets
+    )
 
 
 def start_order(lab: Lab) -> list[Container]:

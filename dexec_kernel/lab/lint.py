@@ -10,10 +10,11 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from dexec_kernel.errors import ConfigurationError
+from dexec_kernel.lab.create import is_shown
 from dexec_kernel.lab.parse import parse_lab
 from dexec_kernel.lab.spec import Lab
 from dexec_kernel.lab.texts import hint_problems, notebook_problems, script_problems
-from dexec_kernel.lab.values import SECRETS, volume_fault
+from dexec_kernel.lab.values import volume_fault
 
 FILE, NOTEBOOK, SETUP = "lab.toml", "lab.ipynb", "setup.sh"
 CHECKS, SOLUTIONS, HINTS = "checks", "solutions", "hints"
@@ -100,8 +101,6 @@ class _Lint:
 
     def _volumes(self, lab: Lab) -> Iterator[str]:
         """Look at the lab's folders that its containers see. A link may lead anywhere."""
-        here = Path(os.path.realpath(self._folder))
-        secrets = [here / name for name in SECRETS]
         for volume in {item: None for container in lab.containers for item in container.volumes}:
             if not volume.startswith(".") or volume_fault(volume):
                 continue
@@ -109,9 +108,7 @@ class _Lint:
             real = Path(os.path.realpath(source))  # resolve() raises where links go in circles
             if not source.exists():
                 yield f"volumes: there is no {source.relative_to(self._folder)} in the lab"
-            elif not real.is_relative_to(here) or any(
-                real.is_relative_to(secret) or secret.is_relative_to(real) for secret in secrets
-            ):
+            elif not is_shown(real, self._folder):
                 yield f"volumes: {volume!r} leads out of the lab, or to its checks"
 
     def _folder_of(

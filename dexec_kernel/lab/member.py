@@ -7,14 +7,27 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from dexec_kernel.backend.lifecycle import LabEngine, Leash
-from dexec_kernel.errors import ContainerNotFound, ContainerNotRunning, LabUnusable
+from dexec_kernel.backend.lifecycle import Health, HealthConfig, LabEngine, Leash
+from dexec_kernel.errors import (
+    ContainerNotFound,
+    ContainerNotRunning,
+    EngineApiError,
+    LabUnusable,
+)
 from dexec_kernel.lab.spec import Container
 
 #: Ends the name of a container that is not ready yet: nobody takes such a one over.
 UNFINISHED = ".making"
-#: In seconds: how long a container may be starting before it is unhealthy, and between two looks.
-_HEALTHY_WITHIN, _LOOK_EVERY = 120.0, 0.2
+#: In seconds: between two looks.
+_LOOK_EVERY = 0.2
+#: In characters: what an error has of a health check's output.
+_SHOWN = 500
+#: What an engine calls a container whose health it does not know yet.
+_STARTING = "starting"
+#: The engine's own: seconds between two checks, seconds for one, failures of an unhealthy one.
+_INTERVAL, _TIMEOUT, _RETRIES = 30.0, 30.0, 3
+#: In seconds: what an engine may need besides, until it says that a container is unhealthy.
+_GRACE = 30.0
 #: In seconds: how long an engine may take to clean up after a container that has stopped.
 _ENDED_WITHIN = 10.0
 
@@ -30,6 +43,8 @@ class Member:
     name: str
     id: str = ""
     leash: Leash | None = None
+    #: Whether its health check has passed since it was started.
+    was_healthy: bool = False
 
     @property
     def unfinished_name(self) -> str:
@@ -45,9 +60,22 @@ class Member:
     async def start(self, engine: LabEngine, *, has_leash: bool = True) -> None:
         """Start it, held by its stdin where it ends with that."""
         self.let_go()
+        self.was_healthy = False
         if has_leash:
             await self._hold(engine)
         await engine.container_start(self.id)
+
+    async def pause(self, engine: LabEngine) -> EngineApiError | None:
+        """Freeze it, unless nothing of it runs; return the engine's refusal, if it refuses."""
+        try:
+            state = await engine.container_inspect(self.id)
+            if state.running and not state.paused:
+                await engine.container_pause(self.id)
+        except ContainerNotFound:
+            return None
+        except EngineApiError as error:
+            return error
+        return None
 
     async def stop(self, engine: LabEngine) -> None:
         """Stop it, and keep it; one that is not there is stopped."""
@@ -62,17 +90,29 @@ class Member:
         self.let_go()
         await remove_container(engine, self.id or self.unfinished_name)
 
-    async def health(self, engine: LabEngine) -> str:
-        """Return its health when it is known; an engine has no call that waits for it."""
-        health = ""
+    async def until_healthy(self, engine: LabEngine) -> None:
+        """Wait until it is healthy; an engine has no call that waits for it.
+
+        Raises :class:`LabUnusable` where it is not, with the output of its last check, which runs
+        where the student is anyway.
+        """
+        health = Health()
 
         async def is_known() -> bool:
             nonlocal health
             health = await engine.container_health(self.id)
-            return health != "starting"
+            return health.status != _STARTING or not await self._is_running(engine)
 
-        await _look_until(is_known, _HEALTHY_WITHIN)
-        return health
+        await _look_until(is_known, _patience(self.spec.healthcheck))
+        if health.status not in {"", "healthy"}:
+            is_running = await self._is_running(engine)
+            status = health.status if is_running else "stopped"
+            said = " ".join(health.output.split())[-_SHOWN:]
+            words = f"The last health check said: {said}" if said else "The health check is silent."
+            raise LabUnusable(f"The container {self.spec.name!r} is {status}. {words}")
+
+    async def _is_running(self, engine: LabEngine) -> bool:
+        return (await engine.container_inspect(self.id)).running
 
     async def until_stopped(self, engine: LabEngine) -> None:
         """Wait until the leash of its last owner, who is gone, has ended it.
@@ -110,6 +150,14 @@ async def remove_container(engine: LabEngine, container: str) -> None:
     """Remove a container, if there is one, whatever it does."""
     with suppress(ContainerNotFound):
         await engine.container_remove(container, force=True, volumes=True)
+
+
+def _patience(check: HealthConfig | None) -> float:
+    """Return after how many seconds the engine itself knows how healthy a container is."""
+    if check is None:
+        return _GRACE
+    once = (check.interval or _INTERVAL) + (check.timeout or _TIMEOUT)
+    return (check.start_period or 0) + once * (check.retries or _RETRIES) + _GRACE
 
 
 async def _look_until(is_so: Callable[[], Awaitable[bool]], within: float) -> bool:

@@ -16,7 +16,6 @@ from dexec_kernel.errors import (
     CommandNotStarted,
     ContainerNotFound,
     EngineApiError,
-    LabUnusable,
 )
 from dexec_kernel.lab.create import (
     CELLS_LABEL,
@@ -145,10 +144,14 @@ class LabOwner:
             await self._reset_one(self._members[name], progress)
 
     async def pause(self) -> None:
-        """Freeze the containers, until :meth:`restore`."""
+        """Freeze the containers, until :meth:`restore`.
+
+        An engine may refuse it for one container, at times: the others are frozen all the same.
+        """
         async with self._turn:
-            for member in self._members.values():
-                await self._engine.container_pause(member.id)
+            refusals = [await member.pause(self._engine) for member in self._members.values()]
+        for refusal in filter(None, refusals):
+            raise refusal
 
     async def stop(self) -> None:
         """Stop the containers, and keep them, until :meth:`restore` or another owner."""
@@ -174,6 +177,7 @@ class LabOwner:
             await have_images(self._engine, self.lab, progress)
             await self._remove_left()
             for spec in start_order(self.lab):
+                await self._finish((self._members[name] for name in spec.depends_on), progress)
                 await self._make_one(spec, progress)
             await self._finish(self._members.values(), progress)
             await self._set_up(progress)
@@ -257,12 +261,10 @@ class LabOwner:
     async def _finish(self, members: Iterable[Member], progress: Progress) -> None:
         """Wait until the containers are healthy."""
         for member in members:
-            if member.spec.healthcheck is None:
-                continue
-            progress(f"waiting until {member.spec.name} is healthy")
-            health = await member.health(self._engine)
-            if health not in {"", "healthy"}:
-                raise LabUnusable(f"The container {member.spec.name!r} is {health}.")
+            if member.spec.healthcheck is not None and not member.was_healthy:
+                progress(f"waiting until {member.spec.name} is healthy")
+                await member.until_healthy(self._engine)
+                member.was_healthy = True
 
     async def _set_up(self, progress: Progress) -> None:
         first = self._members[self.lab.containers[0].name]

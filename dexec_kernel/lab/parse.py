@@ -10,13 +10,19 @@ from typing import TypeVar
 
 from dexec_kernel.backend.lifecycle import HealthConfig
 from dexec_kernel.lab import values
-from dexec_kernel.lab.spec import Capabilities, Container, Lab, Task, Where
+from dexec_kernel.lab.spec import AtIdle, Capabilities, Container, Lab, Task, Where
 from dexec_kernel.tables import Table, read_toml
 
 _N = TypeVar("_N", int, float)
 
 #: The name of the container in ``[container]``.
 ONLY = "lab"
+_CONDITIONS: tuple[dict[str, str], ...] = (
+    {},
+    {"condition": "service_started"},
+    {"condition": "service_healthy"},
+)
+_WAYS = 'a list: ["db"], or a table: { db = { condition = "service_healthy" } }'
 NETWORKS = ("none", "bridge")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _DURATION = 'seconds, or text such as "90m" or "1h30m"'
@@ -42,6 +48,7 @@ def parse_lab(content: bytes) -> tuple[Lab | None, list[str]]:
         containers=containers,
         time=general.read("time", values.duration, _DURATION),
         idle=general.read("idle", values.duration, _DURATION),
+        at_idle=AtIdle(general.choice("at_idle", [kind.value for kind in AtIdle], "pause")),
         capabilities=Capabilities(
             general.choice("capabilities", [kind.value for kind in Capabilities], "linux")
         ),
@@ -114,7 +121,7 @@ def _container(table: Table, name: str) -> Container:
         or {},
         volumes=table.read("volumes", values.texts, several) or (),
         healthcheck=_healthcheck(table),
-        depends_on=table.read("depends_on", _depends_on, several) or (),
+        depends_on=table.read("depends_on", _depends_on, _WAYS) or (),
     )
     if container.working_dir and not container.working_dir.startswith("/"):
         table.wrong("working_dir", "an absolute path")
@@ -135,9 +142,13 @@ def _container(table: Table, name: str) -> Container:
 
 
 def _depends_on(value: object) -> tuple[str, ...] | None:
-    """Read Compose's short form, or its long one: a table of containers with conditions."""
+    """Read Compose's short form, or its long one: a table of containers with conditions.
+
+    A container with a health check is waited for in either form.
+    """
     if isinstance(value, dict):
-        return values.texts(list(value))
+        are_known = all(item in _CONDITIONS for item in value.values())
+        return values.texts(list(value)) if are_known else None
     return values.texts(value)
 
 

@@ -29,6 +29,13 @@ class Capabilities(Enum):
     DOCKER = "docker"
 
 
+class AtIdle(Enum):
+    """What becomes of a lab's containers when no cell comes; the values are the file's."""
+
+    PAUSE = "pause"
+    STOP = "stop"
+
+
 @dataclass(frozen=True, slots=True)
 class Container:
     """One container of a lab. None, "" and () stand for what the image or the engine has.
@@ -87,14 +94,15 @@ class Task:
 class Lab:
     """A whole lab. Cells run in the first of the ``containers``.
 
-    ``time`` is how long a student has, ``idle`` after how long without a cell the containers rest;
-    None for no limit. With ``keep`` the containers outlive the server, stopped.
+    ``time`` is how long a student has, ``idle`` after how long without a cell the containers rest
+    as ``at_idle`` says; None for no limit. With ``keep`` the containers outlive the server.
     """
 
     title: str = ""
     containers: tuple[Container, ...] = ()
     time: float | None = None
     idle: float | None = None
+    at_idle: AtIdle = AtIdle.PAUSE
     capabilities: Capabilities = Capabilities.LINUX
     keep: bool = False
     tasks: tuple[Task, ...] = ()

@@ -14,7 +14,7 @@ _DURATION = re.compile(r"(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9}(?:\.
 _VOLUME = re.compile(r"(?P<source>[^:]+):(?P<target>/[^:]+)(?::(?P<mode>ro|rw))?")
 _VOLUME_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]+")
 #: What no container of a lab may see.
-SECRETS = ("checks", "solutions", "hints", "lab.toml")
+SECRETS = ("checks", "solutions", "hints", "lab.toml", "setup.sh")
 
 #: Source: capabilities(7).
 CAPABILITIES = frozenset(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from devtools import containers, images
+from devtools import api, containers, images
 from dexec_kernel.backend.lifecycle import HealthConfig
 from dexec_kernel.backend.models import LAB_LABEL
 from dexec_kernel.errors import ImageNotFound, LabUnusable
@@ -107,6 +107,60 @@ async def test_setup_is_root_with_capabilities_where_the_student_is_not(place, f
         await owner.aclose()
 
 
+@pytest.fixture
+def bridge(host) -> None:
+    """Skip a test where the engine's machine has no bridges."""
+    try:
+        made = api.call_json(host, "POST", "/networks/create", body={"Name": "dexec-probe"})
+    except api.ApiError as error:
+        pytest.skip(f"no network can be made: {error.message}")
+    api.call(host, "DELETE", f"/networks/{made['Id']}")
+
+
+@pytest.mark.usefixtures("bridge")
+async def test_a_network_of_its_own_folders_and_the_health_of_a_service(host, client, folder):
+    """A cell's container begins when the service that it depends on is healthy."""
+    images.ensure_image(host, images.BUSYBOX)
+    (folder / "site files").mkdir()
+    (folder / "site files" / "page").write_text("the page\n")
+    web = Container(
+        *("web", images.BUSYBOX, ("nc", "-ll", "-p", "80", "-e", "cat", "/srv/page")),
+        network_mode="bridge",
+        volumes=("./site files:/srv:ro",),
+        healthcheck=HealthConfig(
+            ("CMD-SHELL", "nc 127.0.0.1 80 </dev/null"), interval=0.2, retries=500
+        ),
+    )
+    work = Container("work", images.BUSYBOX, network_mode="bridge", depends_on=("web",))
+    owner, said = LabOwner(client, Lab("N", (work, web)), folder, "net"), []
+    try:
+        first = await owner.ready(said.append)
+        assert said == [
+            "making the container web",
+            "waiting until web is healthy",
+            "making the container work",
+        ]
+        assert containers.run(host, first.id, ["nc", "web", "80"]).stdout == "the page\n"
+        read_only = containers.run(host, owner.ids["web"], ["touch", "/srv/page"])
+        assert read_only.exit_code != 0
+        # Each may be made anew: the network stays.
+        await owner.reset("web")
+        assert containers.run(host, first.id, ["nc", "web", "80"]).stdout == "the page\n"
+        [network] = await client.network_list(label=f"{LAB_LABEL}={folder.name}")
+
+        owner.let_go()
+        for container in owner.ids.values():
+            await stopped(client, container)
+        owner = LabOwner(client, owner.lab, folder, "net")
+        again = await owner.ready()
+        assert again.id == first.id
+        assert containers.run(host, first.id, ["nc", "web", "80"]).stdout == "the page\n"
+        assert [network] == await client.network_list(label=f"{LAB_LABEL}={folder.name}")
+    finally:
+        await owner.aclose()
+    assert await left(client, owner) == []
+
+
 SEVERAL = Lab(
     "Several",
     (
@@ -177,11 +231,12 @@ async def test_what_goes_wrong_half_way_leaves_nothing(host, client, folder):
         assert await left(client, owner) == []
 
     sick = Container(
-        "x", images.BUSYBOX, healthcheck=HealthConfig(("CMD", "false"), 0.1, retries=1)
+        *("x", images.BUSYBOX),
+        healthcheck=HealthConfig(("CMD-SHELL", "echo no such database; false"), 0.1, retries=1),
     )
     (folder / "setup.sh").unlink()
     owner = LabOwner(client, Lab("A", (sick,)), folder, "one")
-    with pytest.raises(LabUnusable, match="unhealthy"):
+    with pytest.raises(LabUnusable, match=r"unhealthy\..* said: no such database"):
         await owner.ready()
     assert await left(client, owner) == []
 

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from dexec_kernel.backend.lifecycle import Health
 from dexec_kernel.backend.models import ConsoleSize, ExecConfig, ExecState
 from dexec_kernel.engine import codec
 from dexec_kernel.engine.http.answer import parse
@@ -158,6 +159,24 @@ GOOD = {"Id": "good", "Names": ["/good"], "State": "running", "Labels": {"a": "b
 def test_what_no_engine_sends_is_a_protocol_error(body):
     with pytest.raises(ProtocolError, match="is not JSON"):
         parse(body.encode())
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ({}, Health()),
+        ({"Health": None}, Health()),
+        ({"Health": {"Status": "none", "Log": None}}, Health()),
+        ({"Health": {"Status": "starting", "Log": []}}, Health("starting")),
+        ({"Healthcheck": {"Status": "Healthy"}}, Health("healthy")),
+        (
+            {"Health": {"Status": "unhealthy", "Log": [{"Output": "a"}, {"Output": "b"}]}},
+            Health("unhealthy", "b"),
+        ),
+    ],
+)
+def test_health_has_the_last_check_s_output(state, expected):
+    assert codec.health({"State": state}) == expected
 
 
 def test_brackets_in_text_are_not_nesting():

@@ -7,7 +7,7 @@ import time
 
 from dexec_kernel.errors import EngineUnavailable
 from dexec_kernel.jupyter.lab_clock import LabClock
-from dexec_kernel.lab.spec import Lab
+from dexec_kernel.lab.spec import AtIdle, Lab
 
 
 class Owner:
@@ -20,8 +20,12 @@ class Owner:
 
     async def pause(self) -> None:
         if self.fails:
+            self.done.append("refused")
             raise EngineUnavailable("no")
         self.done.append("pause")
+
+    async def stop(self) -> None:
+        self.done.append("stop")
 
     async def aclose(self) -> None:
         self.done.append("end")
@@ -39,10 +43,32 @@ async def test_containers_rest_after_the_last_cell_and_not_before():
     clock.rest_later(owner)
     await asyncio.sleep(61)
     assert owner.done == ["pause"]
+    clock.rest_later(Owner(Lab()))
+    clock.close()
+
+
+async def test_an_engine_that_refuses_a_pause_is_asked_again_unless_a_cell_comes():
+    clock, owner = LabClock(), Owner(Lab(idle=60))
+    owner.fails = True
+    clock.rest_later(owner)
+    await asyncio.sleep(150)
+    owner.fails = False
+    await asyncio.sleep(600)
+    assert owner.done == ["refused", "refused", "pause"]
     owner.fails = True
     clock.rest_later(owner)
     await asyncio.sleep(61)
-    clock.rest_later(Owner(Lab()))
+    clock.wake()
+    await asyncio.sleep(600)
+    assert owner.done[3:] == ["refused"]
+    clock.close()
+
+
+async def test_containers_stop_where_the_lab_says_so():
+    clock, owner = LabClock(), Owner(Lab(idle=60, at_idle=AtIdle.STOP))
+    clock.rest_later(owner)
+    await asyncio.sleep(61)
+    assert owner.done == ["stop"]
     clock.close()
 
 

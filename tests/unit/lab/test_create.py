@@ -8,6 +8,7 @@ import pytest
 
 from dexec_kernel.backend.images import ImageInspect
 from dexec_kernel.backend.lifecycle import HealthConfig
+from dexec_kernel.errors import LabUnusable
 from dexec_kernel.lab import create
 from dexec_kernel.lab.spec import Capabilities, Container, Lab
 
@@ -73,6 +74,7 @@ def test_limits_folders_and_health_are_passed_on(folder):
         volumes=("data:/data", "./files:/files:ro"),
         healthcheck=HealthConfig(("CMD", "true"), interval=1.5, retries=3),
     )
+    (folder / "files").mkdir()
     config = made(container, folder=folder, network="net")
     assert (config.memory, config.cpus, config.pids, config.read_only) == (1, 0.5, 2, True)
     assert config.tmpfs == {"/tmp": "", "/run": "size=1m"}
@@ -80,6 +82,21 @@ def test_limits_folders_and_health_are_passed_on(folder):
     assert config.binds == ("p-data:/data", f"{folder}/files:/files:ro")
     assert config.health == HealthConfig(("CMD", "true"), interval=1.5, retries=3)
     assert (config.network_mode, config.aliases, config.labels) == ("net", ("lab",), {"a": "b"})
+
+
+def test_a_folder_is_the_lab_s_own_wherever_its_links_lead(folder):
+    lab = folder / "my lab"
+    for name in ("files", "checks", "more/checks"):
+        (lab / name).mkdir(parents=True)
+    for name, target in {"out": "..", "to_checks": "checks", "all": ".", "in": "files"}.items():
+        (lab / name).symlink_to(target)
+    assert create.bind("./in:/f:ro", lab, "p-") == f"{lab.resolve()}/files:/f:ro"
+    assert create.bind("./more/checks:/f", lab, "p-") == f"{lab.resolve()}/more/checks:/f"
+    for name in ("out", "to_checks", "all", "out/my lab/checks"):
+        with pytest.raises(LabUnusable, match="leads out of the lab, or to its checks"):
+            create.bind(f"./{name}:/f", lab, "p-")
+    with pytest.raises(LabUnusable, match=r"has no folder \./missing"):
+        create.bind("./missing:/f", lab, "p-")
 
 
 @pytest.mark.parametrize(("user", "image_user"), [("1000", ""), ("1000", "app"), ("", "1000")])

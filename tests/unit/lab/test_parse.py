@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dexec_kernel.backend.lifecycle import HealthConfig
 from dexec_kernel.lab import parse
 from dexec_kernel.lab.parse import parse_lab
-from dexec_kernel.lab.spec import Capabilities, Container, Lab, Task, Where
+from dexec_kernel.lab.spec import AtIdle, Capabilities, Container, Lab, Task, Where
 from tests.fuzzing import examples
 
 SMALL = 'title = "T"\n[container]\nimage = "i"\n[tasks.a]\ntitle = "A"\n'
@@ -44,6 +44,7 @@ retries = 3
 [lab]
 time = "1h30m"
 idle = "10m"
+at_idle = "stop"
 capabilities = "network"
 keep = true
 [tasks.a]
@@ -88,6 +89,7 @@ def test_every_key():
     assert "swordfish" not in repr(lab)
     assert db.healthcheck == HealthConfig(("CMD-SHELL", "redis-cli ping"), 5, 2, 60, 3)
     assert (lab.title, lab.time, lab.idle, lab.keep) == ("Whole", 5400, 600, True)
+    assert lab.at_idle is AtIdle.STOP
     assert lab.capabilities is Capabilities.NETWORK
     assert lab.tasks == (
         Task("a", "A", 2.5, ("/srv/a",), timeout=20, hints_after=0),
@@ -155,7 +157,7 @@ def test_an_empty_file_misses_everything():
         (SMALL + "[lab]\ncapabilities = 'all'", "lab.capabilities is 'all', and should be one of"),
         (SMALL + "[lab]\ntime = 0", "lab.time is 0, and should be seconds"),
         (SMALL + "[lab]\nkeep = 'yes'", "lab.keep is 'yes', and should be true or false"),
-        (SMALL + "[lab]\nfoo = 1", "lab.foo is not a key; the keys here are capabilities"),
+        (SMALL + "[lab]\nfoo = 1", "lab.foo is not a key; the keys here are at_idle, capab"),
     ],
 )
 def test_each_mistake_is_named_with_its_key(text, words):
@@ -182,6 +184,11 @@ def test_each_mistake_is_named_with_its_key(text, words):
         ("depends_on = ['b']", "there is no container 'b'; there is lab"),
         ("depends_on = ['lab']", "it would wait for itself"),
         ("depends_on = {}", "depends_on is a table, and should be"),
+        (
+            "depends_on = { lab = { condition = 'service_completed_successfully' } }",
+            'depends_on is a table, and should be a list: ["db"], or a table: { db = {',
+        ),
+        ("depends_on = { lab = 1 }", "depends_on is a table, and should be"),
         ("healthcheck = {}", "container.healthcheck.test is missing"),
         ("healthcheck = { test = ' ' }", "healthcheck.test is ' ', and should be a command line"),
         ("healthcheck = { test = ['true'] }", "healthcheck.test is a list, and should be"),

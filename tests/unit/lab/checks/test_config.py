@@ -29,6 +29,8 @@ CONTAINER = Container(
 
 def test_it_is_as_the_labs_own_for_one_shell_that_waits(tmp_path):
     lab = Lab("L", (CONTAINER,), capabilities=Capabilities.NONE)
+    for name in ("given", "other"):
+        (tmp_path / name).mkdir()
     config = checker_config(lab, tmp_path, "me", labels={"more": "1"})
     assert config.image == "image:1"
     assert (config.entrypoint, config.cmd) == (("sh", "-c", DRIVER, "check"), ())
