@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import tempfile
@@ -17,7 +18,7 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
-from devtools import containers, processes
+from devtools import containers, images, processes
 from tests.gate import Gate
 from tests.kernel.forking import ForkingProvisioner, ForkServer
 from tests.kernel.pool import Pool
@@ -27,6 +28,9 @@ from tests.waiting import GUARD, until
 
 #: The name of a process that waits for a cell.
 STANDBY = "dexec-standby"
+_numbers = itertools.count(1)
+#: How many used containers of an image are kept for other tests.
+_MOST_SPARE = 3
 
 
 @dataclass
@@ -346,6 +350,61 @@ def bash(pool: Pool, debian: str) -> Iterator[Kernel]:
     """A kernel in the shared container that has bash and Python."""
     with pool.kernel(DEXEC_CONTAINER=debian) as kernel:
         yield kernel
+
+
+@dataclass(frozen=True)
+class _Lone:
+    name: str
+    id: str
+
+
+@pytest.fixture(scope="session")
+def _spare_containers(host: str) -> Iterator[dict[str, list[_Lone]]]:
+    """Containers by their images that tests have used, the latest last."""
+    found: dict[str, list[_Lone]] = {}
+    yield found
+    for lone in itertools.chain(*found.values()):
+        containers.remove_container(host, lone.id)
+
+
+@pytest.fixture
+def lone_container(
+    host: str, _spare_containers: dict[str, list[_Lone]]
+) -> Iterator[Callable[[str], str]]:
+    """Return the name of a container that no other test uses meanwhile, to count its processes.
+
+    A later test has it where this one has left none in it. A fixture asks for it before it asks for
+    kernels, which are to end first.
+    """
+    used: list[tuple[str, _Lone]] = []
+
+    def take(image: str) -> str:
+        spare = _spare_containers.setdefault(image, [])
+        lone = next((lone for lone in spare if _is_as_new(host, lone.id)), None)
+        if lone is not None:
+            spare.remove(lone)
+        else:
+            images.ensure_image(host, image)
+            name = f"lone-{next(_numbers)}"
+            lone = _Lone(name, containers.run_container(host, image, name))
+        used.append((image, lone))
+        return lone.name
+
+    yield take
+    for image, lone in used:
+        # The processes of a kernel that was killed just now take a moment to end.
+        spare = _spare_containers[image]
+        spare.append(lone)
+        if len(spare) > _MOST_SPARE:
+            containers.remove_container(host, spare.pop(0).id)
+
+
+def _is_as_new(host: str, container_id: str) -> bool:
+    """Whether a container runs its PID 1 and has no other process, not even a zombie."""
+    names = [process.name for process in processes.of_container(container_id)]
+    if names != ["sleep"]:
+        return False
+    return containers.inspect(host, container_id)["State"]["Status"] == "running"
 
 
 @pytest.fixture

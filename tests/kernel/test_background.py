@@ -10,8 +10,8 @@ from tests.waiting import until
 
 
 @pytest.fixture(params=[images.BUSYBOX, images.DEBIAN], ids=["busybox", "debian"])
-def own(request, start_kernel, run_container):
-    name = run_container(request.param)
+def own(request, lone_container, start_kernel):
+    name = lone_container(request.param)
     return start_kernel(DEXEC_CONTAINER=name, DEXEC_STATUS_BAR="static"), name
 
 

@@ -61,8 +61,8 @@ def test_copies_both_ways(here, host, box, tmp_path):
         ("%%writefile x\ny", "UsageError", "colon"),
     ],
 )
-def test_what_is_wrong_is_said(here, cell, name, words):
-    reply = here.run(cell).reply
+def test_what_is_wrong_is_said(kernel, cell, name, words):
+    reply = kernel.run(cell).reply
     assert (reply["status"], reply["ename"]) == ("error", name)
     assert words in reply["evalue"]
 
@@ -152,7 +152,7 @@ def test_a_stopped_container_has_files_too(here, host, box, tmp_path):
     assert shown(here.run("%show :/tmp/new")) == [{"text/plain": "text"}]
 
 
-def test_help(here):
+def test_help(kernel):
     for line in ("%cp --help", "%show?", "%%writefile --help"):
-        [data] = shown(here.run(line))
+        [data] = shown(kernel.run(line))
         assert "container" in data["text/plain"]

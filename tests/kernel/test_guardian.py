@@ -11,11 +11,11 @@ from tests.waiting import until
 
 
 @pytest.fixture
-def own(start_kernel, run_container):
+def own(lone_container, start_kernel):
     """A kernel in a container of its own."""
 
     def start(image=images.BUSYBOX, **settings):
-        name = run_container(image)
+        name = lone_container(image)
         return start_kernel(DEXEC_CONTAINER=name, **settings), name
 
     return start

@@ -42,13 +42,19 @@ def answer(kernel: Kernel, code: str, *lines: str) -> tuple[Result, list[dict[st
     return kernel.collect(request), [message["content"] for message in questions]
 
 
-def silent(kernel: Kernel) -> bool:
-    """Whether nothing was asked: the first question is that of another cell."""
-    request = kernel.send("read a", allow_stdin=True)
-    message = asked(kernel)
+def asking(kernel: Kernel, *codes: str) -> list[str]:
+    """Run the cells; return those that have asked: the first question of all is another cell's."""
+    requests = {}
+    for code in codes:
+        requests[request := kernel.send(code, allow_stdin=True)] = code
+        assert kernel.collect(request).reply["status"] == "ok", code
+    last = kernel.send("read a", allow_stdin=True)
+    found = []
+    while (asker := asked(kernel)["parent_header"]["msg_id"]) != last:
+        found.append(requests[asker])
     kernel.client.input("")
-    kernel.collect(request)
-    return message["parent_header"]["msg_id"] == request
+    kernel.collect(last)
+    return found
 
 
 @each_place
@@ -102,40 +108,35 @@ def test_python(bash, code, prompt, password):
     assert question == {"prompt": prompt, "password": password}
 
 
+#: The first look comes after half a second of silence, and there are two and more of them.
+SILENT = (
+    "sleep 2",
+    "sleep 2 | cat",
+    "i=0; while [ $i -lt 10 ]; do echo $i; sleep 0.2; i=$((i + 1)); done",
+    "(sleep 2; echo x) | while read a; do echo $a; done",
+    "sleep 2 & wait",
+    "cat </dev/null; cat </etc/passwd >/dev/null; sleep 1",
+    "end=$(($(date +%s) + 2)); while [ $(date +%s) -lt $end ]; do :; done",
+    "%%exec -t\nsleep 2",
+    "%%exec -t\nsleep 2 | cat",
+    "%%exec -- cat\nthe body",
+)
+SILENT_PYTHON = (
+    "import time; time.sleep(2)",
+    "import asyncio; asyncio.run(asyncio.sleep(2))",
+    "import select, os; r, w = os.pipe(); select.select([r], [], [], 2)",
+    "import select, os; r, w = os.pipe(); p = select.poll(); p.register(r); p.poll(2000)",
+    "import subprocess; subprocess.run(['sleep', '2'])",
+)
+
+
 @each_place
-@pytest.mark.parametrize(
-    "code",
-    [
-        "sleep 3",
-        "sleep 3 | cat",
-        "i=0; while [ $i -lt 15 ]; do echo $i; sleep 0.2; i=$((i + 1)); done",
-        "(sleep 3; echo x) | while read a; do echo $a; done",
-        "sleep 3 & wait",
-        "cat </dev/null; cat </etc/passwd >/dev/null; sleep 1",
-        "end=$(($(date +%s) + 3)); while [ $(date +%s) -lt $end ]; do :; done",
-        "%%exec -t\nsleep 3",
-        "%%exec -t\nsleep 3 | cat",
-        "%%exec -- cat\nthe body",
-    ],
-)
-def test_what_reads_nothing_never_asks(run, code):
-    assert run.run(code, allow_stdin=True).reply["status"] == "ok"
-    assert silent(run)
+def test_what_reads_nothing_never_asks(run):
+    assert asking(run, *SILENT) == []
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "import time; time.sleep(3)",
-        "import asyncio; asyncio.run(asyncio.sleep(3))",
-        "import select, os; r, w = os.pipe(); select.select([r], [], [], 3)",
-        "import select, os; r, w = os.pipe(); p = select.poll(); p.register(r); p.poll(3000)",
-        "import subprocess; subprocess.run(['sleep', '3'])",
-    ],
-)
-def test_a_python_that_waits_for_something_else_never_asks(bash, code):
-    assert bash.run(f'python3 -c "{code}"', allow_stdin=True).reply["status"] == "ok"
-    assert silent(bash)
+def test_a_python_that_waits_for_something_else_never_asks(bash):
+    assert asking(bash, *(f'python3 -c "{code}"' for code in SILENT_PYTHON)) == []
 
 
 @each_place

@@ -1,12 +1,13 @@
-"""An interrupt ends the work in the container, in both modes, and the next cell works."""
+"""An interrupt ends the work in the container, in both modes, and the next cell works.
+
+Programs, shells and users are those of ``test_interrupt_matrix``.
+"""
 
 from __future__ import annotations
 
 import time
 
 import pytest
-
-from tests.waiting import until
 
 #: The first signal has to do: nobody waits long enough for the next.
 PATIENT = {"DEXEC_INTERRUPT_GRACE": "100000"}
@@ -20,27 +21,24 @@ END"""
 
 
 @pytest.fixture
-def own(start_kernel, run_container):
+def own(lone_container, start_kernel):
     """A kernel in a container of its own, so that its processes can be counted."""
 
     def start(image, **settings):
-        name = run_container(image)
+        name = lone_container(image)
         return start_kernel(DEXEC_CONTAINER=name, **settings), name
 
     return start
 
 
-@pytest.mark.parametrize("mode", ["message", "signal"])
 @pytest.mark.parametrize(
-    "code",
+    ("mode", "code"),
     [
-        "echo started; sleep 100000",
-        "echo started; while :; do sleep 100000; done",
-        "echo started; while :; do :; done",
-        "echo started; sleep 100000 | sleep 100000 | cat",
-        PYTHON,
+        ("message", "echo started; sleep 100000"),
+        ("message", PYTHON),
+        ("signal", "echo started; sleep 100000 | sleep 100000 | cat"),
     ],
-    ids=["sleep", "loop", "busy", "pipeline", "python"],
+    ids=["message, sleep", "message, python", "signal, pipeline"],
 )
 def test_the_processes_end_by_the_first_signal(own, gone, mode, code):
     kernel, name = own("dexec-demo/debian:1", **PATIENT)
@@ -51,33 +49,6 @@ def test_the_processes_end_by_the_first_signal(own, gone, mode, code):
     assert result.record["exit_code"] == 130
     assert gone(name) == []
     assert kernel.run("echo next").text() == "next\n"
-
-
-def test_a_cell_that_ignores_sigint_ends_by_sigterm_and_then_sigkill(own, gone):
-    kernel, name = own("dexec-demo/busybox:1", DEXEC_INTERRUPT_GRACE="0.3")
-    code = "trap '' INT{more}; echo started; while :; do sleep 0.1; done"
-    reply = kernel.run(code.format(more=""), at=kernel.interrupt_at("started")).reply
-    # A machine that is slower than the grace goes on to the last signal.
-    assert reply["evalue"] in {"interrupted by SIGTERM", "killed (SIGKILL)"}
-    reply = kernel.run(code.format(more=" TERM"), at=kernel.interrupt_at("started")).reply
-    assert reply["evalue"] == "killed (SIGKILL)"
-    assert gone(name) == []
-
-
-def test_each_interrupt_goes_on_to_the_next_signal(own, gone):
-    kernel, name = own("dexec-demo/busybox:1", **PATIENT)
-    told: list[str] = []
-
-    def interrupt(message):
-        if message["content"].get("name") == "stdout":
-            told.extend(message["content"]["text"].split())
-            kernel.interrupt()
-
-    traps = 'for name in INT TERM; do trap "echo $name" $name; done'
-    result = kernel.run(f"{traps}; echo started; while :; do sleep 0.1; done", at=interrupt)
-    assert told == ["started", "INT", "TERM"]
-    assert result.reply["evalue"] == "killed (SIGKILL)"
-    assert gone(name) == []
 
 
 def test_queued_cells_are_aborted(kernel):
@@ -100,15 +71,16 @@ def test_an_interrupt_while_nothing_runs_is_harmless(kernel, mode):
     assert kernel.run("echo hi").text() == "hi\n"
 
 
-@pytest.mark.parametrize("delay", [0, 0.01, 0.02, 0.03, 0.05, 0.08])
-def test_an_interrupt_at_the_very_beginning(own, gone, delay):
-    kernel, name = own("dexec-demo/busybox:1")
-    request = kernel.send("sleep 100000")
-    kernel.busy(request)
-    time.sleep(delay)  # Some moment or other of the start; each must do.
-    kernel.interrupt()
-    assert kernel.collect(request).reply["ename"] == "KeyboardInterrupt"
-    assert gone(name) == []
+@pytest.mark.parametrize("standby", ["0", "1"], ids=["a new exec", "a standby"])
+def test_an_interrupt_at_the_very_beginning(own, gone, standby):
+    kernel, name = own("dexec-demo/busybox:1", DEXEC_STANDBY=standby)
+    for delay in (0, 0.01, 0.02, 0.03, 0.05, 0.08):
+        request = kernel.send("sleep 100000")
+        kernel.busy(request)
+        time.sleep(delay)  # Some moment or other of the start; each must do.
+        kernel.interrupt()
+        assert kernel.collect(request).reply["ename"] == "KeyboardInterrupt", delay
+        assert gone(name) == [], delay
 
 
 #: A library whose import takes until the test lets it go on.
@@ -141,17 +113,6 @@ def test_output_up_to_the_interrupt_is_kept(kernel):
     numbers = [int(word) for word in kernel.run(code, at=kernel.interrupt_at("5")).text().split()]
     assert numbers == list(range(1, len(numbers) + 1))
     assert len(numbers) >= 5
-
-
-def test_a_command_in_an_image_without_a_shell(own, commands, gone):
-    kernel, name = own("dexec-demo/noshell:1", **PATIENT)
-    request = kernel.send("sleep 100000")
-    until(lambda: "sleep 100000" in commands(name))
-    kernel.interrupt()
-    result = kernel.collect(request)
-    assert result.reply["evalue"] == "interrupted by SIGINT"
-    assert gone(name) == []
-    assert kernel.run("echo next").text() == "next\n"
 
 
 def test_the_button_of_the_bar(own, gone):

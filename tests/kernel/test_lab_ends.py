@@ -146,19 +146,6 @@ def test_the_ends_that_a_server_sees(server, host):
     until(lambda: containers_of(host, NAME, checkers=True) == {})
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_server_that_cleans_nothing_up(server, host, number):
-    """Killed; or stopped by a hub, whose SIGINT ends it without any hook."""
-    kernel = server.start_kernel()
-    server.run(kernel, "true")
-    [container] = containers_of(host, NAME)
-    process = server.page._process
-    process.send_signal(number)
-    process.wait(GUARD)
-    until(lambda: containers_of(host, NAME).get(container) != "running")
-    assert left(host) == []
-
-
 def execute(host: str, home: Path, folder: Path, source: str) -> subprocess.Popen[bytes]:
     """Start nbclient's own program for a notebook."""
     notebook = nbformat.v4.new_notebook(
@@ -187,11 +174,15 @@ def test_nbclient_ends_or_is_killed(host, home, tmp_path):
     assert left(host) == []
 
 
-def test_the_next_server_removes_what_is_left(host, home, tmp_path):
-    """And the card of a lab is its only one: its containers have none."""
+def test_servers_that_clean_nothing_up(host, home, tmp_path):
+    """One is killed, and the next removes what is left; that is stopped by a hub.
+
+    A hub's SIGINT ends a server without any hook.
+    """
     first = Server(host, home, tmp_path)
     with first.page:
         first.run(first.start_kernel(), "true")
+        # The card of a lab is its only one: its containers have none.
         specs = ask(first.page, "api/kernelspecs")["kernelspecs"]
         assert [name for name in specs if NAME in name] == [SPEC]
         process = first.page._process
@@ -199,5 +190,13 @@ def test_the_next_server_removes_what_is_left(host, home, tmp_path):
         process.wait(GUARD)
     until(lambda: "running" not in containers_of(host, NAME).values())
     (tmp_path / "next").mkdir()
-    with Server(host, home, tmp_path / "next").page:
+    second = Server(host, home, tmp_path / "next")
+    with second.page:
         until(lambda: containers_of(host, NAME) == {})
+        second.run(second.start_kernel(), "true")
+        [container] = containers_of(host, NAME)
+        process = second.page._process
+        process.send_signal(signal.SIGINT)
+        process.wait(GUARD)
+        until(lambda: containers_of(host, NAME).get(container) != "running")
+        assert left(host) == []

@@ -96,18 +96,32 @@ def test_files_and_folders(any_kernel):
     assert ask(any_kernel, "X=/et") == {"X=/etc/": "folder"}
 
 
-@pytest.mark.parametrize("opening", ["", "'", '"'])
-@pytest.mark.parametrize("where", ["absolute", "session"])
+#: Each pair of shell, quotes and place of the folder is met.
+@pytest.mark.parametrize(
+    ("any_kernel", "opening", "where"),
+    [
+        ("busybox", "", "absolute"),
+        ("busybox", "'", "session"),
+        ("busybox", '"', "absolute"),
+        ("bash", "", "session"),
+        ("bash", "'", "absolute"),
+        ("bash", '"', "session"),
+    ],
+    indirect=["any_kernel"],
+)
 def test_what_is_inserted_names_the_file(any_kernel, folder, opening, where):
     """The shell itself says whether the inserted text is the name."""
     prefix = f"{folder}/" if where == "absolute" else ""
     typed = prefix.replace(" ", "\\ ") if not opening else prefix
+    codes = []
     for name in ODD:
         found = ask(any_kernel, f"ls -d -- {opening}{typed}{name[0]}")
         assert list(found.values()) == ["file"], name
-        [code] = found
-        listed = any_kernel.run(code.replace("ls -d --", "printf '%s.'"))
-        assert listed.text() == f"{prefix}{name}.", code
+        codes += [code.replace("ls -d --", "printf '%s\\0'") for code in found]
+    listed = any_kernel.run("\n".join(codes)).text().split("\0")
+    assert dict(zip(codes, listed, strict=False)) == {
+        code: f"{prefix}{name}" for code, name in zip(codes, ODD, strict=True)
+    }
     [code] = ask(any_kernel, f"ls {opening}{typed}s")
     assert ask(any_kernel, code + "x") == {}
     assert any_kernel.run(f"{code}{opening}").reply["status"] == "ok"
@@ -144,14 +158,23 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("code", HOSTILE)
-def test_nothing_typed_is_evaluated(any_kernel, code):
-    any_kernel.run("rm -f /tmp/pwned")
-    for cursor in {len(code), len(code) // 2}:
-        ask(any_kernel, code, cursor)
-    for cursor in (1, len(code)):
-        look(any_kernel, code, cursor)
-    assert any_kernel.run("ls /tmp/pwned").reply["status"] == "error"
+def evaluated(kernel, *places):
+    """Ask for hostile code at these parts of its length; return the numbers of what has run."""
+    kernel.run("rm -rf /tmp/pwned; mkdir /tmp/pwned")
+    for number, hostile in enumerate(HOSTILE):
+        code = hostile.replace("/tmp/pwned", f"/tmp/pwned/{number}")
+        for place in places:
+            ask(kernel, code, int(place * len(code)))
+            look(kernel, code, int(place * len(code)))
+    return kernel.run("ls /tmp/pwned").text().split()
+
+
+def test_nothing_typed_is_evaluated(any_kernel):
+    assert evaluated(any_kernel, 1) == []
+
+
+def test_nothing_is_evaluated_in_the_midst_of_code(kernel):
+    assert evaluated(kernel, 0.1, 0.5) == []
 
 
 def test_huge_folder_is_bounded(any_kernel):

@@ -45,11 +45,11 @@ def waiting(standbys):
 
 
 @pytest.fixture
-def own(start_kernel, run_container):
+def own(lone_container, start_kernel):
     """Start a kernel in a container of its own."""
 
     def start(image=images.BUSYBOX, **settings):
-        name = run_container(image)
+        name = lone_container(image)
         return start_kernel(DEXEC_CONTAINER=name, **settings), name
 
     return start
@@ -185,8 +185,10 @@ def test_a_setting_turns_them_off(own, standbys):
         assert standbys(name) == []
 
 
-def test_they_are_let_go_when_nobody_works(own, host):
-    kernel, name = own(images.DEBIAN, DEXEC_STANDBY_TIMEOUT="0.5")
+def test_they_are_let_go_when_nobody_works(start_kernel, run_container, host):
+    # Its events are those of this kernel alone.
+    name = run_container(images.DEBIAN)
+    kernel = start_kernel(DEXEC_CONTAINER=name, DEXEC_STANDBY_TIMEOUT="0.5")
 
     def ended():
         return containers.exec_events(host, name).count("exec_die")
