@@ -17,8 +17,13 @@ from dexec_kernel.shell.commands import (
 )
 
 _COMMAND_TITLES, _PID_TITLES = ("CMD", "COMMAND"), ("HPID", "PID")
+_PARENT_TITLES = ("PPID",)
 _script = re.compile(rf"\S+ -c {re.escape(SCRIPT_COMMAND)} dexec-([a-z]+)\b")
 _cell = re.compile(rf"(\S+) -c {re.escape(CELL_COMMAND)}")
+#: The shell of a cell whose own commands have ended (lingering.sh): the exit code and its own PID.
+_lingering = re.compile(r"(?:/bin/sh|/proc/\d+/exe -p) -s \d+ \d+")
+#: What such a shell does between two looks.
+_PAUSE = "sleep 1"
 #: The words for ours, one and several; what is not here ends within a moment.
 _WORDS = {"guardian": ("guardian", "guardians"), "standby": ("standby", "standbys")}
 _OTHERS = ("short look or signal", "short looks and signals")
@@ -45,11 +50,18 @@ def fold(top: ContainerTop, names: Mapping[str, str]) -> Folded:
     cell from one that runs it.
     """
     command_at, pid_at = _column(top, _COMMAND_TITLES), _column(top, _PID_TITLES)
+    parent_at = _column(top, _PARENT_TITLES)
+    lingering = {row[pid_at] for row in top.processes if _lingering.fullmatch(row[command_at])}
     ours: Counter[str] = Counter()
     rows = []
     for row in top.processes:
         command = row[command_at]
-        if found := _script.match(command):
+        if command == _PAUSE and parent_at >= 0 and row[parent_at] in lingering:
+            ours["pause"] += 1
+        elif _lingering.fullmatch(command):
+            words = "a cell of dexec-kernel, with processes in the background"
+            rows.append((*row[:command_at], words, *row[command_at + 1 :]))
+        elif found := _script.match(command):
             ours[found[1]] += 1
         elif (found := _cell.match(command)) is None:
             rows.append(row)

@@ -56,6 +56,17 @@ def test_a_detached_cell_shows_its_text():
     assert row[2] == "bash (a cell of dexec-kernel)"
 
 
+@pytest.mark.parametrize("shell", ["/proc/272/exe -p", "/bin/sh"])
+def test_the_shell_of_background_processes_has_words_and_its_pauses_are_ours(shell):
+    titles = ("PID", "PPID", "CMD")
+    rows = (("1", "0", f"{shell} -s 0 272"), ("2", "1", "sleep 1"), ("3", "1", "sleep 300"))
+    rows += (("4", "9", "sleep 1"), ("5", "9", f"{shell} -s 0 272 x"))
+    folded = fold(ContainerTop(titles, rows), {})
+    words = "a cell of dexec-kernel, with processes in the background"
+    assert folded.rows == (("1", "0", words), *rows[2:])
+    assert folded.note.startswith("dexec-kernel itself: 1 short look or signal ")
+
+
 def test_podman_has_its_pids_of_the_host_beside_others():
     titles = ("USER", "HPID", "PID", "COMMAND")
     top = ContainerTop(titles, (("root", "4001", "7", CELL), ("root", "4002", "8", CELL)))
