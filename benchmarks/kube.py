@@ -142,7 +142,7 @@ def _raw(place: _Place, command: str) -> tuple[int, float]:
     """Run a command with nothing but a WebSocket; return its bytes, and the seconds it took."""
     access = find_access(place.environment)
     credentials = Credentials(access, place.environment)
-    address = KubeAddress(access, credentials)
+    address = KubeAddress(access, credentials, place.environment)
     query = urlencode(
         [
             *(("command", word) for word in ("sh", "-c", command)),

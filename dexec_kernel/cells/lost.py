@@ -56,8 +56,10 @@ class LostExecs:
         if inspect.state is ExecState.RUNNING:
             return f"{which} still runs" + (f", PID {inspect.pid}" if inspect.pid else "")
         self._ids.pop(exec_id, None)
-        if inspect.exit_code is None:
+        if inspect.state is ExecState.NOT_STARTED:
             return f"{which} was not started"
+        if inspect.exit_code is None:
+            return f"{which} has ended since"
         if inspect.exit_code == BROKEN_STREAM:
             return f"{which} has ended since, or the engine lost it, too (exit code 126)"
         return f"{which} has ended since, exit code {inspect.exit_code}"

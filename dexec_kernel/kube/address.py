@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import h11
 
 from dexec_kernel.engine.http.exchange import next_event
 from dexec_kernel.engine.http.stream import ByteStream
 from dexec_kernel.engine.http.tls import PreparedTls
-from dexec_kernel.errors import ConfigurationError, EngineUnavailable
+from dexec_kernel.errors import (
+    ConfigurationError,
+    EngineUnavailable,
+    ProtocolError,
+    StreamCutOff,
+)
 from dexec_kernel.kube.credentials import Credentials
 from dexec_kernel.kube.kubeconfig import ClusterAccess
+from dexec_kernel.kube.proxy import KUBECONFIG, Proxy, proxy_from_environment, proxy_of
 
 _PORTS = {"https": 443, "http": 80}
-_PROXY_PORT = 3128
 _OK, _FIRST_ERROR = 200, 300
 
 
@@ -41,26 +46,28 @@ class KubeAddress:
         " the cluster is stopped."
     )
 
-    def __init__(self, access: ClusterAccess, credentials: Credentials) -> None:
+    def __init__(
+        self, access: ClusterAccess, credentials: Credentials, environ: Mapping[str, str]
+    ) -> None:
         server = access.cluster.server
         try:
             parts = urlsplit(server if "://" in server else f"https://{server}")
             self._server = _Place(parts.hostname or "", parts.port or _PORTS[parts.scheme])
         except (ValueError, KeyError) as error:
-            raise ConfigurationError(
-                f"The kubeconfig's server {server!r} is not an address."
-            ) from error
+            raise _no_address(server) from error
+        if not self._server.host:
+            raise _no_address(server)
         self._is_secure = parts.scheme == "https"
         self._credentials = credentials
         self._tls_name = access.cluster.tls_server_name or self._server.host
-        self._proxy, self._proxy_user = _proxy_of(access.cluster.proxy_url)
-        if self._proxy and not self._is_secure:
-            raise ConfigurationError("A server without TLS is not reached through a proxy.")
+        self._proxy = self._find_proxy(access.cluster.proxy_url, environ)
         #: What stands before the paths of all requests.
         self.prefix = parts.path.rstrip("/")
         self.url = f"{parts.scheme}://{self._server.netloc}{self.prefix}"
         place = self._proxy or self._server
         self.host, self.port = place.host, place.port
+        if self._proxy is not None:
+            self.advice = f"{self._proxy.named_by} has a proxy before the cluster. {self.advice}"
 
     @property
     def http_host(self) -> str:
@@ -92,40 +99,41 @@ class KubeAddress:
             )
         return self.advice
 
+    def _find_proxy(self, url: str, environ: Mapping[str, str]) -> Proxy | None:
+        if not url:
+            if not self._is_secure:
+                return None
+            return proxy_from_environment(self._server.host, self._server.port, environ)
+        if not self._is_secure:
+            raise ConfigurationError("A server without TLS is not reached through a proxy.")
+        return proxy_of(url, KUBECONFIG)
+
     async def _ask_proxy(self, stream: ByteStream) -> None:
         http = h11.Connection(our_role=h11.CLIENT)
         headers = [("Host", self._server.netloc)]
-        if self._proxy_user:
-            headers.append(("Proxy-Authorization", f"Basic {self._proxy_user}"))
+        if self._proxy is not None and self._proxy.credentials:
+            headers.append(("Proxy-Authorization", f"Basic {self._proxy.credentials}"))
         request = h11.Request(method="CONNECT", target=self._server.netloc, headers=headers)
         events = (request, h11.EndOfMessage())
         await stream.write(b"".join(http.send(event) or b"" for event in events))
-        answer = await next_event(http, stream)
-        if not isinstance(answer, h11.Response) or not _OK <= answer.status_code < _FIRST_ERROR:
-            status = getattr(answer, "status_code", "nothing")
-            raise EngineUnavailable(
-                f"The proxy {self.host}:{self.port} does not pass on to {self.url}: it answered"
-                f" {status}.",
-                advice="The kubeconfig names the proxy (proxy-url).",
-            )
+        try:
+            answer = await next_event(http, stream)
+        except ProtocolError as error:
+            raise self._not_passed("what is not HTTP") from error
+        except (EngineUnavailable, StreamCutOff) as error:
+            raise self._not_passed("nothing") from error
+        if not isinstance(answer, h11.Response):
+            raise self._not_passed("nothing")
+        if not _OK <= answer.status_code < _FIRST_ERROR:
+            raise self._not_passed(str(answer.status_code))
 
-
-def _proxy_of(url: str) -> tuple[_Place | None, str]:
-    """Return a proxy's place and its credentials as HTTP has them."""
-    if not url:
-        return None, ""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), None
-    if parts.scheme != "http" or not parts.hostname:
-        # The URL may have a password in it.
-        raise ConfigurationError(
-            "The kubeconfig's proxy-url cannot be used: it is to look like http://HOST:PORT."
+    def _not_passed(self, answer: str) -> EngineUnavailable:
+        return EngineUnavailable(
+            f"The proxy {self.host}:{self.port} does not pass on to {self.url}: it answered"
+            f" {answer}.",
+            advice=self.advice,
         )
-    user = ""
-    if parts.username:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        user = base64.b64encode(pair.encode()).decode()
-    return _Place(parts.hostname, port or _PROXY_PORT), user
+
+
+def _no_address(server: str) -> ConfigurationError:
+    return ConfigurationError(f"The kubeconfig's server {server!r} is not an address.")

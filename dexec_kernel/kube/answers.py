@@ -64,6 +64,13 @@ def error_of(status: int, message: str, *, name: str = "", namespace: str = "") 
         return ContainerNotFound.of(name)
     if name and "container not found" in lowered:
         return ContainerNotRunning.of(name)
+    if status >= SERVER_ERROR and "error dialing backend" in lowered:
+        return EngineApiError(
+            f"The cluster does not reach the node of the pod: {message}",
+            status=status,
+            advice="`kubectl get nodes` says whether the node is Ready. The kubelet there may be"
+            " restarting: then run the cell again.",
+        )
     advice = ""
     if status >= SERVER_ERROR:
         advice = "Run the cell again. If it fails again, `kubectl get nodes` may say why."

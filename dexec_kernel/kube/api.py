@@ -61,8 +61,9 @@ class KubeApi:
 
     def __init__(self, access: ClusterAccess, environ: Mapping[str, str] | None = None) -> None:
         self.access = access
-        self._credentials = Credentials(access, os.environ if environ is None else environ)
-        self._address = KubeAddress(access, self._credentials)
+        environ = os.environ if environ is None else environ
+        self._credentials = Credentials(access, environ)
+        self._address = KubeAddress(access, self._credentials, environ)
         self._kept = KeptCalls(
             self._address,
             connect_timeout=CONNECT_TIMEOUT,

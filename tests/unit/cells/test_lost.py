@@ -23,6 +23,8 @@ from tests.unit.support.fake_backend import (
 
 LAST = [greeting, lambda mark: err(f"{mark}folder /{mark}")]
 GONE = ExecNotFound("x", status=404)
+#: Where nothing tells how it ended, as in a pod.
+GONE_BY = ExecInspect("e", CONTAINER.id, ExecState.EXITED, None, None)
 NEW = ExecInspect("e", CONTAINER.id, ExecState.NOT_STARTED, None, None)
 
 
@@ -34,6 +36,7 @@ NEW = ExecInspect("e", CONTAINER.id, ExecState.NOT_STARTED, None, None)
         (RUNNING, "still runs, PID 99", True),
         (GONE, "not known to the engine any more", False),
         (NEW, "was not started", False),
+        (GONE_BY, "has ended since", False),
         (EngineUnavailable("no"), "", True),
     ],
 )

@@ -33,6 +33,12 @@ def test_an_answer_is_the_error_that_it_means(status, message, kind):
     assert isinstance(error, EngineApiError) is (kind is not CredentialsRefused)
 
 
+def test_a_node_that_is_gone_is_told_from_the_cluster():
+    error = error_of(500, "error dialing backend: dial tcp: connection refused", name="kube:web")
+    assert "does not reach the node" in str(error)
+    assert "kubectl get nodes" in error.advice
+
+
 def test_a_missing_right_comes_with_the_role_to_add():
     error = error_of(403, "jane cannot", namespace="lab")
     for word in ("kind: Role", "namespace: lab", "pods/exec", "get, create"):
