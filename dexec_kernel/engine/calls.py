@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from dexec_kernel.backend.models import Ping
@@ -16,13 +17,12 @@ from dexec_kernel.engine.connection import HijackedConnection
 from dexec_kernel.engine.endpoint import Endpoint
 from dexec_kernel.engine.http.address import Address
 from dexec_kernel.engine.http.answer import Answer, no_answer
-from dexec_kernel.engine.http.api import JsonApi
 from dexec_kernel.engine.http.calls import KeptCalls
+from dexec_kernel.engine.http.late import LateApi
 from dexec_kernel.engine.http.stream import ByteStream
 from dexec_kernel.engine.http.transport import open_stream
 from dexec_kernel.engine.ssh.route import SshRoute
 from dexec_kernel.engine.threads import DaemonThreads
-from dexec_kernel.engine.websocket import WebSocketConnection
 from dexec_kernel.errors import (
     ApiVersionError,
     ConfigurationError,
@@ -30,7 +30,12 @@ from dexec_kernel.errors import (
     EngineApiError,
     EngineUnavailable,
     ProtocolError,
+    StreamCutOff,
 )
+
+if TYPE_CHECKING:
+    # Only %attach needs it.
+    from dexec_kernel.engine.websocket import WebSocketConnection
 
 #: The newest API version that this client was written for, and the oldest that it speaks.
 NEWEST_API, OLDEST_API = "1.51", "1.24"
@@ -89,7 +94,7 @@ class EngineCalls:
         self._ssh = route_of(endpoint)
         #: Where connections go; ``endpoint`` is what was named.
         self._address: Address = self._ssh or endpoint
-        self._api = JsonApi(
+        self._api = LateApi(
             self._address, connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT
         )
         self._kept = KeptCalls(
@@ -140,7 +145,7 @@ class EngineCalls:
 
     async def ping(self) -> Ping:
         """Ask who is there (Go's ``Ping``). An engine that names no API version speaks 1.24."""
-        answer = await self._in_thread(partial(self._api.request, "GET", "/_ping"))
+        answer = await self._ping()
         headers = checked(answer).headers
         if "api-version" not in headers and answer.body.strip() != _PONG:
             raise ProtocolError(
@@ -153,6 +158,18 @@ class EngineCalls:
             server=headers.get("server") or "",
             is_podman="libpod-api-version" in headers,
         )
+
+    async def _ping(self) -> Answer:
+        if self._address.is_unix and not self._address.is_tunnel and not self._closed:
+            try:
+                return await self._kept.request("GET", "/_ping")
+            except (EngineUnavailable, StreamCutOff, ProtocolError) as error:
+                if self._closed:
+                    raise _closed() from error
+                if isinstance(error.__cause__, TimeoutError):
+                    raise
+                # The other way has the words for what is wrong.
+        return await self._in_thread(partial(self._api.request, "GET", "/_ping"))
 
     async def api_version(self) -> str:
         """Return the API version that is spoken: the pinned one, or the newest both know.

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from dexec_kernel.backend.models import ContainerInspect, ContainerSummary, ContainerTop
@@ -13,8 +14,10 @@ from dexec_kernel.engine import answers, codec
 from dexec_kernel.engine.calls import PATIENT_TIMEOUT, EngineCalls, path_segment
 from dexec_kernel.engine.connection import HijackedConnection
 from dexec_kernel.engine.events import LIFE, EventStream, Filters, open_events
-from dexec_kernel.engine.websocket import WebSocketConnection
 from dexec_kernel.errors import ContainerNotRunning, EngineApiError
+
+if TYPE_CHECKING:
+    from dexec_kernel.engine.websocket import WebSocketConnection
 
 #: Podman runs the image's own ps, if there is one, unless the columns are named.
 _PODMAN_PS = "user,hpid,pid,ppid,pcpu,etime,tty,time,args"
@@ -146,6 +149,10 @@ class ContainerCalls(EngineCalls):
         query = {"stream": "1", "stdin": "1" if stdin else "0", "stdout": "1", "stderr": "1"}
         name = path_segment(container, "container")
         target = f"/v{await self.api_version()}/containers/{name}/attach/ws?{urlencode(query)}"
+        from dexec_kernel.engine.websocket import (  # noqa: PLC0415 -- only %attach needs it
+            WebSocketConnection,
+        )
+
         connection = WebSocketConnection(await self._open_stream())
         request = partial(
             connection.open, target, host=self._address.http_host, container=container

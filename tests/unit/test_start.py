@@ -26,3 +26,4 @@ def test_what_most_cells_never_need_is_not_imported_for_them():
     found = imported("import dexec_kernel.jupyter.service")
     assert found & LATER >= {"dexec_kernel.cells.run", "h11"}
     assert found & {"ipywidgets", "debugpy", "dexec_kernel.policy.parse"} == set()
+    assert found & {"requests", "urllib3", "charset_normalizer", "websocket"} == set()
