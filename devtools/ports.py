@@ -4,6 +4,7 @@ A port that the system has chosen may be given to another process as soon as it 
 are below the range from which the system chooses, and each process of ours has a block of its own.
 """
 
+import atexit
 import itertools
 import socket
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ def _block() -> tuple[socket.socket, Iterator[int]]:
             claim = socket.create_server((_ADDRESS, block), reuse_port=False)
         except OSError:
             continue
+        atexit.register(claim.close)
         return claim, itertools.cycle(range(block + 1, block + _BLOCKS.step))
     raise OSError("all blocks of ports are taken")
 
