@@ -19,6 +19,7 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
 from devtools import containers, images, processes
+from devtools.engine import LeanEngine
 from tests.gate import Gate
 from tests.kernel.forking import ForkingProvisioner, ForkServer
 from tests.kernel.pool import Pool
@@ -284,7 +285,7 @@ def starter(host: str, server: ForkServer | None = None) -> Iterator[Callable[..
         manager = KernelManager(kernel_name="dexec")
         if program:
             manager.kernel_spec.argv[1:3] = ["-c", program]
-        elif server:
+        if server:
             manager.provisioner = ForkingProvisioner(
                 parent=manager, kernel_spec=manager.kernel_spec, server=server
             )
@@ -448,6 +449,15 @@ def gone(commands: Callable[[str], list[str]]) -> Callable[[str], list[str]]:
 def gate(host: str) -> Callable[[str], Gate]:
     """Make a gate in a container."""
     return lambda container: Gate(host, container)
+
+
+@pytest.fixture(scope="session")
+def fragile_engine() -> Iterator[LeanEngine]:
+    """An engine with a busybox called ``work``, for tests that stop or freeze it and heal it."""
+    with LeanEngine() as engine:
+        images.ensure_image(engine.host, images.BUSYBOX)
+        containers.run_container(engine.host, images.BUSYBOX, "work")
+        yield engine
 
 
 @pytest.fixture

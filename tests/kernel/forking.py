@@ -27,6 +27,8 @@ import dexec_kernel
 
 #: What a kernel imports besides our own modules, much of it after its first answer.
 _FOREIGN = ("IPython.core.history", "encodings.idna", "ipywidgets", "tornado.platform.asyncio")
+#: What ``dexec_kernel.__main__`` does.
+_MAIN = "from dexec_kernel.jupyter.app import main; main()"
 #: No kernel imports these.
 _OTHERS = ("dexec_kernel.__main__", "dexec_kernel.cli", "dexec_kernel.picker")
 
@@ -81,8 +83,11 @@ class ForkServer:
             )
         self._replies = self._socket.makefile("rb")
 
-    def fork(self, arguments: list[str], env: dict[str, str], cwd: str | None) -> Forked:
-        request = {"arguments": arguments, "env": env, "cwd": cwd or os.getcwd()}  # noqa: PTH109 -- as Popen does
+    def fork(
+        self, arguments: list[str], env: dict[str, str], cwd: str | None, program: str
+    ) -> Forked:
+        cwd = cwd or os.getcwd()  # noqa: PTH109 -- as Popen does
+        request = {"arguments": arguments, "env": env, "cwd": cwd, "program": program}
         self._socket.sendall(json.dumps(request).encode() + b"\n")
         return Forked(int(self._replies.readline()))
 
@@ -103,16 +108,17 @@ class ForkingProvisioner(LocalProvisioner):
         """Called by the manager, with the command of the kernelspec."""
         python, *arguments = cmd
         assert Path(python).name.startswith("python")
-        assert arguments[:2] == ["-m", "dexec_kernel"]
-        process = self._server.fork(arguments[2:], kwargs["env"], kwargs.get("cwd"))
+        assert arguments[:2] == ["-m", "dexec_kernel"] or arguments[0] == "-c"
+        program = arguments[1] if arguments[0] == "-c" else _MAIN
+        process = self._server.fork(arguments[2:], kwargs["env"], kwargs.get("cwd"), program)
         self.process = process
         # The process has a session, and with it a group, of its own.
         self.pid = self.pgid = process.pid
         return self.connection_info
 
 
-def _become_a_kernel(arguments: list[str], env: dict[str, str], cwd: str) -> NoReturn:
-    """Do what ``dexec_kernel.__main__`` does, in a process that has its modules."""
+def _become_a_kernel(arguments: list[str], env: dict[str, str], cwd: str, program: str) -> NoReturn:
+    """Run a program that starts a kernel, in a process that has the modules already."""
     code = 1
     try:
         os.setsid()
@@ -120,7 +126,7 @@ def _become_a_kernel(arguments: list[str], env: dict[str, str], cwd: str) -> NoR
         os.environ.clear()
         os.environ.update(env, JPY_PARENT_PID=f"{os.getppid()}")
         sys.argv[1:] = arguments
-        importlib.import_module("dexec_kernel.jupyter.app").main()
+        exec(program, {"__name__": "__main__"})
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1

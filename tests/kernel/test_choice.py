@@ -29,18 +29,20 @@ def test_the_only_one_that_runs(start_kernel):
         assert kernel.run("true").reply["ename"] == "NotChosenError"
 
 
-def test_the_order_of_the_ways(start_kernel, run_container, tmp_path, busybox, debian):
-    names = [run_container() for _ in range(2)]
+def test_the_order_of_the_ways(  # noqa: PLR0917 -- fixtures
+    start_kernel, run_container, tmp_path, busybox, debian, noshell
+):
+    name = run_container()
     config = tmp_path / "config.py"
     config.write_text(f"c.DexecKernel.container = {busybox!r}\n")
     configured = f"--config={config}"
     assert where(start_kernel(arguments=(configured,))) == busybox
     kernel = start_kernel(arguments=(configured,), DEXEC_CONTAINER=debian)
     assert where(kernel) == debian
-    kernel = start_kernel(arguments=(configured, f"--container={names[0]}"), DEXEC_CONTAINER=debian)
-    assert where(kernel) == names[0]
-    kernel.run(f"%container {names[1]}")
-    assert where(kernel) == names[1]
+    kernel = start_kernel(arguments=(configured, f"--container={name}"), DEXEC_CONTAINER=debian)
+    assert where(kernel) == name
+    kernel.run(f"%container {noshell}")
+    assert where(kernel) == noshell
 
 
 def test_the_magic_shows_the_current_one_and_the_candidates(kernel, busybox, debian):

@@ -8,7 +8,6 @@ import signal
 import pytest
 
 from devtools import containers, images
-from devtools.engine import LeanEngine
 
 
 def fails(result, name: str, *words: str) -> None:
@@ -129,24 +128,22 @@ def test_a_container_that_is_removed_under_the_cell(start_kernel, run_container,
     fails(kernel.run("echo hi"), "ContainerNotFound", name)
 
 
-def test_an_engine_that_goes_away_and_comes_back(start_kernel):
-    with LeanEngine() as engine:
-        images.ensure_image(engine.host, images.BUSYBOX)
-        containers.run_container(engine.host, images.BUSYBOX, "work")
-        kernel = start_kernel(engine=engine.host, DEXEC_CONTAINER="work")
-        assert kernel.run("echo hi").text() == "hi\n"
+def test_an_engine_that_goes_away_and_comes_back(start_kernel, fragile_engine):
+    engine = fragile_engine
+    kernel = start_kernel(engine=engine.host, DEXEC_CONTAINER="work")
+    assert kernel.run("echo hi").text() == "hi\n"
 
-        def stop(message):
-            if message["msg_type"] == "stream":
-                engine.stop_daemon()
+    def stop(message):
+        if message["msg_type"] == "stream":
+            engine.stop_daemon()
 
-        result = kernel.run("echo here; sleep 60000", at=stop)
-        assert result.reply["status"] == "error"
-        assert result.record["exit_code"] != 0
-        fails(kernel.run("echo hi"), "EngineUnavailable", "DOCKER_HOST")
-        engine.start_daemon()
-        containers.start(engine.host, "work")
-        assert kernel.run("echo hi").text() == "hi\n"
+    result = kernel.run("echo here; sleep 60000", at=stop)
+    assert result.reply["status"] == "error"
+    assert result.record["exit_code"] != 0
+    fails(kernel.run("echo hi"), "EngineUnavailable", "DOCKER_HOST")
+    engine.start_daemon()
+    containers.start(engine.host, "work")
+    assert kernel.run("echo hi").text() == "hi\n"
 
 
 @pytest.mark.parametrize(
@@ -162,20 +159,18 @@ def test_a_setting_that_is_not_valid(start_kernel, busybox, setting, value, word
     fails(kernel.run("echo hi"), "ConfigurationError", setting, repr(value), *words)
 
 
-def test_a_cell_can_be_interrupted_while_the_engine_hangs(start_kernel):
-    with LeanEngine() as engine:
-        images.ensure_image(engine.host, images.BUSYBOX)
-        containers.run_container(engine.host, images.BUSYBOX, "work")
-        kernel = start_kernel(engine=engine.host, DEXEC_CONTAINER="work", DEXEC_STANDBY="0")
-        assert kernel.run("echo hi").text() == "hi\n"
-        os.kill(engine.pid, signal.SIGSTOP)
-        try:
-            request = kernel.send("echo never")
-            kernel.busy(request)
-            kernel.interrupt()
-            # Without the engine's help: it hangs until there is a reply.
-            result = kernel.collect(request)
-        finally:
-            os.kill(engine.pid, signal.SIGCONT)
-        assert result.reply["ename"] == "KeyboardInterrupt"
-        assert kernel.run("echo again").text() == "again\n"
+def test_a_cell_can_be_interrupted_while_the_engine_hangs(start_kernel, fragile_engine):
+    engine = fragile_engine
+    kernel = start_kernel(engine=engine.host, DEXEC_CONTAINER="work", DEXEC_STANDBY="0")
+    assert kernel.run("echo hi").text() == "hi\n"
+    os.kill(engine.pid, signal.SIGSTOP)
+    try:
+        request = kernel.send("echo never")
+        kernel.busy(request)
+        kernel.interrupt()
+        # Without the engine's help: it hangs until there is a reply.
+        result = kernel.collect(request)
+    finally:
+        os.kill(engine.pid, signal.SIGCONT)
+    assert result.reply["ename"] == "KeyboardInterrupt"
+    assert kernel.run("echo again").text() == "again\n"

@@ -16,6 +16,7 @@ from devtools.engine import LeanEngine
 from devtools.podman import PrivatePodman
 from tests.kernel.conftest import Kernel, starter
 from tests.kernel.faults import FOLDER, IS_WHOLE, MOMENTS, Fault, Scene, meet, name_of, nothing
+from tests.kernel.forking import ForkServer
 from tests.waiting import until
 
 _OK = frozenset({"ok"})
@@ -77,8 +78,8 @@ CAUSES = {
 class Stages:
     """Kernels with a container each, by engine and moment; started when they are needed."""
 
-    def __init__(self, stack: ExitStack, folder: Path) -> None:
-        self._stack, self._folder = stack, folder
+    def __init__(self, stack: ExitStack, folder: Path, server: ForkServer) -> None:
+        self._stack, self._folder, self._server = stack, folder, server
         self._starts: dict[str, tuple[str, Callable[..., Kernel]]] = {}
         self._engines: dict[str, LeanEngine | PrivatePodman] = {}
         self._made: dict[tuple[str, ...], tuple[Scene, Kernel]] = {}
@@ -93,7 +94,7 @@ class Stages:
     def stage(self, kind: str, moment: str) -> tuple[Scene, Kernel]:
         if (kind, moment) not in self._made:
             engine = self.engine(kind)
-            start = self._stack.enter_context(starter(engine.host))
+            start = self._stack.enter_context(starter(engine.host, self._server))
             # A stage that was dropped has left its folder and its container.
             name = f"web-{moment}-{next(self._numbers)}"
             scene = Scene(engine, self._folder / name, name)
@@ -120,9 +121,9 @@ class Stages:
 
 
 @pytest.fixture(scope="module")
-def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
+def stages(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) -> Iterator[Stages]:
     with ExitStack() as stack:
-        made = Stages(stack, tmp_path_factory.mktemp("scenes"))
+        made = Stages(stack, tmp_path_factory.mktemp("scenes"), fork_server)
         yield made
         assert made.end() == []
 
@@ -198,7 +199,7 @@ SMALL = {"/tmp": "size=64k"}
 
 
 @pytest.fixture
-def special(stages, tmp_path):
+def special(stages, tmp_path, fork_server):
     """A kernel in a container with options of its own, on one engine or the other."""
     with ExitStack() as stack:
 
@@ -206,7 +207,7 @@ def special(stages, tmp_path):
             engine = stages.engine(kind)
             scene = Scene(engine, tmp_path / "folder", f"special-{kind}", **options)
             stack.callback(scene.remove)
-            kernel = stack.enter_context(starter(engine.host))(
+            kernel = stack.enter_context(starter(engine.host, fork_server))(
                 DEXEC_CONTAINER=scene.name, DEXEC_STATUS_BAR="off"
             )
             return scene, kernel

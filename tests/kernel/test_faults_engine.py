@@ -16,6 +16,7 @@ from devtools.podman import PrivatePodman
 from devtools.private import PrivateService
 from tests.kernel.conftest import STANDBY, Kernel, starter
 from tests.kernel.faults import FOLDER, IS_WHOLE, MOMENTS, Fault, Scene, meet, nothing
+from tests.kernel.forking import ForkServer
 from tests.waiting import until
 
 _GONE = frozenset({"EngineUnavailable"})
@@ -93,11 +94,12 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., Kernel]]:
+def start(fork_server: ForkServer) -> Iterator[Callable[..., Kernel]]:
+    """Start a kernel of a scene; by its kernelspec where it is its end that is tested."""
     with ExitStack() as stack:
 
-        def begin(scene: Scene, **settings: str) -> Kernel:
-            begun = stack.enter_context(starter(scene.host))
+        def begin(scene: Scene, *, installed: bool = False, **settings: str) -> Kernel:
+            begun = stack.enter_context(starter(scene.host, None if installed else fork_server))
             named = {"DEXEC_CONTAINER": scene.name, "DEXEC_STATUS_BAR": "off", **settings}
             return begun(**named)
 
@@ -167,7 +169,7 @@ SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP]
 @pytest.mark.parametrize("number", SIGNALS)
 def test_nothing_is_left_of_a_kernel_that_ends(scenes, start, kind, moment, number):
     scene = scenes(kind)
-    kernel = start(scene, DEXEC_STANDBY="0" if moment == "before" else "1")
+    kernel = start(scene, installed=True, DEXEC_STANDBY="0" if moment == "before" else "1")
     kernel.run("A=1")
     if moment == "waiting":
         until(lambda: scene.has(STANDBY))
@@ -184,7 +186,7 @@ def test_nothing_is_left_of_a_kernel_that_ends(scenes, start, kind, moment, numb
 def test_sigterm_ends_a_kernel_whose_engine_is_frozen_and_its_cell(scenes, start, kind):
     """Its cell is ended from this machine; what else waits there ends with its connection."""
     scene = scenes(kind)
-    kernel = start(scene)
+    kernel = start(scene, installed=True)
     kernel.send(f"echo {kind} >>{FOLDER}/ran; trap '' INT TERM; while :; do sleep 100000; done")
     until(lambda: scene.has("dexec-guardian"))
     kernel.turn()
@@ -226,7 +228,7 @@ def test_a_cell_interrupted_in_a_paused_container_ends_when_that_goes_on(scenes,
 @pytest.mark.parametrize("kind", ["docker", "podman"])
 def test_a_kernel_that_ends_while_its_container_is_paused(scenes, start, kind):
     scene = scenes(kind)
-    kernel = start(scene)
+    kernel = start(scene, installed=True)
     kernel.send(
         f"echo e-{kind} >>{FOLDER}/ran; trap '' INT TERM; while :; do sleep 100000; done",
         allow_stdin=False,

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from devtools import containers
+from devtools import containers, images
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
@@ -14,12 +14,13 @@ PNG = base64.b64decode(
 
 
 @pytest.fixture
-def box(run_container):
-    return run_container()
+def box(lone_container):
+    """A container, in which each test has names of its own."""
+    return lone_container(images.BUSYBOX)
 
 
 @pytest.fixture
-def here(start_kernel, box, tmp_path):
+def here(box, start_kernel, tmp_path):
     """A kernel that works in ``tmp_path``."""
     return start_kernel(DEXEC_CONTAINER=box, cwd=str(tmp_path))
 
@@ -148,8 +149,8 @@ def test_writes_the_cell_into_a_file(here):
 
 def test_a_stopped_container_has_files_too(here, host, box, tmp_path):
     containers.stop(host, box)
-    here.run("%%writefile :/tmp/new\ntext")
-    assert shown(here.run("%show :/tmp/new")) == [{"text/plain": "text"}]
+    here.run("%%writefile :/tmp/stopped\ntext")
+    assert shown(here.run("%show :/tmp/stopped")) == [{"text/plain": "text"}]
 
 
 def test_help(kernel):

@@ -147,6 +147,16 @@ def grace_for(signal: str) -> str:
     return PATIENT if signal == "SIGINT" else HASTY
 
 
+@contextmanager
+def naming(source: str) -> Iterator[None]:
+    """Name the program where the test fails."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"the program: {source}")
+        raise
+
+
 @pytest.mark.parametrize(
     ("shell", "user", "sources"),
     [(*case, sources) for case, sources in _sources().items()],
@@ -158,13 +168,14 @@ def test_nothing_is_left_and_the_next_cell_works(places, gone, shell, user, sour
     head = (f"%%exec {words}\n" if words else "") + (SETSID if image == images.DEBIAN else "")
     with places(image, owner) as place:
         for source, signal in sources.items():
-            kernel = place.kernel(grace_for(signal))
-            result = kernel.run(head + source, at=kernel.interrupt_at("started"))
-            assert result.reply.get("ename") == "KeyboardInterrupt", (source, result)
-            assert_ended_by(signal, result)
-            assert result.record["state"] == "interrupted", source
-            assert gone(place.name) == [], source
-            assert kernel.run("pwd; echo $kept").text() == "/tmp\nyes\n", source
+            with naming(source):
+                kernel = place.kernel(grace_for(signal))
+                result = kernel.run(head + source, at=kernel.interrupt_at("started"))
+                assert result.reply.get("ename") == "KeyboardInterrupt", result
+                assert_ended_by(signal, result)
+                assert result.record["state"] == "interrupted"
+                assert gone(place.name) == []
+                assert kernel.run("pwd; echo $kept").text() == "/tmp\nyes\n"
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,6 @@ import signal
 
 import pytest
 
-from devtools import containers, images
-from devtools.engine import LeanEngine
 from tests.waiting import until
 
 TYPES = "_jupyter_types_experimental"
@@ -186,20 +184,18 @@ def test_huge_folder_is_bounded(any_kernel):
         any_kernel.run("cd /; rm -rf /tmp/huge")
 
 
-def test_an_engine_that_hangs_keeps_nobody_waiting(start_kernel):
-    with LeanEngine() as engine:
-        images.ensure_image(engine.host, images.BUSYBOX)
-        containers.run_container(engine.host, images.BUSYBOX, "work")
-        kernel = start_kernel(engine=engine.host, DEXEC_CONTAINER="work")
-        assert kernel.run("echo hi").text() == "hi\n"
-        os.kill(engine.pid, signal.SIGSTOP)
-        try:
-            assert ask(kernel, "mkdi") == {}
-            assert look(kernel, "mkdir") == ""
-        finally:
-            os.kill(engine.pid, signal.SIGCONT)
-        # The question that is still open is answered some time, and the next one is asked again.
-        assert until(lambda: ask(kernel, "mkdi")) == {"mkdir": "command"}
+def test_an_engine_that_hangs_keeps_nobody_waiting(start_kernel, fragile_engine):
+    engine = fragile_engine
+    kernel = start_kernel(engine=engine.host, DEXEC_CONTAINER="work")
+    assert kernel.run("echo hi").text() == "hi\n"
+    os.kill(engine.pid, signal.SIGSTOP)
+    try:
+        assert ask(kernel, "mkdi") == {}
+        assert look(kernel, "mkdir") == ""
+    finally:
+        os.kill(engine.pid, signal.SIGCONT)
+    # The question that is still open is answered some time, and the next one is asked again.
+    assert until(lambda: ask(kernel, "mkdi")) == {"mkdir": "command"}
 
 
 def test_without_a_shell_only_magics_and_containers(start_kernel, noshell):

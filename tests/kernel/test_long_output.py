@@ -58,8 +58,8 @@ def test_output_within_the_limit_is_whole_and_has_no_log(bash):
 
 
 def test_head_and_tail_with_the_count_between_them(bash):
-    result = bash.run("seq 2000000")
-    whole = "".join(f"{n}\n" for n in range(1, 2_000_001))
+    result = bash.run("seq 1000000")
+    whole = "".join(f"{n}\n" for n in range(1, 1_000_001))
     size, lines, path = notice(result)
     outputs = [o for o in result.outputs if o["kind"] == "stream"]
     place = next(n for n, output in enumerate(outputs) if output["name"] == "stderr")
@@ -68,7 +68,7 @@ def test_head_and_tail_with_the_count_between_them(bash):
     assert whole.startswith(head)
     assert whole.endswith(tail)
     assert len(head) + size + len(tail) == len(whole)
-    assert head.count("\n") + lines + tail.count("\n") == 2_000_000
+    assert head.count("\n") + lines + tail.count("\n") == 1_000_000
     assert head.endswith("\n")
     assert 1.8 * MIB < json_size(result.text()) + json_size(result.text("stderr")) <= LIMIT
     assert result.record["log"] == path
@@ -80,13 +80,13 @@ def test_head_and_tail_with_the_count_between_them(bash):
 @pytest.mark.parametrize(
     ("code", "size"),
     [
-        ("yes | head -c 200000000", 200_000_000),
-        ("head -c 100000000 /dev/zero | tr '\\0' x", 100_000_000),
+        ("yes | head -c 100000000", 100_000_000),
+        ("head -c 80000000 /dev/zero | tr '\\0' x", 80_000_000),
     ],
     ids=["many lines", "one line"],
 )
 def test_memory_stays_small(bash, code, size):
-    bash.run("seq 2000000")
+    bash.run("seq 600000")
     before = rss(bash)
     result = bash.run(code)
     assert peak(bash) - before < 64 * MIB
@@ -96,7 +96,7 @@ def test_memory_stays_small(bash, code, size):
 
 
 def test_the_log_has_every_byte(bash):
-    result = bash.run("head -c 60000000 /dev/urandom > /dev/shm/x; cat /dev/shm/x")
+    result = bash.run("head -c 24000000 /dev/urandom > /dev/shm/x; cat /dev/shm/x")
     sums = bash.run("sha256sum < /dev/shm/x; rm /dev/shm/x").text()
     whole = Path(result.record["log"]).read_bytes()
     assert hashlib.sha256(whole).hexdigest() == sums.split()[0]
@@ -153,13 +153,13 @@ def test_the_bar_counts_while_the_cell_runs(bash, debian, gate):
             held.open()
 
     # The cell does not end before its bar has told.
-    bash.run(f"seq 2000000; {held.wait}", at=look, allow_stdin=True)
+    bash.run(f"seq 700000; {held.wait}", at=look, allow_stdin=True)
     assert opened
 
 
 def test_streams_that_change_all_the_time_arrive_whole(bash):
-    result = bash.run("for ((n = 0; n < 20000; n++)); do echo $n; echo $n >&2; done")
-    expected = "".join(f"{n}\n" for n in range(20_000))
+    result = bash.run("for ((n = 0; n < 8000; n++)); do echo $n; echo $n >&2; done")
+    expected = "".join(f"{n}\n" for n in range(8_000))
     assert result.text() == expected
     assert result.text("stderr") == expected
 
@@ -167,7 +167,7 @@ def test_streams_that_change_all_the_time_arrive_whole(bash):
 @pytest.mark.parametrize("keep", ["0", "1"])
 def test_logs_go_with_the_kernel_unless_they_are_kept(start_kernel, debian, keep):
     kernel = start_kernel(DEXEC_CONTAINER=debian, DEXEC_KEEP_LOGS=keep)
-    path = Path(kernel.run("seq 2000000").record["log"])
+    path = Path(kernel.run("seq 500000").record["log"])
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     kernel.manager.shutdown_kernel()
@@ -177,7 +177,7 @@ def test_logs_go_with_the_kernel_unless_they_are_kept(start_kernel, debian, keep
 
 def test_logs_of_a_killed_kernel_go_when_the_next_one_starts(start_kernel, debian):
     kernel = start_kernel(DEXEC_CONTAINER=debian)
-    path = Path(kernel.run("seq 2000000").record["log"])
+    path = Path(kernel.run("seq 500000").record["log"])
     kernel.manager.shutdown_kernel(now=True)
     assert path.exists()
     start_kernel(DEXEC_CONTAINER=debian)
@@ -219,6 +219,6 @@ def test_a_paced_cell_can_be_interrupted(start_kernel, debian):
 
 def test_no_limit(start_kernel, debian):
     kernel = start_kernel(DEXEC_CONTAINER=debian, DEXEC_OUTPUT_LIMIT="0")
-    result = kernel.run("seq 2600000")
-    assert result.text() == "".join(f"{n}\n" for n in range(1, 2_600_001))
+    result = kernel.run("seq 1300000")
+    assert result.text() == "".join(f"{n}\n" for n in range(1, 1_300_001))
     assert result.record["log"] is None
