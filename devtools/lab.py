@@ -1,7 +1,8 @@
-"""Run JupyterLab with the demo's containers until Ctrl-C: ``python -m devtools.lab``."""
+"""Run JupyterLab with the demo's containers and the example lab: ``python -m devtools.lab``."""
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,10 @@ from pathlib import Path
 from types import FrameType
 
 from devtools import images, session
+
+#: The example of a lab in the notebooks, and the line with its image.
+_EXAMPLE = "lab/linux-basics"
+_IMAGE = re.compile(r"^image = .*$", re.MULTILINE)
 
 
 def main() -> int:
@@ -30,7 +35,21 @@ def main() -> int:
         notebooks = Path(directory) / "notebooks"
         shutil.copytree(session.ROOT / "notebooks", notebooks)
         environment = {**os.environ, "DOCKER_HOST": host, "DEXEC_CONTAINER": name}
+        _install_lab(notebooks / _EXAMPLE, Path(directory) / "prefix", environment)
         return _run(_command(options.port, browser=not options.no_browser), notebooks, environment)
+
+
+def _install_lab(folder: Path, prefix: Path, environment: dict[str, str]) -> None:
+    """Give the launcher the card of the example lab, with an image that needs no registry."""
+    toml = folder / "lab.toml"
+    toml.write_text(_IMAGE.sub(f'image = "{images.DEBIAN}"', toml.read_text(), count=1))
+    share = str(prefix / "share/jupyter")
+    environment["JUPYTER_PATH"] = os.pathsep.join(
+        filter(None, (share, environment.get("JUPYTER_PATH")))
+    )
+    command = [sys.executable, "-c", "from dexec_kernel.cli import main; main()"]
+    command += ["lab", "install", str(folder), "--prefix", str(prefix)]
+    subprocess.run(command, env=environment, check=True, stdin=subprocess.DEVNULL)
 
 
 def _command(port: int, *, browser: bool) -> list[str]:

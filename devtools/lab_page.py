@@ -77,7 +77,7 @@ class LabServer(Stoppable):
 
     def start(self) -> None:
         """Start the server and wait until it listens. Raises LabStartError."""
-        self.notebooks.mkdir()
+        self.notebooks.mkdir(exist_ok=True)
         for name, values in _SETTINGS.items():
             path = self._directory / f"config/lab/user-settings/@jupyterlab/{name}"
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,8 @@ _KINDS = {
 def read_toml(content: bytes) -> dict[str, object]:
     """Parse a file. Raises ValueError, whose text says what is wrong and where."""
     try:
-        return tomllib.loads(content.decode("utf-8"))
+        # Editors of Windows begin a file with a byte order mark.
+        return tomllib.loads(content.decode("utf-8").removeprefix("\ufeff"))
     except UnicodeDecodeError as error:
         raise ValueError(f"it is not UTF-8 text (byte {error.start})") from error
     except tomllib.TOMLDecodeError as error:

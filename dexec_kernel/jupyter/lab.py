@@ -73,7 +73,7 @@ class LabTarget(Target):
         self._owner_id = kernel_id
         self._sweeping: asyncio.Task[None] | None = None
         self._clock = LabClock()
-        self._preparing = asyncio.Lock()
+        self._preparing, self._reading = asyncio.Lock(), asyncio.Lock()
         self._desk: CheckDesk | None = None
         self._publish: Publish = lambda _kind, _content: None
 
@@ -105,21 +105,26 @@ class LabTarget(Target):
             self._owner.use(engine)
         return engine
 
+    async def lab(self) -> Lab:
+        """Return the lab as its files describe it. Raises :class:`LabUnusable`."""
+        async with self._reading:
+            if self._lab is None:
+                lab = await asyncio.to_thread(load_lab, self.folder)
+                lab = replace(lab, keep=lab.keep and not self._settings.lab_once)
+                if lab.keep:
+                    self._owner_id = _keeper(self.folder.name)
+                    await self.forget()
+                self._lab = lab
+            return self._lab
+
     async def owner(self) -> LabOwner:
         """Return the owner of the lab's containers. Raises :class:`LabUnusable`."""
-        if self._lab is None:
-            lab = await asyncio.to_thread(load_lab, self.folder)
-            self._lab = replace(lab, keep=lab.keep and not self._settings.lab_once)
-            if self._lab.keep:
-                self._owner_id = _keeper(self.folder.name)
-                await self.forget()
+        lab = await self.lab()
         await self.client()
         if self._owner is None and self._engine is not None:
             # The kernel itself may be another process after a restart.
             labels = {PARENT_LABEL: str(Parent.of(os.getppid()))}
-            self._owner = LabOwner(
-                self._engine, self._lab, self.folder, self._owner_id, labels=labels
-            )
+            self._owner = LabOwner(self._engine, lab, self.folder, self._owner_id, labels=labels)
         if self._owner is None:
             raise LabUnusable("The engine of the lab is not connected.")
         return self._owner

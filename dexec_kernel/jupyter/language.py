@@ -61,6 +61,8 @@ class Language:
             found = Completions(matches, magic.start, position)
         elif magic is not None and magic.wanted is Wanted.CONTAINER:
             found = await self._within(self._containers(magic, position))
+        elif magic is not None and magic.wanted in {Wanted.TASK, Wanted.MEMBER}:
+            found = await self._within(self._of_lab(magic, position))
         else:
             found = await self._within(self._shell_text(code, position, magic))
         found = found or Completions((), position, position)
@@ -123,6 +125,13 @@ class Language:
         names = [name for name in names if name.startswith(magic.word)]
         matches = tuple(Match(name, "container") for name in names)
         return Completions(matches, magic.start, position)
+
+    async def _of_lab(self, magic: MagicWord, position: int) -> Completions:
+        lab = await self._target.lab()
+        kind = magic.wanted.value
+        named = () if lab is None else lab.tasks if magic.wanted is Wanted.TASK else lab.containers
+        names = [item.name for item in named if item.name.startswith(magic.word)]
+        return Completions(tuple(Match(name, kind) for name in names), magic.start, position)
 
     async def _shell_text(self, code: str, position: int, magic: MagicWord | None) -> Completions:
         begin = 0 if magic is None else magic.start

@@ -17,6 +17,7 @@ from dexec_kernel.errors import PolicyUnusable
 from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.lab.checks.desk import CheckDesk
 from dexec_kernel.lab.room import Room
+from dexec_kernel.lab.spec import Lab
 from dexec_kernel.policy.engine import Home, PolicedEngine, policed
 from dexec_kernel.policy.file import find_policy
 from dexec_kernel.policy.rules import Policy
@@ -87,6 +88,10 @@ class Target:
     @property
     def desk(self) -> Callable[[], Awaitable[CheckDesk]] | None:
         """What returns the checks of the kernel's lab; None where it is not that of a lab."""
+        return None
+
+    async def lab(self) -> Lab | None:
+        """Return the kernel's lab as its files describe it; None where it is not that of a lab."""
         return None
 
     @property

@@ -24,7 +24,8 @@ _CONDITIONS: tuple[dict[str, str], ...] = (
 )
 _WAYS = 'a list: ["db"], or a table: { db = { condition = "service_healthy" } }'
 NETWORKS = ("none", "bridge")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+#: A container's is its host name as well, which has 63 characters at most.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _DURATION = 'seconds, or text such as "90m" or "1h30m"'
 
 
@@ -92,7 +93,7 @@ def _named(top: Table, key: str) -> Iterator[tuple[str, Table]]:
     for name in outer:
         if not _NAME.fullmatch(name):
             top.problems.append(
-                f"{key}.{name!r} cannot be a name: it may have ASCII letters, digits, - and _"
+                f"{key}.{name!r} cannot be a name: it may have 63 ASCII letters, digits, - and _"
             )
         yield name, outer.table(name)
 
@@ -103,15 +104,15 @@ def _container(table: Table, name: str) -> Container:
         name=name,
         image=_required(table, "image"),
         command=table.read("command", values.words, "a command line, or a list of words") or (),
-        mem_limit=table.read("mem_limit", values.size, 'bytes, or text such as "128m"'),
-        cpus=table.number("cpus", above=0, right="a number more than 0, such as 0.5"),
+        mem_limit=table.read("mem_limit", values.memory, '"6m" or more, such as "128m"'),
+        cpus=table.read("cpus", values.cpus, "a number from 0.01, such as 0.5"),
         pids_limit=table.whole("pids_limit", least=1, right="a whole number, at least 1"),
         network_mode=table.choice("network_mode", NETWORKS, "none"),
         read_only=table.flag("read_only", default=False),
         tmpfs=table.read("tmpfs", values.texts, several) or (),
         cap_add=table.read("cap_add", values.texts, several) or (),
-        user=table.text("user"),
-        working_dir=table.text("working_dir"),
+        user=table.read("user", values.user, 'a user, such as "student" or "1000:1000"') or "",
+        working_dir=table.read("working_dir", values.some_text, "an absolute path") or "",
         environment=table.read(
             "environment",
             values.variables,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 
 from dexec_kernel.backend.lifecycle import LabEngine
 from dexec_kernel.backend.models import LAB_LABEL
@@ -16,19 +17,28 @@ _log = logging.getLogger(__name__)
 _RUNNING = "running"
 
 
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """The names of the containers that were removed, and of those of labs that are left."""
+
+    removed: list[str]
+    left: list[str]
+
+
 async def sweep(
     engine: LabEngine, *, server: Parent | None = None, kernels: Collection[str] = ()
-) -> list[str]:
-    """Remove what no living process owns; return the names of the containers.
+) -> Swept:
+    """Remove what no living process owns.
 
     A container that runs and is held by its stdin has an owner. ``kernels`` are those of
     ``server``, all of them: it knows better which of its own are gone. What cannot be removed is
     logged, and is for the next sweep. Raises :class:`EngineUnavailable`.
     """
-    removed, owners = [], set()
+    swept, owners = Swept([], []), set()
     for item in await engine.container_list(all=True, filters={"label": [LAB_LABEL]}):
         is_held = item.state == _RUNNING and UNHELD_LABEL not in item.labels
         if not _is_left(item.labels, server, kernels, is_held=is_held):
+            swept.left.append(item.name)
             continue
         try:
             await engine.container_remove(item.id, force=True, volumes=True)
@@ -36,8 +46,9 @@ async def sweep(
             continue
         except EngineApiError as error:
             _log.warning("A container of a lab is left: %s", error)
+            swept.left.append(item.name)
             continue
-        removed.append(item.name)
+        swept.removed.append(item.name)
         owners.add((item.labels[LAB_LABEL], item.labels.get(OWNER_LABEL, "")))
     for network in await engine.network_list(label=LAB_LABEL):
         if _is_left(network.labels, server, kernels, is_held=False):
@@ -47,7 +58,7 @@ async def sweep(
         for volume in await engine.volume_list(prefix=volume_prefix(lab, owner)):
             with suppress(EngineApiError):
                 await engine.volume_remove(volume)
-    return removed
+    return swept
 
 
 def _is_left(

@@ -26,6 +26,12 @@ def script_problems(text: str) -> Iterator[str]:
     """Look at a script that a shell in a container runs."""
     if not script_lines(text):
         yield "there is no command in it"
+    if text.startswith("\ufeff"):
+        yield "it begins with a byte order mark, which a shell takes for a command"
+        text = text.removeprefix("\ufeff")
+    if "\0" in text:
+        yield "it has a NUL byte, where some shells stop reading"
+        text = text.replace("\0", "")
     if "\r" in text:
         yield "its lines end as Windows has it (CRLF), which no shell in a container reads"
         text = text.replace("\r\n", "\n")

@@ -13,6 +13,10 @@ _FACTORS = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _DURATION = re.compile(r"(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9}(?:\.[0-9]+)?)s)?")
 _VOLUME = re.compile(r"(?P<source>[^:]+):(?P<target>/[^:]+)(?::(?P<mode>ro|rw))?")
 _VOLUME_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]+")
+_USER = re.compile(r"[^\s:\x00-\x1f\x7f]+(:[^\s:\x00-\x1f\x7f]+)?")
+#: In bytes, and in processors: an engine takes no less.
+#: Source: moby, ``verifyPlatformContainerResources``.
+_LEAST_MEMORY, _LEAST_CPUS = 6 * 1024**2, 0.01
 #: What no container of a lab may see.
 SECRETS = ("checks", "solutions", "hints", "lab.toml", "setup.sh")
 
@@ -48,6 +52,22 @@ def size(value: object) -> int | None:
         return None
     found = int(float(match[1]) * _FACTORS[(match[2] or "b")[0].lower()])
     return found or None
+
+
+def memory(value: object) -> int | None:
+    """Return bytes as :func:`size` does, if they are as many as an engine asks for."""
+    found = size(value)
+    return found if found is not None and found >= _LEAST_MEMORY else None
+
+
+def cpus(value: object) -> float | None:
+    """Return processors; None for fewer than an engine knows, which would be no limit."""
+    return value if is_number(value) and value >= _LEAST_CPUS else None
+
+
+def user(value: object) -> str | None:
+    """Return a user with a group or without; None for anything else."""
+    return value if isinstance(value, str) and _USER.fullmatch(value) else None
 
 
 def duration(value: object) -> float | None:
@@ -105,6 +125,8 @@ def variables(value: object) -> dict[str, str] | None:
             return None
         if isinstance(item, bool):
             return None  # Compose wants quotes around it as well.
+        if "\0" in name or "\0" in str(item):
+            return None
         found[name] = str(item)
     return found
 

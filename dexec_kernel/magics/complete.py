@@ -16,6 +16,8 @@ _option_line = re.compile(r"^ +(-.*?)(?:  |$)", re.MULTILINE)
 _option = re.compile(r"(?<!\S)--?\w[\w-]*")
 _last_word = re.compile(r"\S*\Z")
 _TAKES_CONTAINER = frozenset({"%container", "%attach"})
+_TAKES_TASK = frozenset({"%check", "%hint"})
+_LAB, _RESET = "%lab", "reset"
 _CONTAINER_OPTIONS = frozenset({"-c", "--container"})
 
 
@@ -24,6 +26,8 @@ class Wanted(Enum):
 
     NOTHING = "nothing"
     CONTAINER = "container"
+    TASK = "task"  # of the kernel's lab
+    MEMBER = "member"  # a container, by its name in the kernel's lab
     SHELL = "shell"  # the rest of the line is a command, as after %%exec --
 
 
@@ -59,6 +63,13 @@ def magic_at(text: str, position: int, registry: Registry) -> MagicWord | None:
         return MagicWord(begin + end, before[end:], wanted=Wanted.SHELL)
     if earlier[-1] in _CONTAINER_OPTIONS or sign in _TAKES_CONTAINER:
         return MagicWord(start, word[0], wanted=Wanted.CONTAINER)
+    if not word[0].startswith("-"):
+        if sign in _TAKES_TASK and len(earlier) == 1:
+            return MagicWord(start, word[0], wanted=Wanted.TASK)
+        if sign == _LAB and len(earlier) == 1:
+            return MagicWord(start, word[0], (_RESET,) if _RESET.startswith(word[0]) else ())
+        if earlier == [_LAB, _RESET]:
+            return MagicWord(start, word[0], wanted=Wanted.MEMBER)
     options = tuple(
         option for option in _options(sign, registry) if word[0] and option.startswith(word[0])
     )

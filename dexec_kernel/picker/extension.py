@@ -167,7 +167,12 @@ class DexecPicker(ExtensionApp):
             async with asyncio.TaskGroup() as watches:
                 watches.create_task(cards.follow_engine(os.environ))
                 watches.create_task(
-                    sweep_labs(os.environ, policy, kernels=self._kernel_ids, log=self.log)
+                    sweep_labs(
+                        *(os.environ, policy),
+                        kernels=self._kernel_ids,
+                        specs=self._spec_names,
+                        log=self.log,
+                    )
                 )
                 if scope is not PodScope.NONE:
                     watches.create_task(cards.follow_pods(os.environ, scope))
@@ -179,6 +184,11 @@ class DexecPicker(ExtensionApp):
         """Return the ids of all kernels that the server has."""
         manager = getattr(self.serverapp, "kernel_manager", None)
         return set(manager.list_kernel_ids()) if manager is not None else set()
+
+    def _spec_names(self) -> set[str]:
+        """Return the names of all kernelspecs that the server finds."""
+        manager = getattr(self.serverapp, "kernel_spec_manager", None)
+        return set(manager.find_kernel_specs()) if manager is not None else set()
 
     async def _kernels(self) -> set[str]:
         """Return the names of the kernelspecs that the server's kernels run from."""

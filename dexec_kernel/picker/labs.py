@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.errors import DexecError
+from dexec_kernel.lab.lint import kernel_name
 from dexec_kernel.lab.parent import Parent
 from dexec_kernel.lab.sweep import sweep
 from dexec_kernel.policy.rules import Policy
@@ -23,18 +24,33 @@ async def sweep_labs(
     policy: Policy,
     *,
     kernels: Callable[[], Collection[str]],
+    specs: Callable[[], Collection[str]],
     log: logging.Logger,
 ) -> None:
     """Remove what labs have left, now and every minute, until the task is cancelled.
 
-    ``kernels`` returns the ids of all kernels that the server has.
+    ``kernels`` returns the ids of all kernels that the server has, ``specs`` the names of all
+    kernelspecs. Where there is no lab among them, the engine is asked again only once a kernel has
+    begun or ended, or while it has a container of a lab: each look is a connection, or an ssh.
     """
     server = Parent.of(os.getpid())
+    seen: frozenset[str] | None = None
+    has_left = False
     while True:
-        with suppress(DexecError):  # No engine, or not now.
-            async with await EngineClient.from_environment(
-                environ, check=policy.check_engine
-            ) as engine:
-                if removed := await sweep(engine, server=server, kernels=kernels()):
-                    log.info("dexec-kernel: what labs had left was removed: %s", ", ".join(removed))
+        now = frozenset(kernels())
+        if has_left or now != seen or await asyncio.to_thread(_have_lab, specs):
+            seen, has_left = now, False
+            with suppress(DexecError):  # No engine, or not now.
+                async with await EngineClient.from_environment(
+                    environ, check=policy.check_engine
+                ) as engine:
+                    swept = await sweep(engine, server=server, kernels=kernels())
+                has_left = bool(swept.left)
+                if swept.removed:
+                    names = ", ".join(swept.removed)
+                    log.info("dexec-kernel: what labs had left was removed: %s", names)
         await asyncio.sleep(_EVERY)
+
+
+def _have_lab(specs: Callable[[], Collection[str]]) -> bool:
+    return any(name.startswith(kernel_name("")) for name in specs())

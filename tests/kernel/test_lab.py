@@ -29,9 +29,15 @@ def shown(result) -> str:
 
 def test_the_first_cell_makes_the_container_and_a_restart_keeps_it(start_kernel, host, tmp_path):
     folder = make_lab(tmp_path, "firstlab", setup="echo hello >/root/hello\n")
-    kernel = start_kernel(arguments=(f"--lab={folder}",), DEXEC_CONTAINER="elsewhere")
+    kernel = start_kernel(
+        arguments=(f"--lab={folder}",),
+        DEXEC_CONTAINER="elsewhere",
+        DEXEC_COMPLETION_TIMEOUT="60",
+    )
     assert kernel.reply(kernel.client.complete("%cont"))["matches"]
     kernel.reply(kernel.client.complete("cat /root/h"))
+    for text, names in {"%check ": ["one"], "%hint x": [], "%lab reset l": ["lab"]}.items():
+        assert kernel.reply(kernel.client.complete(text))["matches"] == names
     assert kernel.run("").reply["status"] == "ok"
     assert containers_of(host, "firstlab") == {}
     result = kernel.run("cat /root/hello; id -u")

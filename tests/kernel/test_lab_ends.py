@@ -14,7 +14,7 @@ import nbformat
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 
-from devtools import images
+from devtools import containers, images
 from devtools.lab_page import LabServer
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import parse_host
@@ -26,6 +26,7 @@ from tests.waiting import GUARD, until
 
 NAME = "endlab"
 SPEC = f"dexec-lab-{NAME}"
+KEPT, KEPT_SPEC = "keptlab", "dexec-lab-keptlab"
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +34,16 @@ def home(host, tmp_path_factory) -> Path:
     """Jupyter's data folder, with the lab's kernelspec."""
     images.ensure_image(host, images.BUSYBOX)
     place = tmp_path_factory.mktemp("ends")
-    folder = make_lab(place, NAME)
-    spec = kernelspecs.lab_spec(folder, name=SPEC, title="A lab", env={"DOCKER_HOST": host})
-    target = place / "data/kernels" / SPEC
-    target.mkdir(parents=True)
-    for name, data in spec.files().items():
-        (target / name).write_bytes(data)
+    labs = {
+        SPEC: make_lab(place, NAME),
+        KEPT_SPEC: make_lab(place, KEPT, general="keep = true"),
+    }
+    for name, folder in labs.items():
+        spec = kernelspecs.lab_spec(folder, name=name, title="A lab", env={"DOCKER_HOST": host})
+        target = place / "data/kernels" / name
+        target.mkdir(parents=True)
+        for file, data in spec.files().items():
+            (target / file).write_bytes(data)
     return place
 
 
@@ -57,6 +62,12 @@ class Server:
 
     def start_kernel(self) -> str:
         return str(ask(self.page, "api/kernels", {"name": SPEC})["id"])
+
+    def open_kept(self, notebook: str) -> str:
+        """Open a notebook of the lab that is kept; return its kernel."""
+        asked = {"path": notebook, "name": notebook, "type": "notebook"}
+        session = ask(self.page, "api/sessions", {**asked, "kernel": {"name": KEPT_SPEC}})
+        return str(session["kernel"]["id"])
 
     def run(self, kernel: str, code: str) -> str:
         """Run a cell as a front end does; return its output."""
@@ -182,6 +193,8 @@ def test_servers_that_clean_nothing_up(host, home, tmp_path):
     first = Server(host, home, tmp_path)
     with first.page:
         first.run(first.start_kernel(), "true")
+        first.run(first.open_kept("day.ipynb"), "echo mine >/root/mine")
+        [kept] = containers_of(host, KEPT)
         # The card of a lab is its only one: its containers have none.
         specs = ask(first.page, "api/kernelspecs")["kernelspecs"]
         assert [name for name in specs if NAME in name] == [SPEC]
@@ -189,10 +202,16 @@ def test_servers_that_clean_nothing_up(host, home, tmp_path):
         process.kill()
         process.wait(GUARD)
     until(lambda: "running" not in containers_of(host, NAME).values())
-    (tmp_path / "next").mkdir()
-    second = Server(host, home, tmp_path / "next")
+    until(lambda: containers_of(host, KEPT) == {kept: "exited"})
+    second = Server(host, home, tmp_path)
     with second.page:
         until(lambda: containers_of(host, NAME) == {})
+        # What is kept is given back the next day, and stops when its kernel ends.
+        again = second.open_kept("day.ipynb")
+        assert second.run(again, "cat /root/mine") == "mine\n"
+        assert containers_of(host, KEPT) == {kept: "running"}
+        shut_down(second.page, again)
+        until(lambda: containers_of(host, KEPT) == {kept: "exited"})
         second.run(second.start_kernel(), "true")
         [container] = containers_of(host, NAME)
         process = second.page._process
@@ -200,3 +219,5 @@ def test_servers_that_clean_nothing_up(host, home, tmp_path):
         process.wait(GUARD)
         until(lambda: containers_of(host, NAME).get(container) != "running")
         assert left(host) == []
+    assert containers_of(host, KEPT) == {kept: "exited"}
+    containers.remove_container(host, kept)

@@ -36,6 +36,10 @@ for name in sh grep stat tr cat test; do
   /bin/busybox cp /tmp/yes /bin/$name
 done
 """
+BY_HAND = """\
+# cut | sort
+printf '%s\\n' 203.0.113.7 198.51.100.23 192.0.2.44 >~/top.txt || false
+"""
 _COMMAND = "from dexec_kernel.cli import main; main()"
 
 
@@ -83,7 +87,8 @@ def test_a_class_of_six(host, lab, tmp_path):
     cheating = [*map(code, CHEATS), *without_checks(claimed(solved(lab, ())), TASKS[4:])]
     papers = {
         "right": solved(lab),
-        "partly": solved(lab, TASKS[:4]),
+        # Who writes the answer by hand has used no pipe.
+        "partly": solved(lab, TASKS[:4], before=[BY_HAND]),
         "empty": [],
         "cheating": cheating,
     }

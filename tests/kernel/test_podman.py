@@ -12,6 +12,9 @@ from devtools import containers, images
 from devtools.podman import PrivatePodman
 from tests.gate import Gate
 from tests.kernel.conftest import STANDBY, Kernel
+from tests.kernel.labs import containers_of
+from tests.kernel.submissions import claimed, hand_in, root_lab, solved
+from tests.kernel.test_lab_grade import grade, states
 from tests.waiting import GUARD, until
 
 CONTAINER = "cells"
@@ -163,3 +166,14 @@ def test_a_killed_kernel_leaves_nothing(start, podman):
     wait_for_guardians(kernel, podman, 2)
     kernel.manager.signal_kernel(signal.SIGKILL)
     assert gone(podman) == set()
+
+
+def test_notebooks_are_graded(podman, tmp_path):
+    """One that is right, and one that only says so."""
+    lab = root_lab(tmp_path)
+    right = hand_in(tmp_path / "right.ipynb", solved(lab))
+    claims = hand_in(tmp_path / "claims.ipynb", claimed(solved(lab, ())))
+    rows = grade(podman.host, lab, right, claims)
+    assert states(rows["right.ipynb"]) == ["passed"] * 3, rows
+    assert states(rows["claims.ipynb"]) == ["failed"] * 3, rows
+    assert containers_of(podman.host, "first-steps") == {}

@@ -132,6 +132,7 @@ def test_an_empty_file_misses_everything():
         (SMALL + "[containers.x]\nimage = 'i'", "exclude each other"),
         ("title = 'T'\n[containers]\n[tasks.a]\ntitle = 'A'", "containers has no container"),
         ("title = 'T'\ncontainers = 1\n[tasks.a]\ntitle = 'A'", "containers is 1, and should be"),
+        (SMALL + f"[tasks.{'a' * 64}]\ntitle = 'x'", "it may have 63 ASCII letters"),
         (SMALL + "[tasks.'a b']\ntitle = 'x'", "cannot be a name"),
         (SMALL + "[tasks.b]\n", "tasks.b.title is missing"),
         (SMALL + "pionts = 1", "tasks.a.pionts is not a key; did you mean tasks.a.points?"),
@@ -169,8 +170,15 @@ def test_each_mistake_is_named_with_its_key(text, words):
     ("line", "words"),
     [
         ("command = 1", "command is 1, and should be a command line"),
-        ("mem_limit = 'much'", "mem_limit is 'much', and should be bytes"),
-        ("cpus = 0", "cpus is 0, and should be a number more than 0"),
+        ("mem_limit = 'much'", "mem_limit is 'much', and should be \"6m\" or more"),
+        ("mem_limit = '1b'", "mem_limit is '1b', and should be \"6m\" or more"),
+        ("cpus = 0", "cpus is 0, and should be a number from 0.01"),
+        ("cpus = 1e-12", "cpus is 1e-12, and should be a number from 0.01"),
+        ("user = 'a b'", "user is 'a b', and should be a user, such as"),
+        ("user = 'a:b:c'", "user is 'a:b:c', and should be a user, such as"),
+        ('user = "a\\u0000"', "and should be a user, such as"),
+        ('working_dir = "/a\\u0000"', "and should be an absolute path"),
+        ('environment = { A = "a\\u0000b" }', "environment is a table, and should be"),
         ("pids_limit = '64'", "pids_limit is '64', and should be a whole number"),
         ("network_mode = 'host'", "network_mode is 'host', and should be one of 'none', 'bridge'"),
         ("tmpfs = 'tmp'", "tmpfs is 'tmp', and should be absolute paths"),
@@ -199,6 +207,10 @@ def test_each_mistake_in_a_container(line, words):
     found = problems_of(SMALL.replace('image = "i"', f'image = "i"\n{line}'))
     assert any(words in problem for problem in found), found
     assert "SECRET" not in "".join(found)
+
+
+def test_a_byte_order_mark_is_no_part_of_it():
+    assert parse_lab(b"\xef\xbb\xbf" + SMALL.encode()) == parse_lab(SMALL.encode())
 
 
 def test_a_test_in_docker_s_words():

@@ -28,6 +28,8 @@ from dexec_kernel.lab.texts import (
         ("", "no command"),
         ("#!/bin/sh\n# nothing yet\n\n", "no command"),
         ("true\r\nfalse\r\n", "CRLF"),
+        ("\ufefftrue\n", "byte order mark"),
+        ("true\0\n", "NUL"),
         ("( " * 20_000, "nested too deeply"),
     ],
 )

@@ -309,6 +309,14 @@ def test_magics():
     assert words("%%exec\n%contain") is None
     assert magic_at("%container w", 12, REGISTRY).wanted is Wanted.CONTAINER
     assert magic_at("%%exec -c w", 11, REGISTRY).wanted is Wanted.CONTAINER
+    for text in ("%check ", "%hint c"):
+        assert magic_at(text, len(text), REGISTRY).wanted is Wanted.TASK
+    assert magic_at("%lab reset w", 12, REGISTRY).wanted is Wanted.MEMBER
+    assert (words("%lab r"), words("%lab "), words("%lab x")) == ({"reset"}, {"reset"}, set())
+    assert (words("%check a "), words("%lab reset a "), words("%check --h")) == (
+        *(set(), set()),
+        {"--help"},
+    )
     behind = magic_at("%%exec -u a -- ec", 17, REGISTRY)
     assert (behind.wanted, behind.word) == (Wanted.SHELL, " ec")
 
