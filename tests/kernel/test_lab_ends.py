@@ -57,7 +57,7 @@ class Server:
             "JUPYTER_PATH": str(home / "data"),
             "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         }
-        self.page = LabServer(folder, extra)
+        self.page = LabServer(folder, extra, bare=True)
         self._runtime = folder / "runtime"
 
     def start_kernel(self) -> str:

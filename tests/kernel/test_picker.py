@@ -62,7 +62,8 @@ def server(host: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabS
     (directory / "config").mkdir()
     settings = {"DexecPicker": {"exclude": ["hidden-*"]}}
     (directory / "config/jupyter_server_config.json").write_text(json.dumps(settings))
-    with LabServer(directory, {"DOCKER_HOST": host, "DEXEC_HISTORY_FILE": ":memory:"}) as running:
+    environment = {"DOCKER_HOST": host, "DEXEC_HISTORY_FILE": ":memory:"}
+    with LabServer(directory, environment, bare=True) as running:
         yield running
 
 
