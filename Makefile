@@ -10,7 +10,6 @@ ALL := $(VENV)/.all
 BENCH := $(VENV)/.bench
 MUTANTS := $(VENV)/.mutants
 NEED := PYTHON="$(PYTHON)" devtools/system.sh need
-INSTALL := devtools/install.sh "$(BIN)/python"
 # The tests that lack such a package are skipped, and say so.
 WANT := devtools/system.sh want
 # The installation is an editable one, yet the kernelspec and Jupyter's configuration are copied into it.
@@ -44,13 +43,15 @@ system: ## install the packages of the system that the targets need (as root)
 $(BIN)/python:
 	@$(NEED) python
 	"$(PYTHON)" -m venv "$(VENV)"
+	@# The pip of Python 3.11 takes twice as long to find out what to install.
+	"$(BIN)/python" -m pip install --quiet --upgrade pip
 
 $(DEMO): $(INSTALLED) | $(BIN)/python
-	$(INSTALL) -e . 'nbclient>=0.10'
+	"$(BIN)/python" -m pip install --quiet -e . 'nbclient>=0.10'
 	@touch $@
 
 $(ALL): $(INSTALLED) | $(BIN)/python
-	$(INSTALL) -e '.[test,browser,lab,dev,docs]'
+	"$(BIN)/python" -m pip install --quiet --no-compile -e '.[test,browser,lab,dev,docs]'
 	@touch $(DEMO) $@
 
 demo: $(DEMO) ## run the quickstart notebook in a container, and print its cells
@@ -105,7 +106,7 @@ matrix: $(ALL) ## run unit tests and a notebook with each Python there is, and w
 	"$(BIN)/python" -m devtools.matrix $(ONLY)
 
 $(MUTANTS): pyproject.toml $(ALL)
-	$(INSTALL) -e '.[mutants]'
+	"$(BIN)/python" -m pip install --quiet -e '.[mutants]'
 	@touch $@
 
 # Exit code 0 whatever survives: the list is to be read.
@@ -115,7 +116,7 @@ mutants: $(MUTANTS) ## change the modules that do no I/O, and list the changes t
 
 # A peer that cannot be had is missing in the table, and that is all.
 $(BENCH): pyproject.toml $(ALL)
-	-$(INSTALL) -e '.[bench]'
+	-"$(BIN)/python" -m pip install --quiet -e '.[bench]'
 	@touch $@
 
 soak: $(ALL) ## run 10,000 cells with faults (SOAK_CELLS) in one kernel, and fail where something grows (2 hours)
