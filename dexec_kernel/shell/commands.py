@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.shell.marks import Marks
+from dexec_kernel.shell.names import AFTER
 from dexec_kernel.shell.state import ShellState
 
 #: The first words of a shell that waits for a cell or runs it.
@@ -40,12 +41,13 @@ _BOOTSTRAP = (
     'eval "$DEXEC_DRIVER";'
     '{ eval "${BASH_EXECUTION_STRING-$_}"'
     ' >&7 2>&8 7>&- 8>&- 9<&- 3>&- 4>&- 5>&- 6>&- <&"$((_=0))";} 2>/dev/null;'
-    "{ (__dexec_was=$?:$-:${SHELLOPTS-}::${BASHOPTS-};POSIXLY_CORRECT=1 . /proc/self/fd/9;"
-    '\\trap>/proc/self/fd/9;__leave "$@")'
+    f"{{ ({AFTER}was=$?:$-:${{SHELLOPTS-}}::${{BASHOPTS-}};POSIXLY_CORRECT=1 . /proc/self/fd/9;"
+    f'\\trap>/proc/self/fd/9;{AFTER}leave "$@")'
     '>/dev/null 2>&"$((0*(BASH_XTRACEFD=2)+1))"'
     '&&{ . /proc/self/fd/9;} 2>/dev/null 7>&"$((0*(BASH_XTRACEFD=2)+7))"'
-    "||(POSIXLY_CORRECT=1 \\exit $__dexec_code) 2>/dev/null&&for _ in;do :;done;}"
-    ' 8>&"$((0*(__dexec_code=$?)+8))"'
+    f'||(POSIXLY_CORRECT=1 \\exit ${AFTER}code;/proc/$$/exe -pc "exit ${AFTER}code")'
+    " >/dev/null 2>&1&&for _ in;do :;done;}"
+    f' 8>&"$((0*({AFTER}code=$?)+8))"'
 )
 #: In bytes: a cell goes over as several arguments, each under the limit of one.
 _PART_SIZE = 100_000
@@ -75,7 +77,8 @@ def script_text(name: str) -> str:
     text = resources.files(__package__).joinpath("scripts", name).read_text(encoding="utf-8")
     lines = text.splitlines()
     head = lines[0]
-    return "\n".join([head, *(line for line in lines if not line.lstrip().startswith("#"))])
+    text = "\n".join([head, *(line for line in lines if not line.lstrip().startswith("#"))])
+    return text.replace("__after_", AFTER)
 
 
 def _unindented(name: str) -> str:
@@ -86,7 +89,7 @@ def _unindented(name: str) -> str:
 @cache
 def _handover_text(name: str) -> str:
     """Return what a shell evaluates after its cell; it is the same for every exec."""
-    lingering = f"__dexec_lingering={shlex.quote(_unindented('lingering.sh'))}\n"
+    lingering = f"{AFTER}lingering={shlex.quote(_unindented('lingering.sh'))}\n"
     return lingering + _unindented(name)
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from dexec_kernel.shell.names import NEVER_CARRIED, NEVER_CARRIED_FUNCTIONS
+from dexec_kernel.shell.names import NEVER_CARRIED, NEVER_CARRIED_FUNCTIONS, OURS
 from dexec_kernel.shell.printed import statements, unquote
 
 #: Each shell has its own values of these. What is printed within the value of another variable has
 #: no such quotes: they are escaped there.
-_own = r"(?:__dexec_\w+|BASHPID|EPOCHREALTIME|EPOCHSECONDS|PPID|RANDOM|SECONDS|SRANDOM)"
+_own = rf"(?:{OURS}|BASHPID|EPOCHREALTIME|EPOCHSECONDS|PPID|RANDOM|SECONDS|SRANDOM)"
 _own_in_bash = re.compile(rf'^declare -\S+ {_own}="[\w./-]*"\n'.encode(), re.MULTILINE)
 _own_elsewhere = re.compile(rf"^{_own}='[\w./-]*'\n".encode(), re.MULTILINE)
+_ours = re.compile(OURS)
 _name = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
 _function_name = re.compile(rb"declare -(\S+) (.+)\n")
 
@@ -121,7 +122,7 @@ def functions_of(printed: bytes) -> tuple[dict[str, bytes], list[str]]:
             body = body.removesuffix(b"declare -%s %s\n" % (flags, name_bytes))
         position = end
         name = name_bytes.decode("utf-8", "replace")
-        if name == "__leave" or name.startswith("__dexec_"):
+        if _ours.fullmatch(name):
             continue
         if name in NEVER_CARRIED_FUNCTIONS or not is_text(body) or not is_text(name_bytes):
             dropped.append(f"the function {name}")

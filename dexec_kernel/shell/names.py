@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import re
+import secrets
+
+#: The beginning of the names that our scripts use when a cell has ended. A cell cannot know them,
+#: and so cannot make one readonly. It is as long as ``__after_``, its place in the scripts.
+AFTER = f"__d{secrets.token_hex(2)}_"
+#: A name of ours, of this kernel or another.
+OURS = r"(?:__dexec_|__d[0-9a-f]{4}_)\w*"
 
 #: Variables that a shell sets by itself, or that mean nothing in the next one.
 NEVER_CARRIED = re.compile(
-    r"__dexec_\w*|_|PWD|PPID|OPTERR|OPTIND|OPTARG|LINENO|FUNCNAME|SHLVL|SHELLOPTS|BASHOPTS"
+    OURS + r"|_|PWD|PPID|OPTERR|OPTIND|OPTARG|LINENO|FUNCNAME|SHLVL|SHELLOPTS|BASHOPTS"
     r"|POSIXLY_CORRECT|BASH_XTRACEFD|BASH|BASHPID|BASH_(?:ALIASES|ARGC|ARGV|ARGV0|CMDS|COMMAND"
     r"|EXECUTION_STRING|LINENO|LOADABLES_PATH|MONOSECONDS|SOURCE|SUBSHELL|TRAPSIG|VERSINFO|VERSION)"
     r"|COMP_WORDBREAKS|DIRSTACK|EPOCHREALTIME|EPOCHSECONDS|EUID|UID|GROUPS|HISTCMD|HOSTTYPE"
@@ -14,9 +21,9 @@ NEVER_CARRIED = re.compile(
     r"|KSH_VERSION|KSH_MATCH|KSH_UID|KSHEGID|KSHGID|KSHUID|EGID|PATHSEP|PGRP|USER_ID"
     r"|YASH_\w+|ZSH_\w+"
 )
-#: Variables that would change the meaning of what the driver does.
+#: Variables that would change the meaning of what the driver does, or that its ``cd`` sets.
 LATE_VARIABLES = re.compile(
-    r"IFS|TMOUT|LANG|LANGUAGE|LC_\w+|PS4|BASH_\w+|GLOBIGNORE|EXECIGNORE|FUNCNEST"
+    r"IFS|TMOUT|OLDPWD|LANG|LANGUAGE|LC_\w+|PS4|BASH_\w+|GLOBIGNORE|EXECIGNORE|FUNCNEST"
 )
 
 #: The driver uses these after the functions of the session are there.

@@ -198,6 +198,8 @@ def put_together(
             **{name: before.traps[name] for name in _OF_FUNCTIONS & before.traps.keys()},
             **traps,
         }
+    # One may be named "-".
+    alias = b"\\builtin alias --" if is_bash else b"\\alias"
     late = [
         b" ".join([b"set --", *map(quote, arguments)]),
         f"{prefix}umask {handover.one('umask').decode('ascii', 'replace').strip()}".encode(),
@@ -205,7 +207,7 @@ def put_together(
         *late_variables,
         *(_folders(handover) if is_bash else []),
         *late_functions,
-        *([b" ".join([f"{prefix}alias".encode(), *aliases.values()])] if aliases else []),
+        *([b" ".join([alias, *aliases.values()])] if aliases else []),
         *(_shopts(handover) if is_bash else []),
         *(
             b"%strap -- %s %s" % (prefix.encode(), quote(text), name)
@@ -220,7 +222,7 @@ def put_together(
         pieces=pieces,
         late=b"\n".join(line for line in late if line),
         prelude=_prelude(traps),
-        folder=handover.one("folder").decode("utf-8", "replace"),
+        folder=handover.one("folder").removesuffix(b"\n").decode("utf-8", "replace"),
         shield=_shield(env_names, before),
         exported={name: value for name, value in exported.items() if name in variables},
         variables=frozenset(names | {n for n in variables if LATE_VARIABLES.fullmatch(n)}),

@@ -53,8 +53,10 @@ exec 7>&1 8>&2
 printf '%sstart %s %s%s' "$__dexec_greeting" "$$" "$PWD" "$__dexec_greeting" >&8
 # The shell's last commands wait in a pipe that the cell does not see: the descriptors 7 to 9
 # are closed while it runs, and are there again when it has ended. The mark comes last, with the cell.
+# Their names begin with __after_, in whose place commands.py puts a beginning that no cell knows: a
+# cell may make names readonly.
 exec 2>/dev/null 9<<EOF
-__dexec_was=\${__dexec_was-\$?:\$-:\${SHELLOPTS-}::\${BASHOPTS-}} __dexec_keep=$__dexec_keep
+__after_was=\${__after_was-\$?:\$-:\${SHELLOPTS-}::\${BASHOPTS-}} __after_keep=$__dexec_keep
 $__dexec_handover
 EOF
 if [ -n "$__dexec_standby" ]; then
@@ -134,7 +136,7 @@ if [ -z "$__dexec_line" ]; then
   # Bash begins so.
   [ -z "${BASH_VERSION-}" ] || export OLDPWD
 fi
-printf '%s\n' "__dexec_mark=$__dexec_mark" >>/proc/self/fd/9
+printf '%s\n' "__after_mark=$__dexec_mark" >>/proc/self/fd/9
 [ -z "$__dexec_bad" ] || printf '%sfailed %s%s' "$__dexec_mark" "$__dexec_bad" "$__dexec_mark" >&8
 # Without this word the kernel says that the cell has not run: its text is put together by `set`.
 set -- ok
@@ -147,12 +149,12 @@ trap '\exit 143' TERM
 set -- "$__dexec_late"
 if [ -n "${BASH_VERSION-}" ]; then
   # The last one is for a shell that ends in a function: it does not restore its descriptors before.
-  trap '(. /proc/self/fd/9;\trap>/proc/self/fd/9;__leave "$@")>/dev/null 2>&1&&{ . /proc/self/fd/9;} 2>/dev/null||! (. /proc/self/fd/15;\trap>/proc/self/fd/9;__leave "$@")>/dev/null 2>&1' EXIT
+  trap '(. /proc/self/fd/9;\trap>/proc/self/fd/9;__after_leave "$@")>/dev/null 2>&1&&{ . /proc/self/fd/9;} 2>/dev/null||! (. /proc/self/fd/15;\trap>/proc/self/fd/9;__after_leave "$@")>/dev/null 2>&1' EXIT
   BASH_EXECUTION_STRING=$__dexec_prelude$__dexec_part
 else
   # A subshell of an EXIT trap of yash would run that trap again, without end.
   [ -n "${YASH_VERSION-}" ] ||
-    trap '(. /proc/self/fd/9;__leave "$@")2>/dev/null&&{ . /proc/self/fd/9;} 2>/dev/null' EXIT
+    trap '(. /proc/self/fd/9;__after_leave "$@")2>/dev/null&&{ . /proc/self/fd/9;} 2>/dev/null' EXIT
   _=$__dexec_part
   case ${_-} in
     "$__dexec_part") unset -v BASH_EXECUTION_STRING ;;

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from dexec_kernel.shell.names import OURS
 from tests.unit.support.local_shells import Cells
 
 BASH, ALL = ("bash",), ("bash", "dash", "busybox")
@@ -714,6 +716,97 @@ CASES = [
         ("alias exit=false", OK),
         ("kill -TERM $$; echo never", Says("", 143)),
     ),
+    # --- found by hand: names of ours, a folder's name that lies, builtins that are gone
+    case(
+        "readonly names like ours",
+        ALL,
+        (
+            "readonly __dexec_mark=1 __dexec_code=3 __dexec_was=1 __dexec_p=2; x=1; (exit 4)",
+            Says("", 4),
+        ),
+        ("echo $x", Says("1\n")),
+    ),
+    case(
+        "readonly functions like ours",
+        BASH,
+        (
+            "__leave() { :; }; __dexec_dump() { :; }; readonly -f __leave __dexec_dump; x=1; (exit 4)",
+            Says("", 4),
+        ),
+        ("echo $x", Says("1\n")),
+    ),
+    case(
+        "namerefs called like ours",
+        BASH,
+        ("x=1; declare -n __dexec_code=x __dexec_mark=y; (exit 4)", Says("", 4)),
+        ("echo $x", Says("1\n")),
+    ),
+    case(
+        "PWD that lies",
+        ALL,
+        ("cd /usr; PWD=/fake; echo $PWD", Says("/fake\n")),
+        ("pwd; cd bin; unset PWD", Says("/usr\n")),
+        ("pwd", Says("/usr/bin\n")),
+    ),
+    case(
+        "folder with a line's end",
+        ALL,
+        ("mkdir 'a\nb' 'e\n'; cd 'a\nb'", OK),
+        ("echo \"${PWD##*/}\"; cd '../e\n'", Says("a\nb\n")),
+        ('[ "${PWD##*/}" = "e\n" ]; echo $?', Says("0\n")),
+    ),
+    case(
+        "readonly PWD OLDPWD",
+        ALL,
+        ("cd /usr; cd /tmp; readonly OLDPWD; x=1", OK),
+        ("pwd; echo $OLDPWD $x", Says("/tmp\n/usr 1\n")),
+    ),
+    case(
+        "alias with a dash",
+        BASH,
+        ("alias -- -='cd -' ..='cd ..' h='echo h'; cd /usr/bin", OK),
+        ("..; pwd; h; alias -- -", Says("/usr\nh\nalias -- -='cd -'\n")),
+    ),
+    case(
+        "FUNCNEST",
+        BASH,
+        ("FUNCNEST=1; g() { echo g; }; (exit 4)", Says("", 4)),
+        ("g; echo $FUNCNEST", Says("g\n1\n")),
+        ("unset FUNCNEST; exit 3", Says("", 3)),
+        ("echo ${FUNCNEST-none}", Says("none\n")),
+    ),
+    *(
+        case(
+            f"enable -n {names}",
+            BASH,
+            (f"x=1; enable -n {names}; (/bin/false)", Says("", 1)),
+            ("echo $x", Says("1\n")),
+        )
+        for names in (": [ set unset eval exec", "trap read", "printf declare pwd umask", "exit")
+    ),
+    *(
+        # What is gone for good takes the state along, and nothing else.
+        case(
+            f"enable -n {names}",
+            BASH,
+            ("x=1", OK),
+            (f"x=2; enable -n {names}; /bin/false", Says("", 1)),
+            ("echo $x", Says("1\n")),
+        )
+        for names in ("builtin enable", ".", "$(compgen -b) 2>/dev/null")
+    ),
+    case(
+        "readonly builtin()",
+        BASH,
+        ("builtin() { :; }; readonly -f builtin; (exit 4)", Says("", 4)),
+        ("echo a", Says("a\n")),
+    ),
+    case(
+        "DEBUG of functions",
+        BASH,
+        ("set -T; trap 'echo D:$BASH_COMMAND' DEBUG; true", Says("D:true\n")),
+        ("false", Says("D:false\n", 1)),
+    ),
     # Busybox then tries for ever to restore what it has redirected, also without us.
     case(
         "ulimit -n 8",
@@ -753,7 +846,7 @@ def test_table(shell: str, case: Case, tmp_path: Path) -> None:
         for text in (result.stdout, result.stderr):
             if "environ" not in case.name:
                 assert "dexec:" not in text.replace("dexec:\n", "")
-                assert "__dexec" not in text.replace("grep -ai dexec", ""), text
+                assert not re.search(OURS, text.replace("grep -ai dexec", "")), text
         assert not any(
             b"dexec" in path.read_bytes()
             for path in tmp_path.iterdir()
