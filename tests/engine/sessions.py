@@ -67,7 +67,7 @@ class Ran:
                 # The engine's word for a process whose connection broke.
                 if code == 126 and is_said:
                     return
-                assert code == self.code
+                assert code == self.code, (self.outcome, self.notes, self.pieces)
                 assert (begun, ended) == (1, 1)
                 assert is_said or self.stdout == "first\nmiddle\nlast\n"
             case Failed(error=error):
