@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
@@ -25,6 +26,8 @@ from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.jupyter.target import Target
 
 _DEFAULTS = Settings()
+#: In seconds: a front end sends the cells of Run All one after the other.
+_BETWEEN_CELLS = 0.25
 #: What went wrong with a cell, None for nothing; and the cell, if another container would help.
 Ending: TypeAlias = tuple[CellFault | None, FailedCell | None]
 
@@ -120,9 +123,13 @@ class CellWork:
         except NotChosenError as error:
             rest = replace(cell, magics=cell.magics[self._magics.completed :])
             return of_error(error), FailedCell.of(self._kernel, rest, code, number)
+        if not (
+            completed and interactive and chooses_only(cell) and failed and await self._is_last()
+        ):
+            failed = None
         if not completed or self._is_interrupted:
             return interrupted("", ""), None
-        if failed is not None and interactive and chooses_only(cell) and not self._has_waiting():
+        if failed is not None:
             self._chooser.withdraw(f"The cell was run with %container, as [{number}].")
             messages.publish("display_data", failed.announcement)
             return await self.run_failed(failed, messages, number)
@@ -135,6 +142,13 @@ class CellWork:
         if wants_choice(outcome, cell.options):
             failed = FailedCell.of(self._kernel, replace(cell, magics=()), code, number)
         return fault_of(outcome), failed
+
+    async def _is_last(self) -> bool:
+        """Tell whether no cell comes behind this one, as with Run All: it may be the failed one."""
+        if self._has_waiting():
+            return False
+        await asyncio.sleep(_BETWEEN_CELLS)
+        return not self._has_waiting()
 
     async def _run_exec(
         self, cell: Cell, code: str, messages: Messages, *, interactive: bool, number: int

@@ -151,7 +151,9 @@ def test_a_log_is_served_to_its_owner_alone(server):
         cookies = answer.headers.get_all("Set-Cookie") or []
     assert status(url, {}) in {302, 403, 404}
     # With a browser's cookie, a link on a page from elsewhere fetches nothing.
-    with urllib.request.urlopen(f"{server.url}/api/status?token={server.token}", timeout=GUARD) as page:
+    with urllib.request.urlopen(
+        f"{server.url}/api/status?token={server.token}", timeout=GUARD
+    ) as page:
         cookies += page.headers.get_all("Set-Cookie") or []
     cookie = {"Cookie": "; ".join(text.partition(";")[0] for text in cookies)}
     assert status(url, {**cookie, "Referer": f"{server.url}/lab"}) == 200

@@ -133,6 +133,20 @@ async def test_what_a_policy_refuses_to_a_setting_no_cell_gets(make):
     assert service._settings.timeout == 5.0
 
 
+@pytest.mark.parametrize("later", [True, False])
+async def test_a_cell_of_run_all_may_come_a_moment_later(make, monkeypatch, later):
+    """Then %container does not run the cell that failed: Run All has it, too."""
+
+    async def look():
+        raise AssertionError("nothing is looked for")
+
+    service, _ = make(look)
+    seen = iter([False, later])
+    monkeypatch.setattr(service._work, "_has_waiting", lambda: next(seen))
+    assert await service._work._is_last() is not later
+    assert next(seen, None) is None
+
+
 async def test_an_engine_that_is_gone_is_looked_for_again(make):
     async def look():
         raise EngineUnavailable("gone")
