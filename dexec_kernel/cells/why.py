@@ -26,8 +26,8 @@ _KILLED = 128 + 9
 _CLOCK_SKEW = 1.0
 #: In seconds: for a look at the container of a cell that has failed already.
 _LOOK_TIMEOUT = 2.0
-#: In seconds: from the end of a container's processes to the engine's calling it stopped.
-_STOP_DELAY = 0.2
+#: In seconds: between looks, from the end of a container's processes to the engine's noticing.
+_STOP_DELAYS = (0.1, 0.2, 0.4)
 
 
 async def cause_of(
@@ -44,9 +44,11 @@ async def cause_of(
         if await backend.container_oom_since(container_id, since - _CLOCK_SKEW):
             return "out of memory"
         container = await backend.container_inspect(container_id)
-        if container.running:
+        for pause in _STOP_DELAYS:
+            if _end_of(container, started_at):
+                break
             # The engine takes a moment to notice that a container's processes have ended.
-            await asyncio.sleep(_STOP_DELAY)
+            await asyncio.sleep(pause)
             container = await backend.container_inspect(container_id)
     except ContainerNotFound:
         return "the container was removed"
