@@ -7,9 +7,8 @@ import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from posixpath import basename, dirname
-from types import TracebackType
-from typing import Self
 
+from dexec_kernel.backend.closing import AsyncClosing
 from dexec_kernel.backend.models import ExecConfig, PathStat, Stream
 from dexec_kernel.errors import (
     EngineApiError,
@@ -68,7 +67,7 @@ _KINDS = {
 }
 
 
-class KubeArchive:
+class KubeArchive(AsyncClosing):
     """A tar archive as it comes: see :class:`backend.protocol.Archive`."""
 
     def __init__(self, attached: KubeExec, found: PathStat, path: str) -> None:
@@ -92,15 +91,8 @@ class KubeArchive:
             raise _failed(code, words, self._path)
         yield held
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def aclose(self) -> None:
+        """Close the stream."""
         self._exec.close()
 
 

@@ -121,7 +121,7 @@ class Member:
         """
 
         async def has_stopped() -> bool:
-            return not (await engine.container_inspect(self.id)).running
+            return not await self._is_running(engine)
 
         if not await _look_until(has_stopped, _ENDED_WITHIN):
             raise LabUnusable(
