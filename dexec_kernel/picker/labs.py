@@ -35,17 +35,17 @@ async def sweep_labs(
     """
     server = Parent.of(os.getpid())
     seen: frozenset[str] | None = None
-    has_left = False
+    may_have_left = True
     while True:
         now = frozenset(kernels())
-        if has_left or now != seen or await asyncio.to_thread(_have_lab, specs):
-            seen, has_left = now, False
+        if may_have_left or now != seen or await asyncio.to_thread(_have_lab, specs):
+            seen = now
             with suppress(DexecError):  # No engine, or not now.
                 async with await EngineClient.from_environment(
                     environ, check=policy.check_engine
                 ) as engine:
                     swept = await sweep(engine, server=server, kernels=kernels())
-                has_left = bool(swept.left)
+                may_have_left = bool(swept.left)
                 if swept.removed:
                     names = ", ".join(swept.removed)
                     log.info("dexec-kernel: what labs had left was removed: %s", names)

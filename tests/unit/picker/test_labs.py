@@ -86,5 +86,9 @@ async def test_with_labs_it_is_asked_each_minute(machine):
 async def test_a_container_that_is_left_is_looked_at_until_it_is_gone(machine):
     machine.left, machine.kernels = ["one"], {"a"}
     assert await machine.asks() == 3
+    machine.is_up = False
+    assert await machine.asks() == 3
+    machine.is_up = True
+    assert await machine.asks() == 3
     machine.left = []
     assert await machine.asks() == 1
