@@ -33,14 +33,22 @@ _PATIENCE = 300_000
 expect.set_options(timeout=_PATIENCE)
 #: How many frames JupyterLab draws at most before it shows that a cell runs.
 _FRAMES = 150
-#: Nothing of the developer's own set-up is for this JupyterLab.
+#: Runs a module whose kernels get ports of ours, in the place of any that the system has to give.
+_PROGRAM = """import runpy, sys
+sys.path.append(sys.argv.pop(1))
+from devtools.kernel_ports import reserve_ports
+reserve_ports()
+runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)"""
 #: Server extensions that a bare server leaves out.
 _PAGES = ("jupyterlab", "jupyter_lsp", "notebook", "notebook_shim", "jupyter_server_terminals")
+#: Nothing of the developer's own set-up is for this JupyterLab.
 _FOREIGN = ("JUPYTER", "IPYTHON", "DOCKER_", "DEXEC_", "XDG_")
 #: Whether JupyterLab has been loaded, shows no dialog, and has not opened this notebook.
 _IS_READY_FOR = """name => "jupyterapp" in window
     && !document.querySelector(".jp-Dialog, #jupyterlab-splash")
     && [...window.jupyterapp.shell.widgets("main")].every(one => one.context?.path !== name)"""
+#: Whether a question of which kernel to use has been answered, or not asked.
+SESSION_IS_READY = "() => window.jupyterapp.shell.currentWidget.sessionContext.ready.then(() => 0)"
 #: Opens a notebook in the place of all others. Kernelspecs may be new since it was loaded.
 _OPEN = """async path => {
     const app = window.jupyterapp;
@@ -77,6 +85,7 @@ class LabServer(Stoppable):
         self.token = secrets.token_hex(16)
         self.url = ""
         self._directory = directory
+        self._log = directory / "log"
         self._extra = dict(environment)
         self._is_bare = bare
         self._process: subprocess.Popen[bytes] | None = None
@@ -88,8 +97,7 @@ class LabServer(Stoppable):
             path = self._directory / f"config/lab/user-settings/@jupyterlab/{name}"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.with_suffix(".jupyterlab-settings").write_text(json.dumps(values))
-        log = self._directory / "log"
-        with log.open("wb") as output:
+        with self._log.open("wb") as output:
             self._process = subprocess.Popen(
                 self._command(),
                 cwd=self.notebooks,
@@ -99,7 +107,7 @@ class LabServer(Stoppable):
                 stderr=output,
                 start_new_session=True,  # Ctrl-C is for us, and we stop it in order
             )
-        self.url = self._wait(self._process, log)
+        self.url = self._wait(self._process)
 
     def stop(self) -> bool:
         """End the server, which ends its kernels first; return whether it took no SIGKILL."""
@@ -114,6 +122,10 @@ class LabServer(Stoppable):
             process.wait()
             return False
         return True
+
+    def log_tail(self, lines: int = 60) -> str:
+        """Return the last lines of what the server has said."""
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
 
     def write(
         self,
@@ -157,13 +169,15 @@ class LabServer(Stoppable):
 
     def _command(self) -> list[str]:
         module = "jupyter_server" if self._is_bare else "jupyterlab"
-        command = [sys.executable, "-m", module, "--no-browser"]
+        root = Path(__file__).parent.parent
+        command = [sys.executable, "-c", _PROGRAM, str(root), module, "--no-browser"]
         command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={free_port()}"]
         command.append(f"--IdentityProvider.token={self.token}")
         if self._is_bare:
             command += [f"--ServerApp.jpserver_extensions={name}=False" for name in _PAGES]
         else:
             command.append("--expose-app-in-browser")
+            command.append("--JupyterNotebookApp.expose_app_in_browser=True")
         if os.getuid() == 0:
             command.append("--allow-root")
         return command
@@ -178,9 +192,7 @@ class LabServer(Stoppable):
         }
         return {**mine, **{name: str(path) for name, path in folders.items()}, **self._extra}
 
-    def _wait(
-        self, process: subprocess.Popen[bytes], log: Path, timeout: float = _PATIENCE / 1000
-    ) -> str:
+    def _wait(self, process: subprocess.Popen[bytes], timeout: float = _PATIENCE / 1000) -> str:
         """Return the URL once the server listens, which it writes down somewhat earlier."""
         description = self._directory / f"runtime/jpserver-{process.pid}.json"
         deadline = time.monotonic() + timeout
@@ -191,8 +203,7 @@ class LabServer(Stoppable):
                 with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
                     return f"http://127.0.0.1:{port}"
             time.sleep(0.05)
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise LabStartError(f"JupyterLab did not come up:\n{tail}")
+        raise LabStartError(f"JupyterLab did not come up:\n{self.log_tail(15)}")
 
 
 class Cell:
@@ -309,9 +320,7 @@ class Lab:
 
         Before, JupyterLab may swallow a key, or ask which kernel to use.
         """
-        self.page.evaluate(
-            "() => window.jupyterapp.shell.currentWidget.sessionContext.ready.then(() => 0)"
-        )
+        self.page.evaluate(SESSION_IS_READY)
         indicator = self.page.locator(".jp-NotebookPanel .jp-Notebook-ExecutionIndicator")
         expect(indicator).to_have_attribute("data-status", "idle", timeout=_PATIENCE)
 

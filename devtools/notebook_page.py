@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from playwright.sync_api import Page, expect
 
-from devtools.lab_page import Cell, LabServer
+from devtools.lab_page import SESSION_IS_READY, Cell, LabServer
 
 #: In milliseconds, as Playwright has it: longer than anything takes on a slow and busy machine.
 _PATIENCE = 300_000
@@ -58,5 +58,6 @@ class NotebookPage:
 
     def _wait_idle(self) -> None:
         self.page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
+        self.page.evaluate(SESSION_IS_READY)
         indicator = self.page.locator(".jp-Notebook-ExecutionIndicator").first
         expect(indicator).to_have_attribute("data-status", "idle", timeout=_PATIENCE)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from devtools import browser
+from devtools.kernel_ports import reserve_ports
 from devtools.lab_page import Lab, LabServer
-from tests.ports import reserve_ports
+from devtools.notebook_page import NotebookPage
 
 VIEWPORT: ViewportSize = {"width": 1200, "height": 800}
 
@@ -22,6 +23,22 @@ VIEWPORT: ViewportSize = {"width": 1200, "height": 800}
 @pytest.fixture(scope="session", autouse=True)
 def _surroundings(own_home: None) -> None:
     reserve_ports()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell of a failure what the pages ask, and what the server has said."""
+    report = yield
+    if report.failed:
+        given = getattr(item, "funcargs", {}).values()
+        for page in (one for one in given if isinstance(one, Lab | NotebookPage)):
+            dialogs = page.page.locator(".jp-Dialog").all_inner_texts()
+            report.sections += [("dialogs", "\n".join(dialogs)), ("URL", page.page.url)]
+        for server in (one for one in given if isinstance(one, LabServer)):
+            report.sections.append(("server", server.log_tail()))
+    return report
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import pytest
 
 from devtools import containers, images
+from devtools.kernel_ports import reserve_ports
 from devtools.podman import PrivatePodman
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import parse_host
-from tests.ports import reserve_ports
 
 _numbers = itertools.count(1)
 

@@ -20,10 +20,10 @@ from jupyter_client.manager import KernelManager
 
 from devtools import containers, images, processes
 from devtools.engine import LeanEngine
+from devtools.kernel_ports import reserve_ports
 from tests.gate import Gate
 from tests.kernel.forking import ForkingProvisioner, ForkServer
 from tests.kernel.pool import Pool
-from tests.ports import reserve_ports
 from tests.record import MIME_TYPE as RECORD
 from tests.waiting import GUARD, until
 

@@ -9,6 +9,7 @@ from devtools.ports import free_port
 
 class _OwnPorts(LocalPortCache):
     def find_available_port(self, ip: str) -> int:
+        del ip  # all are on 127.0.0.1
         while (port := free_port()) in self.currently_used_ports:
             continue
         self.currently_used_ports.add(port)
