@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -64,6 +65,7 @@ class Grader:
         self._rows: dict[int, Row] = {}
         self._paths: tuple[Path, ...] = ()
         self._reading = asyncio.Lock()
+        self._files: dict[tuple[int, int], str] = {}
 
     @property
     def report(self) -> Report:
@@ -104,6 +106,7 @@ class Grader:
         except OSError as error:
             return Row(name, path, problem=f"it cannot be read: {error.strerror or error}")
         run = _Run(self._lab.tasks, self._limits)
+        run.notes += self._shared(path, name)
         async with self._start() as session:
             problem = await session.ready()
             if not problem:
@@ -118,6 +121,16 @@ class Grader:
             notes=tuple(run.notes),
             seconds=run.seconds,
         )
+
+    def _shared(self, path: Path, name: str) -> Iterator[str]:
+        """Yield a note where the file may be the work of somebody else."""
+        if path.is_symlink():
+            yield f"it is a link to {path.resolve()}"
+        with suppress(OSError):  # It was there to be read.
+            found = path.stat()
+            other = self._files.setdefault((found.st_dev, found.st_ino), name)
+            if other != name:
+                yield f"it is the same file as {other}"
 
 
 def _read(path: Path) -> Submission:
@@ -173,10 +186,14 @@ class _Run:
         return ""
 
     def _time_of_checks(self, cell: CodeCell) -> float:
-        """Return the seconds that the checks of a cell may take beside the cell's own time."""
-        longest = max((task.timeout for task in self.tasks), default=0.0)
-        known = {task.name: task.timeout for task in self.tasks}
-        return sum(known.get(name, longest) + _AROUND_CHECK for name in cell.checks)
+        """Return the seconds that the checks of a cell may take beside the cell's own time.
+
+        One that is there more than once has the time of one: a cell may have thousands.
+        """
+        names = set(cell.checks)
+        # A check without a name may be that of any task.
+        tasks = [task for task in self.tasks if task.name in names or "" in names]
+        return sum(task.timeout + _AROUND_CHECK for task in tasks)
 
     def _take(self, ran: Ran, *, at_the_end: bool) -> None:
         """Take note of the outcome of checks. A task that was passed once is passed."""

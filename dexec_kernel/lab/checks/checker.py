@@ -15,13 +15,20 @@ from contextlib import suppress
 from dexec_kernel.backend.lifecycle import CreateConfig, LabEngine
 from dexec_kernel.backend.models import Stream
 from dexec_kernel.backend.protocol import FrameChannel
-from dexec_kernel.errors import ContainerNotFound, ContainerNotRunning, EngineError, ExecLost
+from dexec_kernel.errors import (
+    ContainerNotFound,
+    ContainerNotRunning,
+    CopyError,
+    EngineError,
+    ExecLost,
+)
 from dexec_kernel.lab.checks.delivery import Parcel, deliver
 from dexec_kernel.lab.checks.exits import KILLED, why_ended
 from dexec_kernel.lab.checks.facts import Facts
+from dexec_kernel.lab.checks.handover import TooMuch
 from dexec_kernel.lab.checks.script import MOUNTED, CheckScript, check_line, removal_line, run_file
 from dexec_kernel.lab.checks.speech import Speech
-from dexec_kernel.lab.result import Broken, CheckResult, TimedOut, result_of
+from dexec_kernel.lab.result import Broken, CheckResult, NotYet, TimedOut, result_of
 from dexec_kernel.lab.shielded import to_the_end
 
 #: In seconds: what removing the pristine files and copying the student's may take.
@@ -32,6 +39,10 @@ SetUp = Callable[[str], Awaitable[None]]
 
 class CheckerGone(ExecLost):
     """The container has ended before the check began: another one can run it."""
+
+
+class FilesChanged(CopyError):
+    """The student's files could not be copied to their end: something writes to them."""
 
 
 class Checker:
@@ -76,13 +87,20 @@ class Checker:
     ) -> CheckResult:
         """Run a check on the files at ``paths`` of the container ``student``.
 
-        Raises :class:`CheckerGone`, :class:`CopyError`, and the engine's errors.
+        Raises :class:`CheckerGone`, :class:`FilesChanged`, and the engine's errors.
         """
         folder = f"/.dexec-{secrets.token_hex(8)}"
         try:
             async with asyncio.timeout(_DELIVERY_WITHIN):
                 await self._remove_pristine(paths)
                 notes = await self._deliver(folder, script, facts, student, paths)
+        except TooMuch as error:
+            # It is the student's doing, and for the student to mend.
+            return NotYet(message=error.message)
+        except CopyError as error:
+            raise FilesChanged(
+                f"The task's files changed while they were copied. {error.message}"
+            ) from error
         except TimeoutError:
             return Broken(reason=f"The files did not reach the check in {_DELIVERY_WITHIN:g} s.")
         begun, mark = time.time(), secrets.token_hex(16)

@@ -36,8 +36,14 @@ _OWN = re.compile(
 )
 #: How many links are followed from one to the next (Linux's own limit).
 _MOST_LINKS = 40
+#: How many folders and links on the way of one link are looked at; no honest one has more.
+_MOST_STEPS = 512
 #: How many names are told of what was left out.
 _NAMED = 5
+
+
+class TooMuch(CopyError):
+    """The student's files are more than a check is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +70,14 @@ class Handover:
         self._links: dict[Parts, tarfile.TarInfo] = {}
         self._files: set[Parts] = set()
         self._notes: list[str] = []
+        self._pipes: list[str] = []
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences about what was left out."""
+        """Sentences about what was left out, and what a check may wait for."""
         more = self._omitted - len(self._notes)
-        return (*self._notes, *([f"{more} more were not handed to the check."] if more else []))
+        rest = [f"{more} more were not handed to the check."] if more else []
+        return (*self._notes, *rest, *self._pipes)
 
     def put(self, path: str, data: bytes, *, mode: int = 0o600) -> None:
         """Add a file of our own."""
@@ -86,8 +94,8 @@ class Handover:
     def add(self, path: str, stream: ByteReader) -> None:
         """Add what the engine has sent of the student's ``path``, an absolute one.
 
-        Raises :class:`UnsafeArchive`, and :class:`CopyError` for a stream that is no archive, is
-        cut off, or has more in it than may be.
+        Raises :class:`UnsafeArchive`, :class:`TooMuch`, and :class:`CopyError` for a stream that is
+        no archive or is cut off.
         """
         root = _parts(path)
         if not root or ".." in root:
@@ -123,7 +131,7 @@ class Handover:
         parts = place(member.name)
         self._count += 1
         if self._count > self._limits.count:
-            raise CopyError(f"The task's files are more than {self._limits.count:,}.")
+            raise TooMuch(f"The task's files are more than {self._limits.count:,}.")
         name = "/" + "/".join(parts)
         if _LOADER.fullmatch(name) and name != declared:
             self._leave_out(parts, "every program would read it")
@@ -139,6 +147,8 @@ class Handover:
         elif member.isreg():
             self._take_file(archive, member, parts)
         elif member.isdir() or member.isfifo():
+            if member.isfifo() and name == declared:
+                self._pipes.append(f"{name} is a named pipe: who reads it waits for a writer.")
             self._write(_renamed(member, parts))
         else:
             self._leave_out(parts, "it is a device")
@@ -157,7 +167,7 @@ class Handover:
     def _take_file(self, archive: tarfile.TarFile, member: tarfile.TarInfo, parts: Parts) -> None:
         self._size += member.size
         if member.size < 0 or self._size > self._limits.size:
-            raise CopyError(
+            raise TooMuch(
                 f"The task's files have more than {format_size(self._limits.size)} together."
             )
         content = archive.extractfile(member)
@@ -191,27 +201,35 @@ def _renamed(member: tarfile.TarInfo, parts: Parts) -> tarfile.TarInfo:
     return renamed
 
 
-def _leads_to_own(parts: Parts, targets: Mapping[Parts, str]) -> bool:
+def _leads_to_own(link: Parts, targets: Mapping[Parts, str]) -> bool:
     """Return whether a link leads to what is another thing for each process.
 
-    Followed by the student's own links; where there is none, a name is taken for what it says.
+    Followed by the student's own links; where there is none, a name is taken for what it says. A
+    folder of the image may be a link itself (``/var/run`` is ``/run``), so that ``..`` may lead to
+    the root as well as to the folder above.
     """
-    here: Parts = ()
-    waiting, followed = list(reversed(parts)), 0
+    start: Parts = ()
+    waiting = [(start, link, 0)]
+    seen: set[tuple[Parts, Parts]] = set()
     while waiting:
-        part = waiting.pop()
-        if part == "..":
-            here = here[:-1]
+        here, parts, followed = waiting.pop()
+        if not parts or (here, parts) in seen:
             continue
-        here = (*here, part)
-        if (target := targets.get(here)) is not None:
-            followed += 1
-            if followed > _MOST_LINKS:
-                return False  # Nobody can read it.
-            here = () if target.startswith("/") else here[:-1]
-            waiting += reversed(_parts(target))
-        elif _OWN.match("/" + "/".join(here)):
+        if len(seen) == _MOST_STEPS:
             return True
+        seen.add((here, parts))
+        part, rest = parts[0], parts[1:]
+        if part == "..":
+            waiting += [(here[:-1], rest, followed), ((), rest, followed)]
+            continue
+        folder, here = here, (*here, part)
+        if (target := targets.get(here)) is None:
+            if _OWN.match("/" + "/".join(here)):
+                return True
+            waiting.append((here, rest, followed))
+        elif followed < _MOST_LINKS:  # Nobody can read what comes after more of them.
+            folder = () if target.startswith("/") else folder
+            waiting.append((folder, (*_parts(target), *rest), followed + 1))
     return False
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dexec_kernel.backend.lifecycle import LabEngine
 from dexec_kernel.errors import DexecError
-from dexec_kernel.lab.checks.checker import Checker, CheckerGone
+from dexec_kernel.lab.checks.checker import Checker, CheckerGone, FilesChanged
 from dexec_kernel.lab.checks.config import checker_config, copied
 from dexec_kernel.lab.checks.facts import Facts
 from dexec_kernel.lab.checks.inside import check_inside, refusal
@@ -26,6 +26,8 @@ Connect = Callable[[], Awaitable[LabEngine]]
 
 #: In seconds.
 _QUIET = 2.0
+#: How often files that change meanwhile are copied.
+_MOST_COPIES = 3
 _NOTHING = Facts()
 _log = logging.getLogger(__name__)
 
@@ -119,6 +121,7 @@ class CheckRunner:
         self, task: Task, script: CheckScript, student: str, facts: Facts
     ) -> CheckResult:
         paths = copied(task.files, self._lab.containers[0])
+        copies = 0
         while True:
             checker, is_new = await self._waiting.take()
             try:
@@ -128,6 +131,11 @@ class CheckRunner:
             except CheckerGone:
                 # One that waited may have been removed by somebody; a new one says more.
                 if is_new:
+                    raise
+            except FilesChanged:
+                # A log that grows is whole the next time.
+                copies += 1
+                if copies == _MOST_COPIES:
                     raise
             finally:
                 self._waiting.dispose(checker)

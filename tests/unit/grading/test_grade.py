@@ -139,6 +139,31 @@ async def test_it_goes_on_after_a_time_limit(tmp_path):
     assert session.cells == [("sleep inf", 10), ("%check copy\n%check count", 10 + 2 * 75)]
 
 
+@pytest.mark.parametrize(
+    ("checks", "seconds"), [("copy", 75), ("copy\n%check copy", 75), ("\n%check" * 99, 150)]
+)
+async def test_a_check_that_is_there_many_times_has_the_time_of_one(tmp_path, checks, seconds):
+    session = FakeSession({})
+    await grade(write(tmp_path / "a.ipynb", f"%check {checks}"), session, cell=10)
+    assert session.cells[0][1] == 10 + seconds
+
+
+async def test_a_notebook_that_may_be_somebody_else_s_work_has_a_note(tmp_path):
+    ada = write(tmp_path / "ada/lab.ipynb", "ls")
+    for name in ("bob", "eve"):
+        (tmp_path / name).mkdir()
+    bob, eve = tmp_path / "bob/lab.ipynb", tmp_path / "eve/lab.ipynb"
+    bob.symlink_to("../ada/lab.ipynb")
+    os.link(ada, eve)
+    report = await Grader(LAB, FakeLabs(), Watcher()).grade([ada, bob, eve])
+    same = "it is the same file as ada/lab.ipynb"
+    assert [row.notes for row in report.rows] == [
+        (),
+        (f"it is a link to {ada.resolve()}", same),
+        (same,),
+    ]
+
+
 async def test_time_that_is_over(tmp_path):
     path = write(tmp_path / "a.ipynb", "%check copy", "sleep inf", "ls", "%check count")
     session = FakeSession(
