@@ -191,7 +191,7 @@ class Backend(Protocol):
         ...
 
     async def container_oom_since(self, container: str, since: float) -> bool:
-        """Return whether the container ran out of memory after ``since``, in epoch seconds."""
+        """Return whether the container ran out of memory after ``since``, in our epoch seconds."""
         ...
 
 

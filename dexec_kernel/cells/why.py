@@ -22,8 +22,6 @@ from dexec_kernel.errors import (
 
 _log = logging.getLogger(__name__)
 _KILLED = 128 + 9
-#: In seconds: the engine's clock may be off by this against ours.
-_CLOCK_SKEW = 1.0
 #: In seconds: for a look at the container of a cell that has failed already.
 _LOOK_TIMEOUT = 2.0
 #: In seconds: between looks, from the end of a container's processes to the engine's noticing.
@@ -41,7 +39,7 @@ async def cause_of(
     if exit_code != _KILLED:
         return ""
     try:
-        if await backend.container_oom_since(container_id, since - _CLOCK_SKEW):
+        if await backend.container_oom_since(container_id, since):
             return "out of memory"
         container = await backend.container_inspect(container_id)
         for pause in _STOP_DELAYS:

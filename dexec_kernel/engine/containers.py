@@ -19,6 +19,8 @@ from dexec_kernel.errors import ContainerNotRunning, EngineApiError
 if TYPE_CHECKING:
     from dexec_kernel.engine.websocket import WebSocketConnection
 
+#: In seconds: the engine's clock may be off by this against ours.
+_CLOCK_SKEW = 1.0
 #: Podman runs the image's own ps, if there is one, unless the columns are named.
 _PODMAN_PS = "user,hpid,pid,ppid,pcpu,etime,tty,time,args"
 #: A process's name may have spaces, and comes last therefore.
@@ -175,7 +177,7 @@ class ContainerCalls(EngineCalls):
         """
         filters = {"container": [container], "event": ["oom"]}
         params: dict[str, str | int] = {
-            "since": f"{since:.9f}",
+            "since": f"{since - _CLOCK_SKEW:.9f}",
             "until": f"{time.time():.9f}",
             "filters": json.dumps(filters),
         }

@@ -11,6 +11,7 @@ from dexec_kernel.errors import (
     EngineError,
     RightMissing,
 )
+from dexec_kernel.kube.wire import says_stopped
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, GONE = 401, 403, 404, 410
 BAD_REQUEST, SERVER_ERROR = 400, 500
@@ -62,7 +63,7 @@ def error_of(status: int, message: str, *, name: str = "", namespace: str = "") 
         )
     if name and (status == NOT_FOUND or "is not valid for pod" in lowered):
         return ContainerNotFound.of(name)
-    if name and "container not found" in lowered:
+    if name and says_stopped(message):
         return ContainerNotRunning.of(name)
     if status >= SERVER_ERROR and "error dialing backend" in lowered:
         return EngineApiError(

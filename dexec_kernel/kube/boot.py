@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 
 from dexec_kernel.backend.models import ROOT, ExecConfig
 from dexec_kernel.errors import ConfigurationError
+from dexec_kernel.kube import oom
 
 #: What `ps` shows first of a shell that waits for its program.
 NAME = ": dexec-kernel, reads its program from stdin;"
@@ -114,7 +115,9 @@ def _program(config: ExecConfig, mark: str, *, detached: bool) -> str:
         # Whoever serves the exec sets a size and passes stdin on in no order, so that the command
         # might see a terminal of no size. Without an stty the frame of the size has to do.
         lines.append(f"stty rows {size.rows} cols {size.columns} <&1 2>/dev/null || :")
-    lines.append(f"printf '%s{STARTED} %s%s' {mark} $$ {mark} >&2")
+    lines.append(
+        f"{oom.COUNT}printf '%s{STARTED} %s %s%s' {mark} $$ \"$__dexec_o\" {mark} >&2\n{oom.FORGET}"
+    )
     if detached:
         lines.append("exec </dev/null >/dev/null 2>&1")
     elif not config.attach_stdin:

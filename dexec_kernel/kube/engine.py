@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import datetime
+from contextlib import suppress
 from functools import partial
 from typing import Any, Self
 
@@ -26,7 +26,6 @@ from dexec_kernel.errors import (
     ContainerNotRunning,
     DexecError,
     EngineApiError,
-    ProtocolError,
 )
 from dexec_kernel.kube import files, pods
 from dexec_kernel.kube.api import KubeApi
@@ -39,6 +38,9 @@ from dexec_kernel.kube.names import PodName
 from dexec_kernel.kube.processes import processes
 
 _CONFLICT = 409
+#: In seconds: for a kubelet to tell the cluster of a container's end, which takes it a second or
+#: two; between our looks at what it has told.
+_NOTICES_IN, _LOOK_PAUSE = 15.0, 0.25
 
 
 class KubeEngine(AsyncClosing):
@@ -127,15 +129,33 @@ class KubeEngine(AsyncClosing):
         return pods.inspect_of(pod, name.container)
 
     async def container_oom_since(self, container: str, since: float) -> bool:
-        """Return whether the container's main process ran out of memory after ``since``."""
+        """Return whether the container, or a process in it, ran out of memory after ``since``.
+
+        The kubelet takes a moment to write a container's end into the pod's status: it is waited
+        for. The end of a process alone is never written there; the container counts it.
+        """
         name, pod = await self._find(PodName.parse(container))
-        reason, ended = pods.ended_at(pods.status_of(pod, name.container))
-        if reason != "OOMKilled":
-            return False
+        if pods.ran_out_of_memory_since(pod, name.container, since):
+            return True
+        run = pods.run_of(pod, name.container)
         try:
-            return datetime.fromisoformat(ended).timestamp() >= int(since)
-        except ValueError as error:
-            raise ProtocolError(f"The cluster says that a container ended at {ended!r}.") from error
+            if await self._execs.oom_kills_since(name, since):
+                return True
+        except ContainerNotRunning:
+            pod = await self._another_run(name, run)
+        else:
+            name, pod = await self._find(name)  # It may have been restarted before the look.
+        return pods.ran_out_of_memory_since(pod, name.container, since)
+
+    async def _another_run(self, name: PodName, run: str) -> Any:
+        """Return the pod as soon as its status knows that a run of the container is over."""
+        _, pod = await self._find(name)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_NOTICES_IN):
+                while run and pods.run_of(pod, name.container) == run:
+                    await asyncio.sleep(_LOOK_PAUSE)
+                    _, pod = await self._find(name)
+        return pod
 
     async def container_top(self, container: str) -> ContainerTop:
         """List a container's processes, as its own /proc has them."""

@@ -24,6 +24,7 @@ from dexec_kernel.errors import (
     StreamCutOff,
     StreamFault,
 )
+from dexec_kernel.kube import oom
 from dexec_kernel.kube.boot import NO_COMMAND, NO_FOLDER, STARTED, Boot
 from dexec_kernel.kube.wire import (
     Closed,
@@ -35,6 +36,7 @@ from dexec_kernel.kube.wire import (
     end_of_stdin_frame,
     keep_alive_frame,
     resize_frame,
+    says_stopped,
     stdin_frames,
 )
 from dexec_kernel.shell.marks import MarkScanner, Message
@@ -76,32 +78,38 @@ class Facts:
 
 @dataclass(slots=True)
 class _Greeting:
-    """Takes the words of a program out of the stream, until the first has come."""
+    """Takes the words of a program out of the stream, until the first has come.
+
+    ``pid`` and ``oom_kills`` are those that the program tells.
+    """
 
     mark: str
     stream: Stream
     scanner: MarkScanner = field(init=False)
     word: str = ""
+    pid: int | None = None
+    oom_kills: int | None = None
     size: int = 0
 
     def __post_init__(self) -> None:
         self.scanner = MarkScanner(self.mark)
 
-    def feed(self, frame: Frame) -> tuple[bytes, int | None]:
-        """Return the command's own bytes, and the PID where the program tells it."""
-        own, pid = b"", None
+    def feed(self, frame: Frame) -> bytes:
+        """Return the command's own bytes."""
+        own = b""
         self.size += len(frame.data)
         for item in self.scanner.feed(frame.data):
             if isinstance(item, Message):
-                word, _, said = item.data.decode("ascii", "replace").partition(" ")
+                word, pid, kills = (*item.data.decode("ascii", "replace").split(" "), "", "", "")[
+                    :3
+                ]
                 self.word = self.word or word
-                if said.strip().isdecimal() and len(said) < 12:  # noqa: PLR2004 -- a PID
-                    pid = int(said)
+                self.pid, self.oom_kills = oom.count_of(pid), oom.count_of(kills.strip())
             else:
                 own += item
         if self.word or self.size > _MAX_AHEAD:
             own += self.scanner.finish()
-        return own, pid
+        return own
 
     @property
     def is_over(self) -> bool:
@@ -110,7 +118,11 @@ class _Greeting:
 
 
 class KubeExec:
-    """An exec in a pod. ``prove`` looks whether a process is alive, by its PID in the container."""
+    """An exec in a pod. ``prove`` looks whether a process is alive, by its PID in the container.
+
+    ``counted`` is told how many processes of the container had been killed for want of memory
+    when the command began.
+    """
 
     upgraded = True
     tells_pid = False
@@ -127,6 +139,7 @@ class KubeExec:
         boot: Boot,
         tty: bool,
         prove: Callable[[int | None], Awaitable[bool | None]],
+        counted: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._stream = stream
         self._version = version
@@ -135,6 +148,7 @@ class KubeExec:
         self._name = name
         self._tty = tty
         self._prove = prove
+        self._counted = counted
         self._incoming = Incoming()
         where = Stream.STDOUT if tty else Stream.STDERR
         self._greeting = _Greeting(boot.mark, where) if boot.mark else None
@@ -308,9 +322,11 @@ class KubeExec:
         if greeting is None:
             self._has_started()
         elif not greeting.is_over and frame.stream is greeting.stream:
-            own, pid = greeting.feed(frame)
+            own = greeting.feed(frame)
             if greeting.word == STARTED:
-                self._facts.inner_pid = pid
+                self._facts.inner_pid = greeting.pid
+                if greeting.oom_kills is not None:
+                    self._counted(greeting.oom_kills)
                 self._has_started()
             frame = Frame(frame.stream, own)
         elif frame.data:
@@ -339,7 +355,7 @@ class KubeExec:
 
     def _fault(self, refused: Refused) -> DexecError:
         is_new = self._facts.state is ExecState.NOT_STARTED
-        if is_new and "container not found" in refused.text.lower():
+        if is_new and says_stopped(refused.text):
             return ContainerNotRunning.of(self._name)
         return StreamFault(f"The cluster reports an error: {refused.text}")
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from dexec_kernel.backend.models import ExecConfig, ExecInspect, ExecState
 from dexec_kernel.errors import (
     CommandNotStarted,
     ConfigurationError,
+    ContainerNotRunning,
     DexecError,
     EngineUnavailable,
     ExecNotFound,
 )
+from dexec_kernel.kube import oom
 from dexec_kernel.kube.api import KubeApi
 from dexec_kernel.kube.boot import Boot, boot, carried, carrier, needs_boot
 from dexec_kernel.kube.exec import Facts, KubeExec, new_id
@@ -26,8 +30,8 @@ _log = logging.getLogger(__name__)
 _NOT_FOUND = 404
 #: How many execs are remembered, the latest.
 _MOST = 500
-#: In seconds: for a detached command to start, and for a look at a process.
-_START_TIMEOUT, _LOOK_TIMEOUT = 10.0, 5.0
+#: In seconds: for a detached command to start, and for a look into a container.
+_START_TIMEOUT, _LOOK_TIMEOUT = 10.0, 15.0
 _IS_ALIVE = "[ -d /proc/{pid} ] && echo alive; echo looked"
 #: No image has it: an answer that says so proves that the node's kubelet answers.
 _NO_COMMAND = "/dexec-kernel-asks-whether-this-node-answers"
@@ -40,6 +44,7 @@ class KubeExecs:
         self._api = api
         self._facts: OrderedDict[str, Facts] = OrderedDict()
         self._open: set[KubeExec] = set()
+        self._oom_kills = oom.OomKills()
 
     def close(self) -> None:
         """Close the connections."""
@@ -137,6 +142,7 @@ class KubeExecs:
             boot=program,
             tty=config.tty,
             prove=prove,
+            counted=partial(self._counted, name),
         )
         self._open.add(attached)
         attached.on_close(lambda: self._open.discard(attached))
@@ -187,28 +193,53 @@ class KubeExecs:
         Without a PID it is whether the node's kubelet answers: one that does has told the truth.
         """
         command = [_NO_COMMAND] if pid is None else ["sh", "-c", _IS_ALIVE.format(pid=pid)]
-        config = ExecConfig(command)
         try:
-            async with asyncio.timeout(_LOOK_TIMEOUT):
-                attached = await self._attach(
-                    name, config, Boot(command), lambda _: None, stdin=False
-                )
-                try:
-                    said = b""
-                    while frames := await attached.read():
-                        said += b"".join(frame.data for frame in frames)
-                    if pid is None:
-                        error = attached.why_not_started(await attached.inspect(), b"")
-                        return None if error is None else False
-                finally:
-                    attached.close()
-                    self._facts.pop(attached.id, None)
-        except (DexecError, TimeoutError) as error:
-            _log.info("Nothing proves the end of an exec in %s: %s", name, error)
+            said, error = await self._look(name, command)
+        except (DexecError, TimeoutError) as fault:
+            _log.info("Nothing proves the end of an exec in %s: %s", name, fault)
             return None
+        if pid is None:
+            return None if error is None else False
         if b"looked" not in said:
             return None
         return b"alive" in said
+
+    async def oom_kills_since(self, name: PodName, since: float) -> bool:
+        """Return whether a process of a container that runs was killed for want of memory.
+
+        ``since`` is in epoch seconds. False where the container has no shell that tells, or no
+        exec before has told. Raises :class:`ContainerNotRunning` for one that does not run.
+        """
+        try:
+            said, error = await self._look(name, ["sh", "-c", oom.LOOK])
+        except TimeoutError:
+            return False
+        if not said and error is None:
+            raise ContainerNotRunning.of(str(name))  # It was ended while it was looked into.
+        if (count := oom.looked(said)) is None:
+            return False
+        self._counted(name, count)
+        return self._oom_kills.any_since(name.id, since)
+
+    def _counted(self, name: PodName, count: int) -> None:
+        self._oom_kills.add(name.id, time.time(), count)
+
+    async def _look(
+        self, name: PodName, command: list[str]
+    ) -> tuple[bytes, CommandNotStarted | None]:
+        """Return what a short command prints, and why it was not started."""
+        said = b""
+        async with asyncio.timeout(_LOOK_TIMEOUT):
+            attached = await self._attach(
+                name, ExecConfig(command), Boot(command), lambda _: None, stdin=False
+            )
+            try:
+                while frames := await attached.read():
+                    said += b"".join(frame.data for frame in frames)
+                return said, attached.why_not_started(await attached.inspect(), b"")
+            finally:
+                attached.close()
+                self._facts.pop(attached.id, None)
 
 
 def check(config: ExecConfig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from dexec_kernel.backend.models import SHELL_VARIABLES, ContainerInspect, ContainerSummary
@@ -15,6 +16,9 @@ _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 _HASH_LABEL = "pod-template-hash"
 #: Annotations that say how cells run, as a container's labels do.
 _OURS = "dexec."
+#: In seconds: the node's clock may be off by this against ours.
+_CLOCK_SKEW = 1.0
+_OUT_OF_MEMORY = "OOMKilled"
 _STATUSES = ("containerStatuses", "ephemeralContainerStatuses", "initContainerStatuses")
 _SPECS = ("containers", "ephemeralContainers", "initContainers")
 
@@ -130,7 +134,7 @@ def inspect_of(pod: Any, container: str) -> ContainerInspect:
         image=_text(spec, "image"),
         running=isinstance(running, dict),
         paused=False,
-        oom_killed=_ended(status).get("reason") == "OOMKilled",
+        oom_killed=_ended(status).get("reason") == _OUT_OF_MEMORY,
         user=_user(pod, spec),
         working_dir=_text(spec, "workingDir"),
         labels=labels_of(pod, container),
@@ -182,9 +186,10 @@ def why_not_running(pod: Any, status: Mapping[str, Any]) -> str:
     if waiting := _object(state, "waiting"):
         words = ": ".join(filter(None, (_text(waiting, "reason"), _text(waiting, "message"))))
         last = _end_in_words(_object(_object(status, "lastState"), "terminated"))
-        return "; ".join(filter(None, (words, last and f"it ended before: {last}"))) or "waiting"
+        last = last and f"it ended before: {last}"
+        return "; ".join(filter(None, (words, last, _restarts(status)))) or "waiting"
     if ended := _object(state, "terminated"):
-        return _end_in_words(ended)
+        return "; ".join(filter(None, (_end_in_words(ended), _restarts(status))))
     of_pod = _object(pod, "status")
     unmet = [
         _text(item, "message") or _text(item, "reason")
@@ -195,15 +200,25 @@ def why_not_running(pod: Any, status: Mapping[str, Any]) -> str:
     return ": ".join(filter(None, (_text(of_pod, "phase"), words)))
 
 
-def ended_at(status: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the reason and the time of a container's last end, "" each for none."""
-    ended = _ended(status)
-    return _text(ended, "reason"), _text(ended, "finishedAt")
+def ran_out_of_memory_since(pod: Any, container: str, since: float) -> bool:
+    """Return whether a container was ended for want of memory after ``since``, in epoch seconds.
+
+    Raises :class:`ProtocolError`.
+    """
+    ended = _ended(_found(pod, _STATUSES, "status", container))
+    if ended.get("reason") != _OUT_OF_MEMORY:
+        return False
+    when = _text(ended, "finishedAt")
+    try:
+        return datetime.fromisoformat(when).timestamp() >= int(since - _CLOCK_SKEW)
+    except ValueError as error:
+        raise ProtocolError(f"The cluster says that a container ended at {when!r}.") from error
 
 
-def status_of(pod: Any, container: str) -> Mapping[str, Any]:
-    """Return the status of one container, an empty one where there is none yet."""
-    return _found(pod, _STATUSES, "status", container)
+def run_of(pod: Any, container: str) -> str:
+    """Return what tells one run of a container from another; "" for one that does not run."""
+    found = inspect_of(pod, container)
+    return found.started_at if found.running else ""
 
 
 def _ended(status: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -218,6 +233,11 @@ def _end_in_words(ended: Mapping[str, Any]) -> str:
         return ""
     code = ended.get("exitCode")
     return f"{_text(ended, 'reason') or 'ended'}, exit code {code}"
+
+
+def _restarts(status: Mapping[str, Any]) -> str:
+    count = status.get("restartCount")
+    return f"{count} restart{'s' * (count != 1)}" if isinstance(count, int) and count else ""
 
 
 def _user(pod: Any, spec: Mapping[str, Any]) -> str:

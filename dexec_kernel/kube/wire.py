@@ -7,6 +7,7 @@ its channel; the end is a Status as JSON on channel 3. v5 alone can end stdin.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
@@ -151,9 +152,23 @@ def ending_of(status: bytes) -> Ending:
 _START_WORDS = ("oci runtime", "exec failed", "unable to start container process", "args must not")
 
 
+#: What kubelets, containerd, CRI-O and runc say of a container that does not run.
+_stopped = re.compile(
+    r"container not found|no running task found|\b(task|container) \S+ not found"
+    r"|try to find container \S+ not found|no such container|container_exited state"
+    r"|cannot exec (in a stopped|a container that has)|not created or running",
+    re.IGNORECASE,
+)
+
+
+def says_stopped(text: str) -> bool:
+    """Return whether an error's text says that the container does not run."""
+    return _stopped.search(text) is not None
+
+
 def _is_start(text: str) -> bool:
     lowered = text.lower()
-    return any(words in lowered for words in _START_WORDS)
+    return not says_stopped(text) and any(words in lowered for words in _START_WORDS)
 
 
 class Incoming:

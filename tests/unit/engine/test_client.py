@@ -265,7 +265,7 @@ async def test_events_tell_whether_memory_ran_out(engine, client):
     assert not await client.container_oom_since("c", 1.5)
     engine.on("GET /v1.41/events", answer(200, json.dumps({"status": "oom"}).encode()))
     assert await client.container_oom_since("c", 1.5)
-    assert "since=1.500000000&until=" in engine.calls[-1]
+    assert "since=0.500000000&until=" in engine.calls[-1]
 
 
 # --- waiting for the exit code ------------------------------------------------------------------

@@ -31,6 +31,7 @@ class Pod:
     def __init__(self) -> None:
         self.is_alive: bool | None = False
         self.asked: list[int | None] = []
+        self.counted: list[int] = []
         self.stream = MemoryStream([])
 
     async def prove(self, pid: int | None) -> bool | None:
@@ -53,6 +54,7 @@ class Pod:
             boot=Boot(["sh"], "program", mark),
             tty=tty,
             prove=self.prove,
+            counted=self.counted.append,
         )
 
 
@@ -66,6 +68,17 @@ async def read_all(attached: KubeExec) -> list[Frame]:
     while frames := await attached.read():
         found += frames
     return found
+
+
+@pytest.mark.parametrize(
+    ("numbers", "pid", "counted"),
+    [(b"42 3", 42, [3]), (b"42 ", 42, []), (b"42 x", 42, []), (b"", None, []), (b"x 3", None, [3])],
+)
+async def test_the_program_tells_how_many_ran_out_of_memory_before(pod, numbers, pid, counted):
+    word = ws(b"\2" + MARK.encode() + b"start " + numbers + MARK.encode())
+    attached = pod.exec(word, ws(b"\3" + SUCCESS), CLOSE)
+    assert await read_all(attached) == []
+    assert (attached.inner_pid, pod.counted) == (pid, counted)
 
 
 async def test_the_programs_word_is_taken_out_and_tells_the_pid(pod):
@@ -180,8 +193,21 @@ async def test_a_program_that_cannot_go_on_says_why(pod, word, missing):
     attached.close()
 
 
-async def test_a_container_that_is_gone_and_a_fault_are_errors(pod):
-    gone = failure(details={"causes": [{"message": 'container not found ("main")'}]})
+@pytest.mark.parametrize(
+    "text",
+    [
+        'container not found ("main")',
+        "failed to exec in container: failed to load task: no running task found: not found",
+        'failed to exec in container: failed to create exec "9d": task 6ea5 not found: not found',
+        "failed to exec in container: container is in CONTAINER_EXITED state",
+        'failed to create exec "9d": cannot exec in a stopped state: unknown',
+        'an error occurred when try to find container "6ea5": not found',
+        "exec failed: cannot exec in a stopped container: unknown",
+        "container is not created or running",
+    ],
+)
+async def test_a_container_that_is_gone_and_a_fault_are_errors(pod, text):
+    gone = failure(details={"causes": [{"message": text}]})
     attached = pod.exec(ws(b"\3" + gone))
     with pytest.raises(ContainerNotRunning):
         await attached.read()

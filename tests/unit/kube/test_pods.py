@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dexec_kernel.backend.targets import bound_name
-from dexec_kernel.errors import ConfigurationError, ContainerNotFound, DexecError
+from dexec_kernel.errors import ConfigurationError, ContainerNotFound, DexecError, ProtocolError
 from dexec_kernel.kube import pods
 from dexec_kernel.kube.names import PodName
 
@@ -103,6 +103,24 @@ def test_a_container_that_does_not_run_says_why(changes, words):
     assert not found.running
     assert found.why_not_running == words
     assert found.oom_killed is ("OOMKilled" in words)
+
+
+def test_an_end_for_want_of_memory_counts_from_when_it_came():
+    ended = {"reason": "OOMKilled", "exitCode": 137, "finishedAt": "2026-01-01T00:00:10Z"}
+    at = 1767225610.0
+    for key in ("state", "lastState"):
+        found = pod(status__containerStatuses=status(**{key: {"terminated": ended}}))
+        assert pods.ran_out_of_memory_since(found, "main", at - 5)
+        assert pods.ran_out_of_memory_since(found, "main", at + 1.4)  # The clocks differ.
+        assert not pods.ran_out_of_memory_since(found, "main", at + 5)
+        assert not pods.ran_out_of_memory_since(found, "other", at - 5)
+    other = pod(
+        status__containerStatuses=status(state={"terminated": {**ended, "reason": "Error"}})
+    )
+    assert not pods.ran_out_of_memory_since(other, "main", at - 5)
+    odd = pod(status__containerStatuses=status(state={"terminated": {**ended, "finishedAt": 1}}))
+    with pytest.raises(ProtocolError):
+        pods.ran_out_of_memory_since(odd, "main", at)
 
 
 def test_a_pod_that_nobody_has_started_says_why():

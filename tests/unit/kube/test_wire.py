@@ -161,6 +161,8 @@ def test_success_is_exit_0():
         ("error executing command: args must not be empty", True),
         ('unable to upgrade connection: container not found ("main")', False),
         ("error reading from error stream", False),
+        ("OCI runtime exec failed: exec failed: cannot exec in a stopped container", False),
+        ("OCI runtime exec failed: cannot exec a container that has stopped", False),
     ],
 )
 def test_a_failure_without_an_exit_code_says_why(text, is_start):
