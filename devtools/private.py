@@ -100,6 +100,8 @@ class PrivateService(Stoppable):
                 stdout=log,
                 stderr=log,
                 env=self._environment(),
+                # Where conmon leaves a file when a container runs out of memory.
+                cwd=self.directory,
                 start_new_session=True,  # Ctrl-C is for us, and we stop it in order
             )
         deadline = time.monotonic() + timeout

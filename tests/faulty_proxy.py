@@ -140,7 +140,8 @@ class FaultyProxy:
     #: Whether streams go over one byte at a time.
     slowly: bool = False
     _rules: list[_Rule] = field(default_factory=list)
-    _links: set[Link] = field(default_factory=set)
+    #: In the order in which they were opened.
+    _links: dict[Link, None] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
@@ -174,9 +175,10 @@ class FaultyProxy:
         """Let a fault deal with the next frame of a stream that contains ``at``."""
         self._rules.append(_Rule(Kind.START, None, fault, at, skip, 1))
 
-    def spoil_now(self, fault: StreamFault) -> int:
-        """Let a fault meet all streams that are open now; return their number."""
+    def spoil_now(self, fault: StreamFault, *, latest: bool = False) -> int:
+        """Let a fault meet all streams that are open now, or the latest; return their number."""
         links = [link for link in self._links if link.kind is Kind.START]
+        links = links[-1:] if latest else links
         for link in links:
             if not link.sudden.done():
                 link.sudden.set_result(fault)
@@ -217,14 +219,14 @@ class FaultyProxy:
             writer.close()
             return
         link = Link((reader, writer), engine)
-        self._links.add(link)
+        self._links[link] = None
         try:
             while True:
                 await self._pass(link, await link.read_request())
         except (HungUp, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass
         finally:
-            self._links.discard(link)
+            del self._links[link]
             engine[1].close()
             writer.close()
 

@@ -112,7 +112,7 @@ class Execution:
         #: The functions of the session that could not be restored.
         self.failed: tuple[str, ...] = ()
         self._has_background = False
-        self._input_note = ""
+        self._input_note = self.suspicion = ""
         self._lost_folder: str | None = None
         self.running = running
         self._stdin = stdin

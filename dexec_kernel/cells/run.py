@@ -237,9 +237,9 @@ class CellRun:
         if exit_code is None:
             raise ExecLost("The engine does not know the exit code.")
         cause = await cause_of(
-            *(self._workspace.backend, self._container.id, exit_code),
+            *(self._workspace.backend, self._container, exit_code),
             since=self._started,
-            started_at=self._container.started_at,
+            suspicion=self._execution.suspicion,
         )
         return Exited(exit_code, exit_reason(exit_code, cause=cause))
 

@@ -21,7 +21,7 @@ from dexec_kernel.errors import (
 )
 
 _log = logging.getLogger(__name__)
-_KILLED = 128 + 9
+_KILLED, _TERMINATED = 128 + 9, 128 + 15
 #: In seconds: for a look at the container of a cell that has failed already.
 _LOOK_TIMEOUT = 2.0
 #: In seconds: between looks, from the end of a container's processes to the engine's noticing.
@@ -29,30 +29,32 @@ _STOP_DELAYS = (0.1, 0.2, 0.4)
 
 
 async def cause_of(
-    backend: Backend, container_id: str, exit_code: int, *, since: float, started_at: str = ""
+    backend: Backend, container: ContainerInspect, exit_code: int, *, since: float, suspicion: str
 ) -> str:
     """Return why a process was killed, in words, or "" where nothing is known.
 
-    ``since`` is when it began, in seconds since the epoch; ``started_at`` its container's. It
-    explains an exit code that is known by itself, so that nothing is raised.
+    ``since`` is when it began, in seconds since the epoch; ``container`` is as it was then;
+    ``suspicion`` is what else may have ended it. It explains an exit code that is known by itself,
+    so that nothing is raised.
     """
     if exit_code != _KILLED:
-        return ""
+        return suspicion if exit_code == _TERMINATED else ""
+    started_at = container.started_at
     try:
-        if await backend.container_oom_since(container_id, since):
+        if await backend.container_oom_since(container.id, since):
             return "out of memory"
-        container = await backend.container_inspect(container_id)
+        container = await backend.container_inspect(container.id)
         for pause in _STOP_DELAYS:
             if _end_of(container, started_at):
                 break
             # The engine takes a moment to notice that a container's processes have ended.
             await asyncio.sleep(pause)
-            container = await backend.container_inspect(container_id)
+            container = await backend.container_inspect(container.id)
     except ContainerNotFound:
         return "the container was removed"
     except EngineError:
-        return ""
-    return _end_of(container, started_at)
+        return suspicion
+    return _end_of(container, started_at) or suspicion
 
 
 async def named(backend: Backend, container: ContainerInspect, error: DexecError) -> DexecError:

@@ -14,6 +14,7 @@ from dexec_kernel.cells.limits import CellLimits
 from dexec_kernel.cells.outcome import Exited, Failed, Outcome
 from dexec_kernel.cells.output.text import Piece
 from dexec_kernel.cells.run import CellRun
+from dexec_kernel.cells.signals.leftovers import Leftovers
 from dexec_kernel.cells.source.cell import Cell as SourceCell
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.standby.pool import Standbys
@@ -81,14 +82,24 @@ class Ran:
 
 
 class Session:
-    """Cells one after the other, in one container, as one kernel runs them."""
+    """Cells one after the other, in one container, as one kernel runs them.
+
+    What cells leave is ended where ``tidies``.
+    """
 
     def __init__(
-        self, host: str, container: str, client: EngineClient, *, standbys: int = 0
+        self,
+        host: str,
+        container: str,
+        client: EngineClient,
+        *,
+        standbys: int = 0,
+        tidies: bool = False,
     ) -> None:
         self._host, self._container, self.client = host, container, client
         self.standbys = Standbys(lambda: standbys, lambda: False, lambda: 0.0)
-        self.workspaces = Workspaces(standbys=self.standbys)
+        self.leftovers = Leftovers(self._connect if tidies else None)
+        self.workspaces = Workspaces(standbys=self.standbys, leftovers=self.leftovers)
         self._file = f"/tmp/cells-{next(_numbers)}"
 
     def source(self, ran: Ran, pause: str = "") -> str:
@@ -146,20 +157,34 @@ class Session:
 
         await until_seen(is_there)
 
+    async def is_guarded(self) -> bool:
+        """Return whether a guardian knows of a cell, as it answers about it."""
+        guardians = self.workspaces.guardians
+        cells = [
+            (place.container_id, leader)
+            for place, guardian in guardians._guardians.items()
+            for leader in guardian._leaders
+        ]
+        return any([await guardians.look(*cell) is not None for cell in cells])
+
+    async def _connect(self) -> EngineClient:
+        return self.client
+
     async def aclose(self) -> None:
         await self.standbys.aclose()
+        await self.leftovers.aclose()
 
 
 @asynccontextmanager
 async def proxied(
-    host: str, container: str, *, tcp: bool = False, standbys: int = 0
+    host: str, container: str, *, tcp: bool = False, standbys: int = 0, tidies: bool = False
 ) -> AsyncIterator[tuple[FaultyProxy, Session]]:
     """Open a session behind a proxy of its own."""
     with tempfile.TemporaryDirectory(prefix="dexec-") as folder:
         async with FaultyProxy(host.removeprefix("unix://"), Path(folder)) as proxy:
             url = proxy.tcp if tcp else proxy.host
             async with EngineClient(parse_host(url, source="the test")) as client:
-                session = Session(host, container, client, standbys=standbys)
+                session = Session(host, container, client, standbys=standbys, tidies=tidies)
                 try:
                     yield proxy, session
                 finally:

@@ -10,6 +10,7 @@ import asyncio
 
 import pytest
 
+from devtools import containers, processes
 from dexec_kernel.cells.outcome import Exited, Failed
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.errors import CellNotRun, EngineError, ExecLost
@@ -207,6 +208,35 @@ async def test_lost_cell_is_asked_after_again(host, debian):
         # The engine knows it a moment after the cell's last command.
         await until_seen(is_told)
         assert "lost cell" not in (await session.run()).notes
+
+
+@pytest.mark.parametrize("tidies", [True, False])
+async def test_guardian_whose_connection_breaks(host, debian, tidies):
+    """It takes the end of its stdin for the kernel's, and ends the cell unless it is ended."""
+    async with proxied(host, debian, tidies=tidies) as (proxy, session):
+        container = (await session.client.container_inspect(debian)).id
+
+        def guardians() -> set[int]:
+            inside = processes.of_container(container)
+            return {process.pid for process in inside if "dexec-guardian" in process.command}
+
+        go = f"/tmp/go-{tidies}"
+        body = f": >{go}; while [ -e {go} ]; do sleep 0.05; done; exit 3"
+        run = asyncio.create_task(session.run(body=body))
+        await until_seen(session.is_guarded)
+        before = guardians()
+        proxy.spoil_now(faults.CUTS["closed on both sides"], latest=True)
+
+        async def is_gone() -> bool:
+            return not before & guardians()
+
+        if tidies:
+            await until_seen(is_gone)
+            await asyncio.to_thread(containers.run, host, debian, ["rm", go])
+            assert (await run).outcome == Exited(3, "")
+        else:
+            reason = "the connection of its guardian broke, which may have ended it"
+            assert (await run).outcome == Exited(143, f"SIGTERM, {reason}")
 
 
 async def read_archive(session: Session, container: str) -> bytes:

@@ -42,7 +42,7 @@ class Scene:
         self.folder.mkdir(mode=0o777)
         self._options = options
         self.id = ""
-        #: Whether Docker has deadlocked the container; see :meth:`unpause`.
+        #: Whether it is of no use any more: deadlocked by Docker (:meth:`unpause`), or not empty.
         self.is_lost = False
         self.create()
 
@@ -84,6 +84,14 @@ class Scene:
     def has(self, word: str) -> int:
         """How many processes in the container have a word in their name or command line."""
         return sum(word in line for line in self.processes().values())
+
+    def wait_until_empty(self) -> None:
+        """Wait until nothing but PID 1 runs in the container; AssertionError names what does."""
+        try:
+            until(lambda: not self.processes())
+        except AssertionError:
+            self.is_lost = True  # What one test has left is no other's failure.
+            raise AssertionError(self.processes()) from None
 
     def settle(self) -> None:
         """Wait until a cell's guardian is there, and no exec is being started any more.

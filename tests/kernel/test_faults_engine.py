@@ -129,7 +129,7 @@ def test_a_cell_meets_a_fault(scenes, start, kind, moment, fault):
     kernel.run("A=1")
     meet(scene, kernel, FAULTS[fault], moment)
     kernel.manager.shutdown_kernel()
-    until(lambda: not scene.processes())
+    scene.wait_until_empty()
 
 
 @pytest.mark.parametrize("kind", KINDS if IS_WHOLE else ["docker --live-restore"])
@@ -156,7 +156,7 @@ def test_what_an_engine_has_kept_through_a_restart_is_ended(scenes, start, kind)
     # The guardian of that cell is ended now, and the lost cell itself with the kernel.
     until(lambda: not scene.has("dexec-guardian"))
     kernel.manager.shutdown_kernel()
-    until(lambda: not scene.processes())
+    scene.wait_until_empty()
 
 
 # --- the kernel -----------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ def test_nothing_is_left_of_a_kernel_that_ends(scenes, start, kind, moment, numb
         kernel.turn()
     kernel.manager.signal_kernel(number)
     until(lambda: not kernel.manager.is_alive())
-    until(lambda: not scene.processes())
+    scene.wait_until_empty()
 
 
 @pytest.mark.parametrize("kind", ["docker", "podman"])
@@ -197,7 +197,7 @@ def test_sigterm_ends_a_kernel_whose_engine_is_frozen_and_its_cell(scenes, start
         until(lambda: not scene.has("100000"))
     finally:
         os.kill(scene.engine.pid, signal.SIGCONT)
-    until(lambda: not scene.processes())
+    scene.wait_until_empty()
 
 
 # --- interrupts where no exec can start -----------------------------------------------------------
@@ -241,7 +241,7 @@ def test_a_kernel_that_ends_while_its_container_is_paused(scenes, start, kind):
         until(lambda: not kernel.manager.is_alive())
     finally:
         scene.unpause()
-    until(lambda: not scene.processes())
+    scene.wait_until_empty()
 
 
 @pytest.mark.parametrize("kind", ["docker", "podman"] if IS_WHOLE else ["docker"])

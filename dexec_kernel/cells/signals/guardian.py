@@ -26,7 +26,8 @@ _log = logging.getLogger(__name__)
 _DELAY = 1.0
 #: In seconds: how long a guardian may take to start, and to go when it is told to.
 _START_TIMEOUT, _END_TIMEOUT = 5.0, 0.3
-#: In seconds: after a failed start the pause, which doubles up to the second of these.
+#: In seconds: after a failed start the pause, which doubles up to the second of these. One that has
+#: lived for less has failed, too.
 _RETRY, _LONGEST_RETRY = 5.0, 60.0
 #: In seconds: for its answer, which takes milliseconds unless its container is paused.
 _LOOK_TIMEOUT = 5.0
@@ -34,6 +35,8 @@ _LOOK_TIMEOUT = 5.0
 _MAX_ANSWER = 10_000
 #: In digits: no PID is as long as this.
 _MAX_PID = 10
+#: What a signal means that may be a guardian's: it takes the end of its stdin for the kernel's.
+_SUSPICION = "the connection of its guardian broke, which may have ended it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ class Guarded(Protocol):
 
     inner_pid: int | None
     left: asyncio.Future[None]
+    #: What else may have ended the cell by a signal than the container, "" for nothing.
+    suspicion: str
 
 
 class Guardians:
@@ -118,28 +123,37 @@ class Guardians:
         while (leader := execution.inner_pid) is None:  # noqa: ASYNC110 -- few cells, once a second
             await asyncio.sleep(_DELAY)
         guardian = self._guardians.setdefault(place, _Guardian(place, self._leftovers))
+        loop = asyncio.get_running_loop()
         try:
-            await self._add(guardian, backend, leader)
-            await asyncio.wait({execution.left})
-            if not self._keeps_background():
-                await asyncio.Event().wait()
+            while True:
+                ended, since = await self._add(guardian, backend, leader), loop.time()
+                await asyncio.wait({ended, execution.left}, return_when=asyncio.FIRST_COMPLETED)
+                if execution.left.done() and self._keeps_background():
+                    return
+                await asyncio.wait({ended})
+                execution.suspicion = _SUSPICION
+                await guardian.give_up()
+                _log.warning("The guardian of %s has ended, or its connection.", place.container_id)
+                if loop.time() - since < _RETRY:
+                    await asyncio.sleep(_RETRY)
         finally:
             await guardian.remove(leader)
             if guardian.is_idle and self._guardians.get(place) is guardian:
                 del self._guardians[place]
 
-    async def _add(self, guardian: _Guardian, backend: Backend, leader: int) -> None:
-        """Have a cell guarded, however often the guardian has to be started for it."""
+    async def _add(self, guardian: _Guardian, backend: Backend, leader: int) -> asyncio.Task[None]:
+        """Have a cell guarded, however often the guardian has to be started for it.
+
+        Returns what is done when the guardian has ended.
+        """
         pause = _RETRY
         while True:
             try:
-                await guardian.add(backend, leader)
+                return await guardian.add(backend, leader)
             except (DexecError, TimeoutError) as error:
                 reason = str(error) or "the engine takes too long to start its guardian"
                 level = logging.WARNING if pause == _RETRY else logging.INFO
                 _log.log(level, "A cell would go on if this kernel were killed: %s", reason)
-            else:
-                return
             await guardian.remove(leader)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_RETRY)
@@ -157,6 +171,9 @@ class _Guardian:
         #: Around the answer that is due, "" for none. It may come after nobody waits any more.
         self._mark = ""
         self._said = b""
+        self._heard = asyncio.Event()
+        #: Done when it has ended, or its connection: what is there to be heard is heard at once.
+        self._listening: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
 
     @property
@@ -164,9 +181,13 @@ class _Guardian:
         """Whether it guards nothing, and nobody waits for it."""
         return not self._leaders and not self._lock.locked()
 
-    async def add(self, backend: Backend, leader: int) -> None:
-        """Guard a cell. Raises what the engine's verbs raise, and TimeoutError."""
+    async def add(self, backend: Backend, leader: int) -> asyncio.Task[None]:
+        """Guard a cell; return what is done when the guardian has ended.
+
+        Raises what the engine's verbs raise, and TimeoutError.
+        """
         async with self._lock, asyncio.timeout(_START_TIMEOUT):
+            self._end_if_lost()
             is_new = self._exec is None
             if self._exec is None:
                 program = guardian_program(self._place.shell)
@@ -178,12 +199,21 @@ class _Guardian:
                     in_root=True,
                 )
                 self._exec = await backend.exec(self._place.container_id, config)
+            if self._listening is None:
+                self._listening = asyncio.create_task(self._listen(self._exec))
+            listening = self._listening
             # At once: the kernel may be killed at any moment.
             self._leaders.add(leader)
             await self._exec.write(f"add {leader}\n".encode())
             if is_new:
-                self._pid = await self._hear_pid()
+                self._pid = await self._hear_pid(listening)
                 await self._exec.inspect()  # For its PID on the engine's host.
+            return listening
+
+    async def give_up(self) -> None:
+        """Have an exec ended whose connection has ended: soon it would end its cells."""
+        async with self._lock:
+            self._end_if_lost()
 
     async def look(self, leader: int) -> str | None:
         """Return what waiting.sh says of a cell; None where it guards no such cell, or has ended.
@@ -193,25 +223,13 @@ class _Guardian:
         if leader not in self._leaders:
             return None
         async with self._lock:
-            if self._exec is None:
+            if self._exec is None or self._listening is None:
                 return None
-            if self._mark and await self._hear_answer(self._exec) is None:
+            if self._mark and await self._hear_answer(self._listening) is None:
                 return None
             self._mark = new_mark()
             await self._exec.write(f"waiting {leader} {self._mark}\n".encode())
-            return await self._hear_answer(self._exec)
-
-    async def _hear_answer(self, guardian: Exec) -> str | None:
-        """Return the answer that is due; None if the guardian ends before."""
-        mark = self._mark.encode()
-        while self._said.count(mark) <= 1:
-            frames = await guardian.read()
-            if not frames or len(self._said) > _MAX_ANSWER:
-                return None
-            self._said += b"".join(frame.data for frame in frames)
-        answer = self._said.split(mark)[1]
-        self._mark, self._said = "", b""
-        return answer.decode("utf-8", "replace")
+            return await self._hear_answer(self._listening)
 
     async def remove(self, leader: int) -> None:
         """Guard a cell no longer; the last one ends the guardian."""
@@ -225,30 +243,65 @@ class _Guardian:
                         await self._exec.write(f"del {leader}\n".encode())
                         return
                     await self._exec.write(b"end\n")
-                    while await self._exec.read():
-                        pass
+                    if self._listening is not None:
+                        await self._listening
             except (DexecError, TimeoutError) as error:
                 _log.info("The guardian of %s: %s", self._place.container_id, error)
                 if not self._leaders:
                     self._leave()
             if not self._leaders:
-                self._exec.close()
-                self._exec = None
-                self._mark, self._said = "", b""
+                self._close()
 
-    async def _hear_pid(self) -> int | None:
+    async def _listen(self, guardian: Exec) -> None:
+        """Take all that it says, until it ends or says too much."""
+        try:
+            while len(self._said) <= _MAX_ANSWER and (frames := await guardian.read()):
+                self._said += b"".join(frame.data for frame in frames)
+                self._heard.set()
+        except DexecError as error:
+            _log.info("The guardian of %s: %s", self._place.container_id, error)
+        finally:
+            self._heard.set()
+
+    async def _hear(self, listening: asyncio.Task[None], is_whole: Callable[[], bool]) -> bool:
+        """Wait until it has said what is waited for; return False if it ends before."""
+        while not is_whole():
+            if listening.done():
+                return False
+            self._heard.clear()
+            await self._heard.wait()
+        return True
+
+    async def _hear_answer(self, listening: asyncio.Task[None]) -> str | None:
+        """Return the answer that is due; None if the guardian ends before."""
+        mark = self._mark.encode()
+        if not await self._hear(listening, lambda: self._said.count(mark) > 1):
+            return None
+        answer = self._said.split(mark)[1]
+        self._mark, self._said = "", b""
+        return answer.decode("utf-8", "replace")
+
+    async def _hear_pid(self, listening: asyncio.Task[None]) -> int | None:
         """Return the PID that the guardian names first, None if it ends before."""
-        assert self._exec is not None  # noqa: S101 -- it was just started
-        said = b""
-        while b"\n" not in said and len(said) <= _MAX_PID:
-            frames = await self._exec.read()
-            if not frames:
-                break
-            said += b"".join(frame.data for frame in frames)
-        line = said.partition(b"\n")[0]
+        await self._hear(listening, lambda: b"\n" in self._said or len(self._said) > _MAX_PID)
+        line, self._said = self._said.partition(b"\n")[0], b""
         return int(line) if line.isdigit() and len(line) <= _MAX_PID else None
 
+    def _end_if_lost(self) -> None:
+        if self._listening is not None and self._listening.done():
+            self._leave()
+            self._close()
+
+    def _close(self) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+        if self._exec is not None:
+            self._exec.close()
+        self._exec = self._listening = self._pid = None
+        self._mark, self._said = "", b""
+
     def _leave(self) -> None:
+        """Have it ended by others: nobody can tell it to end any more."""
         place = self._place
         self._leftovers.add(
             Leftover(

@@ -4,8 +4,9 @@
 # Run as: SHELL -c 'eval "$DEXEC_SCRIPT"' dexec-guardian
 # Prints its PID. Is told on stdin, a line each: "add LEADER", "del LEADER", "end", and
 # "waiting LEADER MARK", which it answers as waiting.sh does, so that no exec need start. End of file
-# before "end" means that the kernel is gone: then the processes of those cells get SIGTERM, a
-# second later SIGKILL.
+# before "end" means that the kernel is gone, or the connection alone: then the kernel ends this one
+# and starts another, and has two seconds for it. After those the processes of the cells get
+# SIGTERM, a second later SIGKILL.
 exec 2>/dev/null
 printf '%s\n' "$$"
 leaders=' '
@@ -21,6 +22,7 @@ while read -r verb number mark; do
     end) exit 0 ;;
   esac
 done
+[ "$leaders" = ' ' ] || sleep 2
 # shellcheck disable=SC2154 # reach.sh sets it
 for number in $leaders; do
   find_cell "$number"

@@ -20,7 +20,9 @@ class Guardian:
     """An engine's only exec: it says its PID, and a number for each question, unless paused."""
 
     def __init__(self):
-        self.pid, self.lines, self.answers = 99, [], 0
+        self.pid, self.lines, self.answers, self.starts = 99, [], 0, 0
+        #: The PIDs, in the container and on the engine's host, of those that were left to others.
+        self.left = []
         self.running = asyncio.Event()
         self.running.set()
         self.said = asyncio.Queue()
@@ -31,6 +33,8 @@ class Guardian:
     async def exec(self, container, config):
         if self.refusals:
             raise self.refusals.pop()
+        self.starts += 1
+        self.said = asyncio.Queue()
         self.said.put_nowait(b"7\n")
         return self
 
@@ -54,6 +58,8 @@ class Guardian:
     async def read(self):
         await self.running.wait()
         data = await self.said.get()
+        if isinstance(data, EngineUnavailable):
+            raise data
         return [Frame(Stream.STDOUT, data)] if data else []
 
     def close(self):
@@ -65,12 +71,15 @@ class Execution:
 
     def __init__(self):
         self.inner_pid, self.left = 12, asyncio.get_running_loop().create_future()
+        self.suspicion = ""
 
 
 @asynccontextmanager
 async def beside_a_cell(guardian, execution):
     """Guardians beside a cell that runs."""
-    guardians = Guardians(lambda: False, Leftovers())
+    leftovers = Leftovers()
+    leftovers.add = lambda left, **_: guardian.left.append((left.inner_pid, left.pid))
+    guardians = Guardians(lambda: False, leftovers)
     task = asyncio.create_task(guardians.beside(asyncio.Event().wait(), guardian, PLACE, execution))
     yield guardians
     task.cancel()
@@ -145,3 +154,42 @@ async def test_where_it_cannot_answer_somebody_else_is_asked(guarded, fault):
         for _ in range(3):
             guardian.said.put_nowait(b"x" * 9_000)
     assert await guardians.look(PLACE.container_id, 12) is None
+
+
+async def test_one_whose_connection_breaks_is_ended_and_another_takes_its_place(caplog):
+    """It would end the cell: it takes the end of its stdin for the kernel's."""
+    guardian, execution = Guardian(), Execution()
+    async with beside_a_cell(guardian, execution) as guardians:
+        await is_told(guardian)
+        guardian.said.put_nowait(EngineUnavailable("the proxy was restarted"))
+        guardian.lines.clear()
+        await is_told(guardian)
+        assert execution.suspicion
+        assert guardian.left == [(7, 99)]
+        # The next one has to live for longer before it is replaced at once.
+        guardian.lines.clear()
+        guardian.said.put_nowait(b"")
+        await asyncio.sleep(1)
+        assert (guardian.lines, guardian.left) == ([], 2 * [(7, 99)])
+        await is_told(guardian)
+        assert await guardians.look(PLACE.container_id, 12) == "1"
+    assert guardian.lines[-1] == ["end"]
+    assert guardian.left == 2 * [(7, 99)]
+    assert [record.levelname for record in caplog.records].count("WARNING") == 2
+
+
+async def test_the_cells_of_a_broken_one_share_the_next(guarded):
+    guardians, guardian = guarded
+    second = Execution()
+    second.inner_pid = 13
+    task = asyncio.create_task(guardians.beside(asyncio.Event().wait(), guardian, PLACE, second))
+    await asyncio.sleep(20)
+    guardian.lines.clear()
+    guardian.said.put_nowait(b"")
+    await asyncio.sleep(20)
+    assert guardian.starts == 2
+    assert sorted(guardian.lines) == [["add", "12"], ["add", "13"]]
+    assert guardian.left == [(7, 99)]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert guardian.lines[-1] == ["del", "13"]
