@@ -32,7 +32,10 @@ def read_toml(content: bytes) -> dict[str, object]:
     except UnicodeDecodeError as error:
         raise ValueError(f"it is not UTF-8 text (byte {error.start})") from error
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"it is not TOML: {error}") from error
+        # Of a key that is there twice the parser says that a value cannot be overwritten.
+        is_twice = str(error).startswith(("Cannot overwrite", "Cannot declare", "Cannot mutate"))
+        meaning = "; that key or table is there already" if is_twice else ""
+        raise ValueError(f"it is not TOML: {error}{meaning}") from error
     except RecursionError as error:
         raise ValueError("its values are nested too deeply") from error
 
@@ -145,12 +148,17 @@ class Table:
     ) -> _T | None:
         """Return what ``reader`` makes of a value, None where the key is missing.
 
-        ``reader`` returns None for a value that is not ``right``. No problem shows a secret value.
+        ``reader`` returns None for a value that is not ``right``, or raises ValueError with a
+        sentence that says more. No problem shows a secret value.
         """
         value = self._take(key)
         if value is None:
             return None
-        found = reader(value)
+        try:
+            found = reader(value)
+        except ValueError as error:
+            self.problems.append(f"{self.path(key)}: {error}")
+            return None
         if found is None:
             self.wrong(key, right, is_secret=is_secret)
         return found
@@ -163,13 +171,17 @@ class Table:
             value = None
         return Table(value or {}, problems=self.problems, name=self.path(key))
 
-    def end(self) -> None:
-        """Report each key that was not read, with the nearest known one."""
+    def end(self, foreign: Mapping[str, str] | None = None) -> None:
+        """Report each key that was not read, with the nearest known one.
+
+        ``foreign`` has words for keys that others would have here.
+        """
         for key in self._content:
             if key in self._known:
                 continue
-            near = get_close_matches(key, self._known, 1, 0.5)
+            near = get_close_matches(key.lower(), self._known, 1, 0.5)
             meant = f"did you mean {self.path(near[0])}?" if near else ""
+            meant = (foreign or {}).get(key, meant)
             known = f"the keys here are {', '.join(sorted(self._known))}"
             self.problems.append(f"{self.path(key)} is not a key; {meant or known}")
 

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import TypeVar
 
 from dexec_kernel.backend.lifecycle import HealthConfig
-from dexec_kernel.lab import values
+from dexec_kernel.lab import foreign, values
 from dexec_kernel.lab.spec import AtIdle, Capabilities, Container, Lab, Task, Where
 from dexec_kernel.tables import Table, read_toml
 
@@ -26,6 +26,7 @@ _WAYS = 'a list: ["db"], or a table: { db = { condition = "service_healthy" } }'
 NETWORKS = ("none", "bridge")
 #: A container's is its host name as well, which has 63 characters at most.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+_IMAGE = 'text in quotes: the name of an image, such as "debian:stable-slim"'
 _DURATION = 'seconds, or text such as "90m" or "1h30m"'
 
 
@@ -56,8 +57,8 @@ def parse_lab(content: bytes) -> tuple[Lab | None, list[str]]:
         keep=general.flag("keep", default=False),
         tasks=tasks,
     )
-    general.end()
-    top.end()
+    general.end(foreign.LAB)
+    top.end(foreign.TOP)
     problems += [*_faults_of_containers(lab), *_faults_of_tasks(lab)]
     return lab, problems
 
@@ -65,6 +66,8 @@ def parse_lab(content: bytes) -> tuple[Lab | None, list[str]]:
 def _required(table: Table, key: str) -> str:
     if key not in table:
         table.problems.append(f"{table.path(key)} is missing, and should be text in quotes")
+    if key == "image":
+        return table.read(key, values.image, _IMAGE) or ""
     return table.read(key, values.some_text, "text in quotes, not empty") or ""
 
 
@@ -111,7 +114,7 @@ def _container(table: Table, name: str) -> Container:
         read_only=table.flag("read_only", default=False),
         tmpfs=table.read("tmpfs", values.texts, several) or (),
         cap_add=table.read("cap_add", values.texts, several) or (),
-        user=table.read("user", values.user, 'a user, such as "student" or "1000:1000"') or "",
+        user=table.read("user", values.user, 'a user in quotes: "student", "1000:1000"') or "",
         working_dir=table.read("working_dir", values.some_text, "an absolute path") or "",
         environment=table.read(
             "environment",
@@ -129,6 +132,8 @@ def _container(table: Table, name: str) -> Container:
     for path in container.tmpfs:
         if not path.startswith("/"):
             table.wrong("tmpfs", "absolute paths, with :size=64m or without")
+        elif fault := values.tmpfs_fault(path):
+            table.problems.append(f"{table.path('tmpfs')}: {path!r} {fault}")
     for capability in container.cap_add:
         word = capability.upper().removeprefix("CAP_")
         if word not in values.CAPABILITIES:
@@ -138,7 +143,7 @@ def _container(table: Table, name: str) -> Container:
     for volume in container.volumes:
         if fault := values.volume_fault(volume):
             table.problems.append(f"{table.path('volumes')}: {volume!r} {fault}")
-    table.end()
+    table.end(foreign.CONTAINER)
     return container
 
 
@@ -160,9 +165,9 @@ def _healthcheck(table: Table) -> HealthConfig | None:
     inner = table.table("healthcheck")
     check = HealthConfig(
         test=inner.read("test", _test, 'a command line, or ["CMD", "word", "word"]') or (),
-        interval=inner.read("interval", values.duration, _DURATION),
-        timeout=inner.read("timeout", values.duration, _DURATION),
-        start_period=inner.read("start_period", values.duration, _DURATION),
+        interval=inner.read("interval", values.pause, _DURATION),
+        timeout=inner.read("timeout", values.pause, _DURATION),
+        start_period=inner.read("start_period", values.pause, _DURATION),
         retries=inner.whole("retries", least=1, right="a whole number, at least 1"),
     )
     if "test" not in inner:
@@ -220,7 +225,7 @@ def _task(table: Table, name: str) -> Task:
         table.problems.append(
             f'{table.path("files")} is for where = "fresh": a check {task.where.value} looks itself'
         )
-    table.end()
+    table.end(foreign.TASK)
     return task
 
 

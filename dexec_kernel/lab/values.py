@@ -13,10 +13,30 @@ _FACTORS = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _DURATION = re.compile(r"(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9}(?:\.[0-9]+)?)s)?")
 _VOLUME = re.compile(r"(?P<source>[^:]+):(?P<target>/[^:]+)(?::(?P<mode>ro|rw))?")
 _VOLUME_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]+")
-_USER = re.compile(r"[^\s:\x00-\x1f\x7f]+(:[^\s:\x00-\x1f\x7f]+)?")
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+#: Source: distribution, ``reference/regexp.go``.
+_IMAGE = re.compile(
+    r"(?:(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9.-]+(?=:)|\[[0-9a-fA-F:]+\])"
+    rf"(?::[0-9]+)?/)?{_PART}(?:/{_PART})*(?::\w[\w.-]{{0,127}})?(?:@\w[\w+.-]*:[0-9a-fA-F]{{32,}})?",
+    re.ASCII,
+)
+_NUMBER = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
+_USER = re.compile(r"[^\s:\x00-\x1f\x7f-][^\s:\x00-\x1f\x7f]*(:[^\s:\x00-\x1f\x7f]+)?")
+#: Source: mount(8), tmpfs(5).
+_TMPFS = re.compile(
+    r"(size=[0-9]+[kmg%]?|nr_inodes=[0-9]+[kmg]?|mode=[0-7]{3,4}|[ug]id=[0-9]+"
+    r"|rw|ro|(no)?(exec|suid|dev|atime|diratime)|relatime|strictatime)",
+    re.IGNORECASE,
+)
 #: In bytes, and in processors: an engine takes no less.
 #: Source: moby, ``verifyPlatformContainerResources``.
 _LEAST_MEMORY, _LEAST_CPUS = 6 * 1024**2, 0.01
+#: In bytes and in processors: more has no machine, and engines cannot count to it.
+_MOST_MEMORY, _MOST_CPUS = 2**50, 100_000
+#: In seconds: an engine takes no shorter time for a health check.
+_LEAST_PAUSE = 0.001
+#: The largest number of a user or a group that an engine takes.
+_MOST_USER = 2**31 - 1
 #: What no container of a lab may see.
 SECRETS = ("checks", "solutions", "hints", "lab.toml", "setup.sh")
 
@@ -41,6 +61,8 @@ _OF_THE_CHECK = frozenset(
         *("usr/local/bin", "usr/local/sbin", "usr/local/lib"),
     }
 )
+#: Those of Debian are in a folder for each processor.
+_LIBRARIES = re.compile(r"(/usr)?/lib/[^/]*-linux-[^/]*/*")
 
 
 def size(value: object) -> int | None:
@@ -57,17 +79,30 @@ def size(value: object) -> int | None:
 def memory(value: object) -> int | None:
     """Return bytes as :func:`size` does, if they are as many as an engine asks for."""
     found = size(value)
-    return found if found is not None and found >= _LEAST_MEMORY else None
+    return found if found is not None and _LEAST_MEMORY <= found <= _MOST_MEMORY else None
 
 
 def cpus(value: object) -> float | None:
-    """Return processors; None for fewer than an engine knows, which would be no limit."""
-    return value if is_number(value) and value >= _LEAST_CPUS else None
+    """Return processors; None for fewer than an engine knows, which would be no limit.
+
+    Compose has them as text, too.
+    """
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
+    return value if is_number(value) and _LEAST_CPUS <= value <= _MOST_CPUS else None
+
+
+def image(value: object) -> str | None:
+    """Return the name of an image as engines take it; None for anything else."""
+    return value if isinstance(value, str) and _IMAGE.fullmatch(value) else None
 
 
 def user(value: object) -> str | None:
     """Return a user with a group or without; None for anything else."""
-    return value if isinstance(value, str) and _USER.fullmatch(value) else None
+    if not isinstance(value, str) or not _USER.fullmatch(value):
+        return None
+    numbers = (part for part in value.split(":") if part.isascii() and part.isdigit())
+    return value if all(len(n) < 20 and int(n) <= _MOST_USER for n in numbers) else None  # noqa: PLR2004 -- digits
 
 
 def duration(value: object) -> float | None:
@@ -79,6 +114,12 @@ def duration(value: object) -> float | None:
         return None
     hours, minutes, seconds = (float(part or 0) for part in match.groups())
     return hours * 3600 + minutes * 60 + seconds or None
+
+
+def pause(value: object) -> float | None:
+    """Return seconds as :func:`duration` does, if they are as many as an engine asks for."""
+    found = duration(value)
+    return found if found is not None and found >= _LEAST_PAUSE else None
 
 
 def points(value: object) -> float | None:
@@ -112,23 +153,38 @@ def texts(value: object) -> tuple[str, ...] | None:
 
 
 def variables(value: object) -> dict[str, str] | None:
-    """Return an environment, from a table or from a list of ``NAME=VALUE``; None otherwise."""
+    """Return an environment, from a table or from a list of ``NAME=VALUE``; None otherwise.
+
+    Raises ValueError, which names a variable and no value, for what is wrong with one of them.
+    """
     if isinstance(value, list):
-        if not all(isinstance(item, str) and "=" in item for item in value):
-            return None
+        for number, item in enumerate(value, 1):
+            if not isinstance(item, str) or not item.partition("=")[1]:
+                raise ValueError(f'entry {number} should be "NAME=VALUE", in quotes')
         value = dict(item.split("=", 1) for item in value)
     if not isinstance(value, dict):
         return None
     found = {}
     for name, item in value.items():
-        if not name or "=" in name or not isinstance(item, str | int | float):
-            return None
-        if isinstance(item, bool):
-            return None  # Compose wants quotes around it as well.
-        if "\0" in name or "\0" in str(item):
-            return None
+        if not name or "=" in name or "\0" in name:
+            raise ValueError(f"{name!r} cannot be the name of a variable")
+        # Compose wants quotes around true and false as well.
+        if isinstance(item, bool) or not isinstance(item, str | int | float) or "\0" in str(item):
+            raise ValueError(f"the value of {name!r} should be text in quotes, or a number")
         found[name] = str(item)
     return found
+
+
+def tmpfs_fault(text: str) -> str:
+    """Return what is wrong with a folder in memory, whose path is absolute; "" for nothing."""
+    path, _, options = text.partition(":")
+    parts = PurePosixPath(path).parts
+    if len(parts) == 1 or ".." in parts:
+        return "should be a folder below /, without .."
+    wrong = [word for word in options.split(",") if word and not _TMPFS.fullmatch(word)]
+    if wrong:
+        return f"has the option {wrong[0]!r}; there are size=64m, mode=1777, uid=1000, noexec …"
+    return ""
 
 
 def volume_fault(text: str) -> str:
@@ -153,9 +209,11 @@ def file_fault(path: str) -> str:
     """Return what is wrong with a path of a task's files, "" for nothing."""
     if not path.isprintable():
         return "has a character that cannot be shown"
+    if "*" in path or "?" in path:
+        return "is no pattern: name the folder, or each file"
     parts = PurePosixPath(path).parts
     if parts[1] in {"proc", "sys", "dev"}:
         return "is not on a disk: no engine copies it into a fresh container"
-    if "/".join(parts[1:]) in _OF_THE_CHECK:
+    if "/".join(parts[1:]) in _OF_THE_CHECK or _LIBRARIES.fullmatch(path):
         return "has the programs and settings that the check itself runs with: name files in it"
     return ""

@@ -16,7 +16,8 @@ def table_of(text: str) -> Table:
     [
         (b"a = \xff", "not UTF-8"),
         (b"a = ", "not TOML"),
-        (b"a = 1\na = 2", "not TOML"),
+        (b"a = 1\na = 2", r"not TOML: .*; that key or table is there already"),
+        (b"[a]\n[b]\n[a]", r"not TOML: .*; that key or table is there already"),
         (b"a = " + b"[" * 5000 + b"]" * 5000, "too deeply"),
     ],
 )
@@ -88,15 +89,18 @@ def test_what_is_of_another_kind_is_a_problem(value, read, problem):
 
 
 def test_an_unknown_key_is_named_with_the_nearest_known_one_or_with_all():
-    table = table_of("[s]\nimgae = 1\nzzz = 2")
+    table = table_of("[s]\nIMGAE = 1\nzzz = 2")
     inner = table.table("s")
     inner.text("image")
     inner.text("command")
     inner.end()
     assert inner.problems == [
-        "s.imgae is not a key; did you mean s.image?",
+        "s.IMGAE is not a key; did you mean s.image?",
         "s.zzz is not a key; the keys here are command, image",
     ]
+    inner.problems.clear()
+    inner.end({"zzz": "leave it out"})
+    assert inner.problems[1] == "s.zzz is not a key; leave it out"
 
 
 def test_a_reader_of_one_s_own():
@@ -104,4 +108,8 @@ def test_a_reader_of_one_s_own():
     assert table.read("n", lambda value: value, "n") == 1
     assert table.read("none", lambda value: value, "n") is None
     assert table.read("k", lambda _value: None, "right", is_secret=True) is None
-    assert table.problems == ["k is text, and should be right"]
+    assert table.read("n", lambda _value: int("one"), "right") is None
+    assert table.problems == [
+        "k is text, and should be right",
+        "n: invalid literal for int() with base 10: 'one'",
+    ]

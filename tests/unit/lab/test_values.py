@@ -81,12 +81,75 @@ def test_texts():
         ({"A": "1", "B": 2, "C": 0.5}, {"A": "1", "B": "2", "C": "0.5"}),
         (["A=1", "B=x=y", "C="], {"A": "1", "B": "x=y", "C": ""}),
         *(({}, {}), ([], {})),
-        *((["A"], None), ([1], None), ("A=1", None), ({"A": True}, None), ({"A": ["1"]}, None)),
-        *(({"": "1"}, None), ({"A=B": "1"}, None)),
+        ("A=1", None),
     ],
 )
 def test_variables(value, wanted):
     assert values.variables(value) == wanted
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (["A=1", "SECRET"], "entry 2 should be"),
+        ([1], "entry 1 should be"),
+        *(({"A": True}, "the value of 'A' should be"), ({"A": ["SECRET"]}, "the value of 'A'")),
+        *(({"": "1"}, "cannot be the name"), ({"A=B": "1"}, "'A=B' cannot be the name")),
+        ({"A": "SECRET\0"}, "the value of 'A'"),
+    ],
+)
+def test_a_fault_of_variables_names_one_and_no_value(value, words):
+    with pytest.raises(ValueError, match=words) as error:
+        values.variables(value)
+    assert "SECRET" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        *(("/run", ""), ("/run:size=64m,mode=1777", ""), ("/run:size=10%,noexec,uid=7", "")),
+        *(("/run:size=lots", "'size=lots'"), ("/run:exec;", "'exec;'"), ("/run:mode=9", "mode=9")),
+        *(("/", "below /"), ("/a/../..", "below /")),
+    ],
+)
+def test_a_folder_in_memory(text, words):
+    fault = values.tmpfs_fault(text)
+    assert (words in fault) if words else fault == ""
+
+
+@pytest.mark.parametrize(
+    ("user", "is_one"),
+    [
+        *(("student", True), ("1000:1000", True), ("2147483647", True), ("a-b", True)),
+        *(("2147483648", False), ("1:9999999999999999999999", False), ("-1", False), ("", False)),
+        *((0, False), ("a:", False)),
+    ],
+)
+def test_a_user(user, is_one):
+    assert (values.user(user) == user) is is_one
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        *(("i", True), ("debian:stable-slim", True), ("localhost/a/b:1", True), ("a__b-c.d", True)),
+        *(("127.0.0.1:5000/a", True), ("Host.Example:1/a@sha256:" + "a" * 64, True)),
+        *(("sha256:" + "a" * 64, True), ("[::1]:5000/a", True), ("host:1/a", True)),
+        *(("Debian", False), ("UP/x", False), ("a b", False), ("a:b:c", False), ("-x", False)),
+        *(("a@sha256:zz", False), ("", False), ("a:", False), ("/a", False), ("a\n", False)),
+        *((1, False), ("ü", False), ("https://a/b", False)),
+    ],
+)
+def test_an_image(name, is_one):
+    assert (values.image(name) == name) is is_one
+
+
+def test_limits_that_an_engine_can_count_to():
+    assert values.cpus("0.5") == values.cpus(0.5) == 0.5
+    assert values.cpus("1e3") is values.cpus("half") is values.cpus(1e9) is None
+    assert values.memory("999999999999g") is None
+    assert values.pause("0.0001s") is None
+    assert values.pause(1) == 1
 
 
 @pytest.mark.parametrize(
