@@ -72,7 +72,7 @@ class LabTarget(Target):
         self._owner: LabOwner | None = None
         self._owner_id = kernel_id
         self._sweeping: asyncio.Task[None] | None = None
-        self._clock = LabClock()
+        self._clock = LabClock(self._tell_over)
         self._preparing, self._reading = asyncio.Lock(), asyncio.Lock()
         self._desk: CheckDesk | None = None
         self._publish: Publish = lambda _kind, _content: None
@@ -154,6 +154,11 @@ class LabTarget(Target):
                 raise
             (await self._find_desk()).prepare_soon()
             return True
+
+    def _tell_over(self) -> None:
+        """Tell it in the cell that runs, which ends with the containers."""
+        if self._lab is not None:
+            _Line(self._lab.title, self._publish).end("the time of the lab is over")
 
     async def _end_if_over(self, owner: LabOwner) -> None:
         if self._clock.is_over(owner):

@@ -22,7 +22,9 @@ _WARN_AT = 300.0
 class LabClock:
     """Watches the times of one lab. Everything happens on the main event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, over: Callable[[], None] = lambda: None) -> None:
+        """Call ``over`` when the time is over, before the containers are ended."""
+        self._over = over
         self._rest: asyncio.TimerHandle | None = None
         self._end: asyncio.TimerHandle | None = None
         self._work: asyncio.Task[None] | None = None
@@ -87,6 +89,7 @@ class LabClock:
             self.rest_later(owner)
 
     def _close(self, owner: LabOwner) -> None:
+        self._over()
         self._begin(owner.aclose)
 
     def _begin(

@@ -73,7 +73,8 @@ async def test_containers_stop_where_the_lab_says_so():
 
 
 async def test_the_end_comes_once_with_a_warning_before():
-    clock, now = LabClock(), time.time()
+    said: list[str] = []
+    clock, now = LabClock(lambda: said.append("over")), time.time()
     assert clock.left(Owner(Lab())) is None
     assert not clock.is_over(Owner(Lab()))
     assert clock.begin(Owner(Lab())) == ""
@@ -84,7 +85,7 @@ async def test_the_end_comes_once_with_a_warning_before():
     assert "left, then" in clock.begin(owner)
     assert clock.begin(owner) == ""
     await asyncio.sleep(3601)
-    assert owner.done == ["end"]
+    assert (said, owner.done) == (["over"], ["end"])
     owner.begun = now - 3600
     assert clock.is_over(owner)
     clock.close()
