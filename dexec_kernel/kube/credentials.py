@@ -10,24 +10,32 @@ import base64
 import json
 import logging
 import os
+import re
+import signal
 import ssl
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from dexec_kernel.engine.http.tls import load_certificate
 from dexec_kernel.errors import ConfigurationError, CredentialsRefused
 from dexec_kernel.kube.kubeconfig import Cluster, ClusterAccess, ExecPlugin, User
 
 _log = logging.getLogger(__name__)
+_header_value = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+_HEADERS = {"Authorization": "the token"}
 _API_GROUP = "client.authentication.k8s.io/"
 _VERSIONS = (f"{_API_GROUP}v1", f"{_API_GROUP}v1beta1")
 #: In seconds: for a plugin to print its credentials.
 _PLUGIN_TIMEOUT = 60.0
 #: A credential that ends so soon is fetched again.
 _SPARE = timedelta(seconds=10)
+#: In bytes: no credential is longer.
+_MAX_OUTPUT = 1024 * 1024
 #: In characters: what an error shows of a plugin's own words.
 _SHOWN = 1_000
 
@@ -94,6 +102,13 @@ class Credentials:
         elif user.username:
             pair = base64.b64encode(f"{user.username}:{user.password}".encode()).decode()
             headers.append(("Authorization", f"Basic {pair}"))
+        for name, value in headers:
+            if not _header_value.fullmatch(value):
+                # What it is stays unsaid.
+                raise ConfigurationError(
+                    f"The kubeconfig's user cannot be sent: {_HEADERS.get(name, name)} has"
+                    " characters that a header cannot have, such as a line feed."
+                )
         return headers
 
     def tls(self) -> ssl.SSLContext:
@@ -109,21 +124,25 @@ def _token(user: User) -> str:
     """Return the token; one in a file is rotated, so that the file is read each time."""
     if user.token_file:
         try:
-            return Path(user.token_file).read_text(encoding="utf-8").strip()
+            if token := Path(user.token_file).read_text(encoding="utf-8").strip():
+                return token
         except (OSError, ValueError) as error:
             if not user.token:
                 raise ConfigurationError(
                     f"The token file {user.token_file} cannot be read."
                 ) from error
+        if not user.token:
+            raise ConfigurationError(f"The token file {user.token_file} is empty.")
     return user.token
 
 
 def tls_context(cluster: Cluster, user: User, fetched: Credential) -> ssl.SSLContext:
     """Return the context for a cluster. Raises :class:`ConfigurationError`."""
     try:
-        context = ssl.create_default_context(cafile=cluster.ca_file or None)
-        if cluster.ca_data:
+        if cluster.ca_data:  # It counts where there is a file, too.
             context = ssl.create_default_context(cadata=_certificates(cluster.ca_data))
+        else:
+            context = ssl.create_default_context(cafile=cluster.ca_file or None)
         # Clusters' own authorities often lack what newer Pythons ask of them.
         context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
         # Python before 3.11.4 takes a stream that was cut off for one that has ended.
@@ -150,6 +169,8 @@ def _load_certificate(context: ssl.SSLContext, user: User, fetched: Credential) 
     key = fetched.key.encode() or user.key_data
     if not certificate and not user.cert_file:
         return
+    if not key and not user.key_file:
+        raise ValueError("there is a client certificate without its key")
     with tempfile.TemporaryDirectory(prefix="dexec-") as folder:  # Of mode 700.
         names = []
         for name, data, file in (("c", certificate, user.cert_file), ("k", key, user.key_file)):
@@ -158,7 +179,7 @@ def _load_certificate(context: ssl.SSLContext, user: User, fetched: Credential) 
                 path.touch(mode=0o600)
                 path.write_bytes(data)
             names.append(path if data else Path(file))
-        context.load_cert_chain(names[0], names[1])
+        load_certificate(context, names[0], names[1])
 
 
 async def fetch(plugin: ExecPlugin, cluster: Cluster, environ: Mapping[str, str]) -> Credential:
@@ -201,16 +222,19 @@ async def _run(plugin: ExecPlugin, env: Mapping[str, str]) -> bytes:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            # Nobody looks at the terminal that Jupyter was started from.
+            start_new_session=True,
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise CredentialsRefused(
             f"The exec plugin {plugin.command!r} of the kubeconfig cannot be run:"
-            f" {error.strerror}.",
+            f" {error.strerror if isinstance(error, OSError) else error}.",
             advice=plugin.install_hint.strip() or "Install it, or get another kubeconfig.",
         ) from error
     try:
         async with asyncio.timeout(_PLUGIN_TIMEOUT):
-            output, said = await process.communicate()
+            output, said = await asyncio.gather(_all(process.stdout), _all(process.stderr))
+            await process.wait()
     except TimeoutError as error:
         raise CredentialsRefused(
             f"The exec plugin {plugin.command!r} has printed nothing in {_PLUGIN_TIMEOUT:g} s.",
@@ -218,7 +242,8 @@ async def _run(plugin: ExecPlugin, env: Mapping[str, str]) -> bytes:
         ) from error
     finally:
         if process.returncode is None:
-            process.kill()
+            with suppress(ProcessLookupError):  # Its own children are of its group.
+                os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
     if process.returncode:
         words = said.decode("utf-8", "replace").strip()[-_SHOWN:]
@@ -230,13 +255,29 @@ async def _run(plugin: ExecPlugin, env: Mapping[str, str]) -> bytes:
     return output
 
 
+async def _all(reader: asyncio.StreamReader | None) -> bytes:
+    """Return what a plugin prints; of what nobody needs, the end is kept."""
+    assert reader is not None  # noqa: S101 -- both are pipes
+    said = b""
+    while data := await reader.read(_MAX_OUTPUT):
+        said = (said + data)[-_MAX_OUTPUT:]
+    return said
+
+
 def _cluster_info(cluster: Cluster) -> dict[str, object]:
     info: dict[str, object] = {"server": cluster.server}
     if cluster.tls_server_name:
         info["tls-server-name"] = cluster.tls_server_name
     if cluster.insecure:
         info["insecure-skip-tls-verify"] = True
-    data = cluster.ca_data or (Path(cluster.ca_file).read_bytes() if cluster.ca_file else b"")
+    data = cluster.ca_data
+    if not data and cluster.ca_file:
+        try:
+            data = Path(cluster.ca_file).read_bytes()
+        except OSError as error:
+            raise ConfigurationError(
+                f"The cluster's certificate {cluster.ca_file} cannot be read: {error.strerror}."
+            ) from error
     if data:
         info["certificate-authority-data"] = base64.b64encode(data).decode()
     if cluster.proxy_url:

@@ -6,22 +6,29 @@ credential is fetched. Values may be secrets: errors name settings and files, ne
 
 from __future__ import annotations
 
-import base64
-import binascii
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from dexec_kernel.errors import ConfigurationError
+from dexec_kernel.kube import values
 
 #: Names another context than the kubeconfig's current one.
 CONTEXT_VARIABLE = "DEXEC_KUBE_CONTEXT"
 #: The folder that every pod has which may talk to its cluster.
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+#: What a header's name may have besides letters and digits (RFC 9110, "token").
+_IN_HEADERS = "!#$&'*+^`|"
 _HOW_TO_GET_ONE = (
     "Use the file that your cluster's administrator or provider gives you: `kubectl get pods` works"
     " with it. KUBECONFIG names it where it is not ~/.kube/config."
+)
+_NO_ACCOUNT = (
+    "This is a pod of a cluster, and it has no service account's token. Its description gives it"
+    " one: automountServiceAccountToken: true, in JupyterHub singleuser.serviceAccountName."
 )
 
 
@@ -80,11 +87,11 @@ class ClusterAccess:
     source: str
 
 
-def is_configured(environ: Mapping[str, str]) -> bool:
+def is_configured(environ: Mapping[str, str], *, account: Path = SERVICE_ACCOUNT) -> bool:
     """Return whether there is a kubeconfig, or the service account of a pod."""
-    if environ.get("KUBERNETES_SERVICE_HOST"):
+    if _is_in_cluster(environ) and (account / "token").is_file():
         return True
-    return any(file.expanduser().exists() for file in _files(environ))
+    return any(file.exists() for file in _files(environ))
 
 
 def access_of(environ: Mapping[str, str]) -> ClusterAccess:
@@ -104,27 +111,32 @@ def find_access(
     for file in files:
         merged.add(file)
     if merged.is_empty:
-        if environ.get("KUBERNETES_SERVICE_HOST") and (account / "token").is_file():
+        if _is_in_cluster(environ) and (account / "token").is_file():
             return _in_cluster(environ, account)
         names = ", ".join(map(str, files))
         raise ConfigurationError(
             f"No Kubernetes cluster is configured: {names} does not exist or is empty.",
-            advice=_HOW_TO_GET_ONE,
+            advice=_NO_ACCOUNT if _is_in_cluster(environ) else _HOW_TO_GET_ONE,
         )
     return merged.access(context)
 
 
 def _files(environ: Mapping[str, str]) -> list[Path]:
-    listed = [part for part in environ.get("KUBECONFIG", "").split(":") if part]
+    listed = [part for part in environ.get("KUBECONFIG", "").split(os.pathsep) if part]
     if listed:
-        return [Path(part) for part in listed]
+        # Paths in a file are relative to its folder: `./plugin` must not become `plugin`.
+        return [Path(part).absolute() for part in listed]
     home = environ.get("HOME")
     return [(Path(home) if home else Path.home()) / ".kube" / "config"]
 
 
+def _is_in_cluster(environ: Mapping[str, str]) -> bool:
+    return bool(environ.get("KUBERNETES_SERVICE_HOST"))
+
+
 def _in_cluster(environ: Mapping[str, str], account: Path) -> ClusterAccess:
     host = environ["KUBERNETES_SERVICE_HOST"]
-    port = environ.get("KUBERNETES_SERVICE_PORT", "443")
+    port = environ.get("KUBERNETES_SERVICE_PORT") or "443"
     name = f"[{host}]" if ":" in host else host
     ca, namespace = account / "ca.crt", account / "namespace"
     return ClusterAccess(
@@ -152,12 +164,12 @@ class _Merged:
 
     def add(self, file: Path) -> None:
         """Read a file; one that does not exist has nothing to say."""
-        content = _read(file)
-        self._current = self._current or _text(content, "current-context", file)
+        content = values.read(file)
+        self._current = self._current or values.text(content, "current-context", file)
         for kind, known in self._named.items():
-            for item in _list(content, kind, file):
-                name = _text(item, "name", file)
-                inner = _object(item, kind.removesuffix("s"), file)
+            for item in values.mappings(content, kind, file):
+                name = values.text(item, "name", file)
+                inner = values.mapping(item, kind.removesuffix("s"), file)
                 known.setdefault(name, (inner, file))
 
     def access(self, wanted: str) -> ClusterAccess:
@@ -169,12 +181,16 @@ class _Merged:
                 advice=f"Choose one: kubectl config use-context NAME ({self._names('contexts')}).",
             )
         context, file = self._get("contexts", name)
-        cluster = _text(context, "cluster", file)
-        user = _text(context, "user", file)
+        cluster = values.text(context, "cluster", file)
+        if not cluster:
+            raise ConfigurationError(
+                f"The context {name!r} of the kubeconfig {file} names no cluster."
+            )
+        user = values.text(context, "user", file)
         return ClusterAccess(
             _cluster(*self._get("clusters", cluster)),
             _user(*self._get("users", user)) if user else User(),
-            _text(context, "namespace", file) or "default",
+            values.text(context, "namespace", file) or "default",
             context=name,
             source=str(file),
         )
@@ -193,50 +209,21 @@ class _Merged:
         return ", ".join(self._named[kind]) or "none"
 
 
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        import yaml  # noqa: PLC0415 -- an extra, and slow to import
-    except ImportError as error:
-        raise ConfigurationError(
-            "Cells in pods need a package that is not installed: PyYAML, which reads a kubeconfig.",
-            advice="Install it: pip install 'dexec-kernel[kubernetes]'",
-        ) from error
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise ConfigurationError(f"The kubeconfig {file} cannot be read: {reason}.") from error
-    try:
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" (line {mark.line + 1})" if mark is not None else ""
-        # The cause would show the line.
-        raise ConfigurationError(f"The kubeconfig {file} is not YAML{where}.") from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise _unusable(file, "the file", "an object")
-    return content
-
-
 def _cluster(content: dict[str, Any], file: Path) -> Cluster:
-    server = _text(content, "server", file)
+    server = values.text(content, "server", file)
     if not server:
         raise ConfigurationError(f"A cluster in the kubeconfig {file} has no server.")
     extensions = {
-        _text(item, "name", file): item.get("extension")
-        for item in _list(content, "extensions", file)
+        values.text(item, "name", file): item.get("extension")
+        for item in values.mappings(content, "extensions", file)
     }
     return Cluster(
         server,
-        ca_data=_data(content, "certificate-authority-data", file),
-        ca_file=_path(content, "certificate-authority", file),
-        insecure=bool(content.get("insecure-skip-tls-verify")),
-        tls_server_name=_text(content, "tls-server-name", file),
-        proxy_url=_text(content, "proxy-url", file),
+        ca_data=values.data(content, "certificate-authority-data", file),
+        ca_file=values.path(content, "certificate-authority", file),
+        insecure=values.flag(content, "insecure-skip-tls-verify", file),
+        tls_server_name=values.text(content, "tls-server-name", file),
+        proxy_url=values.text(content, "proxy-url", file),
         plugin_config=extensions.get("client.authentication.k8s.io/exec"),
     )
 
@@ -250,92 +237,55 @@ def _user(content: dict[str, Any], file: Path) -> User:
         )
     plugin = content.get("exec")
     return User(
-        token=_text(content, "token", file),
-        token_file=_path(content, "tokenFile", file),
-        username=_text(content, "username", file),
-        password=_text(content, "password", file),
-        cert_data=_data(content, "client-certificate-data", file),
-        cert_file=_path(content, "client-certificate", file),
-        key_data=_data(content, "client-key-data", file),
-        key_file=_path(content, "client-key", file),
-        plugin=_plugin(_object(content, "exec", file), file) if plugin else None,
+        token=values.text(content, "token", file),
+        token_file=values.path(content, "tokenFile", file),
+        username=values.text(content, "username", file),
+        password=values.text(content, "password", file),
+        cert_data=values.data(content, "client-certificate-data", file),
+        cert_file=values.path(content, "client-certificate", file),
+        key_data=values.data(content, "client-key-data", file),
+        key_file=values.path(content, "client-key", file),
+        plugin=_plugin(values.mapping(content, "exec", file), file) if plugin else None,
         impersonation=_impersonation(content, file),
     )
 
 
 def _plugin(content: dict[str, Any], file: Path) -> ExecPlugin:
-    command = _text(content, "command", file)
+    command = values.text(content, "command", file)
+    if not command:
+        raise ConfigurationError(f"An exec plugin in the kubeconfig {file} has no command.")
     if "/" in command:
         # Paths are relative to the file; a bare name is looked up in PATH.
         command = str(file.parent / command)
     env = {
-        _text(item, "name", file): _text(item, "value", file)
-        for item in _list(content, "env", file)
+        values.text(item, "name", file): values.text(item, "value", file)
+        for item in values.mappings(content, "env", file)
     }
     return ExecPlugin(
-        _text(content, "apiVersion", file),
+        values.text(content, "apiVersion", file),
         command,
-        tuple(str(word) for word in content.get("args") or ()),
+        values.words(content, "args", file),
         env,
-        cluster_info=bool(content.get("provideClusterInfo")),
-        interactive_mode=_text(content, "interactiveMode", file) or "IfAvailable",
-        install_hint=_text(content, "installHint", file),
+        cluster_info=values.flag(content, "provideClusterInfo", file),
+        interactive_mode=values.text(content, "interactiveMode", file) or "IfAvailable",
+        install_hint=values.text(content, "installHint", file),
     )
 
 
 def _impersonation(content: dict[str, Any], file: Path) -> tuple[tuple[str, str], ...]:
+    name = values.text(content, "as", file)
     found = []
-    if name := _text(content, "as", file):
-        found.append(("Impersonate-User", name))
-    if uid := _text(content, "as-uid", file):
+    if uid := values.text(content, "as-uid", file):
         found.append(("Impersonate-Uid", uid))
-    found += [("Impersonate-Group", str(group)) for group in content.get("as-groups") or ()]
-    extra = content.get("as-user-extra") or {}
-    for key, values in extra.items():
-        found += [(f"Impersonate-Extra-{key}", str(value)) for value in values]
-    return tuple(found)
-
-
-def _unusable(file: Path, key: str, wanted: str) -> ConfigurationError:
-    return ConfigurationError(f"In the kubeconfig {file}, {key} is not {wanted}.")
-
-
-def _text(content: Any, key: str, file: Path) -> str:
-    value = content.get(key) if isinstance(content, dict) else None
-    if value is None:
-        return ""
-    if isinstance(value, bool | int | float):
-        return str(value)  # YAML takes 007 for a number.
-    if not isinstance(value, str):
-        raise _unusable(file, key, "text")
-    return value
-
-
-def _object(content: Any, key: str, file: Path) -> dict[str, Any]:
-    value = content.get(key) if isinstance(content, dict) else None
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise _unusable(file, key, "an object")
-    return value
-
-
-def _list(content: dict[str, Any], key: str, file: Path) -> list[dict[str, Any]]:
-    value = content.get(key)
-    if value is None:
-        return []
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise _unusable(file, key, "a list of objects")
-    return value
-
-
-def _data(content: dict[str, Any], key: str, file: Path) -> bytes:
-    try:
-        return base64.b64decode(_text(content, key, file), validate=False)
-    except (binascii.Error, ValueError):
-        raise _unusable(file, key, "base64") from None
-
-
-def _path(content: dict[str, Any], key: str, file: Path) -> str:
-    text = _text(content, key, file)
-    return str(file.parent / text) if text else ""
+    groups = values.words(content, "as-groups", file)
+    found += [("Impersonate-Group", group) for group in groups]
+    extra = values.mapping(content, "as-user-extra", file)
+    for key in extra:
+        # A header's name has few characters; Kubernetes takes the others with a %.
+        header = f"Impersonate-Extra-{quote(str(key), safe=_IN_HEADERS)}"
+        found += [(header, value) for value in values.words(extra, key, file)]
+    if found and not name:
+        raise ConfigurationError(
+            f"A user in the kubeconfig {file} acts for groups, and for no user: it has no 'as'."
+        )
+    return (("Impersonate-User", name), *found) if name else ()

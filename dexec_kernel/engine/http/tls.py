@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from dexec_kernel.engine.http.address import TlsFiles
 from dexec_kernel.engine.http.stream import READ_SIZE, ByteStream, SocketStream, lost
@@ -34,12 +35,26 @@ def tls_context(config: TlsFiles) -> ssl.SSLContext:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if config.cert is not None:
-            context.load_cert_chain(config.cert, config.key)
-    except (OSError, ssl.SSLError) as error:
+            load_certificate(context, config.cert, config.key)
+    except (OSError, ValueError) as error:
         raise ConfigurationError(
             f"The TLS files cannot be used ({config.ca}, {config.cert}, {config.key}): {error}."
         ) from error
     return context
+
+
+def load_certificate(
+    context: ssl.SSLContext, certificate: str | Path, key: str | Path | None
+) -> None:
+    """Load a client's certificate. Raises :class:`OSError`, :class:`ValueError`.
+
+    OpenSSL would ask for the passphrase of an encrypted key, on a terminal that nobody looks at.
+    """
+
+    def refuse() -> str:
+        raise ValueError("the key is encrypted, and nobody can be asked for its passphrase")
+
+    context.load_cert_chain(certificate, key, refuse)
 
 
 class TlsStream:

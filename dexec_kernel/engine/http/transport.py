@@ -71,7 +71,10 @@ async def _connect(endpoint: Address) -> socket.socket:
     if endpoint.is_unix:
         return await _connected(socket.AF_UNIX, endpoint.path)
     fault: OSError = OSError("no address")
-    addresses = await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+    try:
+        addresses = await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise OSError(f"{endpoint.host!r} is no host's name") from error
     for family, _, _, _, address in addresses:
         try:
             sock = await _connected(family, address)

@@ -196,6 +196,15 @@ def test_what_is_no_address_is_refused(server):
         address(Cluster(server))
 
 
+async def test_a_name_that_no_host_can_have_cannot_be_reached():
+    api = KubeApi(access(Cluster("https://a..b:6443")), {})
+    try:
+        with pytest.raises(EngineUnavailable, match="no host's name"):
+            await api.version()
+    finally:
+        api.close()
+
+
 async def test_a_certificate_of_another_authority_is_told(servers, tmp_path):
     make_certificates(tmp_path / "other")
     api = servers.api(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import subprocess
 import tempfile
 from datetime import UTC, datetime, timedelta
 
@@ -61,9 +62,29 @@ def test_a_token_file_is_read_each_time(tmp_path):
     file.write_text("two\n")
     assert found.headers() == [("Authorization", "Bearer two")]
     assert found.is_renewable
-    file.unlink()
-    with pytest.raises(ConfigurationError):
+    file.write_text("\n")
+    with pytest.raises(ConfigurationError, match="is empty"):
         found.headers()
+    file.unlink()
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        found.headers()
+    both = Credentials(access(User(token="three", token_file=str(file))), {})
+    assert both.headers() == [("Authorization", "Bearer three")]
+
+
+@pytest.mark.parametrize(
+    ("user", "name"),
+    [
+        (User(token=f"{SECRET}\nX: y"), "the token"),
+        (User(token=f"{SECRET}é"), "the token"),
+        (User(impersonation=(("Impersonate-User", f"{SECRET}\r"),)), "Impersonate-User"),
+    ],
+)
+def test_what_no_header_can_have_is_not_sent_and_not_shown(user, name):
+    with pytest.raises(ConfigurationError) as caught:
+        Credentials(access(user), {}).headers()
+    assert name in caught.value.message
+    assert SECRET not in str(caught.value)
 
 
 async def test_a_plugin_is_told_of_the_cluster_and_has_its_variables(plugin, real_time, tmp_path):
@@ -130,10 +151,40 @@ async def test_a_plugin_that_fails_says_why(plugin, real_time, script, word):
     assert caught.value.__cause__ is None
 
 
-async def test_a_plugin_that_hangs_is_ended(plugin, real_time, monkeypatch):
+async def test_a_plugin_that_hangs_is_ended(plugin, real_time, monkeypatch, tmp_path):
     monkeypatch.setattr(module, "_PLUGIN_TIMEOUT", 0.05)
     with pytest.raises(CredentialsRefused, match="has printed nothing"):
         await fetch(plugin("exec sleep 600"), CLUSTER, {"PATH": "/usr/bin:/bin"})
+    # And so are its children, which hold its pipes.
+    with pytest.raises(CredentialsRefused, match="has printed nothing"):
+        await fetch(plugin("sleep 600; :"), CLUSTER, {"PATH": "/usr/bin:/bin"})
+
+
+async def test_a_plugin_has_no_terminal_and_no_input_to_ask_on(plugin, real_time):
+    asks = f"read -r x && exit 1; (: </dev/tty) 2>/dev/null && exit 2\n{said({'token': 't'})}"
+    found = await fetch(plugin(asks, interactive_mode="IfAvailable"), CLUSTER, {})
+    assert found.token == "t"
+
+
+async def test_what_a_plugin_says_besides_is_left_out(plugin, real_time):
+    noise = "head -c 3000000 /dev/zero >&2\n"
+    environ = {"PATH": "/usr/bin:/bin"}
+    assert (await fetch(plugin(noise + said({"token": "t"})), CLUSTER, environ)).token == "t"
+    with pytest.raises(CredentialsRefused, match="no credential"):
+        await fetch(plugin("head -c 30000000 /dev/zero"), CLUSTER, environ)
+
+
+async def test_a_plugin_may_speak_either_version_and_of_nanoseconds(plugin, real_time):
+    old = "client.authentication.k8s.io/v1beta1"
+    status = {"token": "t", "expirationTimestamp": "2030-01-01T00:00:00.123456789Z"}
+    found = await fetch(plugin(said(status), api_version=old), CLUSTER, {})
+    assert found.expires == NOW.replace(microsecond=123456)
+
+
+async def test_a_clusters_certificate_that_is_missing_is_named_before_a_plugin_runs(plugin):
+    cluster = Cluster("https://c", ca_file="/no/such/ca.pem")
+    with pytest.raises(ConfigurationError, match=r"/no/such/ca\.pem"):
+        await fetch(plugin("exit 0", cluster_info=True), cluster, {})
 
 
 async def test_a_plugin_that_is_missing_says_how_to_get_it():
@@ -141,6 +192,8 @@ async def test_a_plugin_that_is_missing_says_how_to_get_it():
     with pytest.raises(CredentialsRefused) as caught:
         await fetch(missing, CLUSTER, {})
     assert caught.value.advice == "brew install it"
+    with pytest.raises(CredentialsRefused, match="cannot be run"):
+        await fetch(ExecPlugin(V1, "/bin/true", ("nul\0",)), CLUSTER, {})
 
 
 @pytest.mark.parametrize(
@@ -172,8 +225,31 @@ def test_certificates_are_loaded_and_leave_no_file(tmp_path, monkeypatch):
     assert module.tls_context(insecure, files, module.Credential()).verify_mode is ssl.CERT_NONE
 
 
+def test_an_authority_counts_as_data_before_its_file(tmp_path):
+    make_certificates(tmp_path)
+    ca = (tmp_path / "ca.pem").read_bytes()
+    context = module.tls_context(
+        Cluster("https://c", ca_data=ca, ca_file="/no/such"), User(), module.Credential()
+    )
+    assert len(context.get_ca_certs()) == 1
+
+
+def test_an_encrypted_key_is_refused_and_nobody_is_asked(tmp_path):
+    make_certificates(tmp_path)
+    command = ["openssl", "ec", "-in", "key.pem", "-out", "e.pem", "-aes128", "-passout", "pass:x"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    user = User(cert_file=str(tmp_path / "cert.pem"), key_file=str(tmp_path / "e.pem"))
+    with pytest.raises(ConfigurationError, match="the key is encrypted"):
+        module.tls_context(Cluster("https://c"), user, module.Credential())
+
+
 @pytest.mark.parametrize(
-    "user", [User(cert_data=b"x", key_data=SECRET.encode()), User(cert_file="/no/such")]
+    "user",
+    [
+        User(cert_data=b"x", key_data=SECRET.encode()),
+        User(cert_file="/no/such"),
+        User(cert_file="/no/such", key_file="/no/such"),
+    ],
 )
 def test_certificates_that_cannot_be_used_are_an_error(user):
     with pytest.raises(ConfigurationError) as caught:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
 from dexec_kernel.errors import ConfigurationError
-from dexec_kernel.kube.kubeconfig import ClusterAccess, find_access
+from dexec_kernel.kube.kubeconfig import ClusterAccess, find_access, is_configured
 
 SECRET = "s3cret"
 
@@ -53,6 +54,15 @@ def test_the_current_context_leads_to_a_cluster_a_user_and_a_namespace(access):
     assert found.cluster.server == "https://c:6443/prefix"
     assert (found.user.token, found.namespace, found.context) == (SECRET, "lab", "x")
     assert SECRET not in repr(found)
+
+
+def user(**content: object) -> dict[str, object]:
+    return config(users=[{"name": "u", "user": content}])
+
+
+def plugin(**content: object) -> dict[str, object]:
+    api = {"apiVersion": "client.authentication.k8s.io/v1", "command": "aws"}
+    return user(exec={**api, **content})
 
 
 def test_without_kubeconfig_the_file_in_the_home_folder_is_read(write, tmp_path):
@@ -122,7 +132,7 @@ def test_paths_are_relative_to_their_file_and_data_is_base64(access, tmp_path):
 
 
 def test_an_exec_plugin_is_read(access, tmp_path):
-    def plugin(command: str):
+    def of(command: str):
         content = {
             "apiVersion": "client.authentication.k8s.io/v1",
             "command": command,
@@ -134,10 +144,10 @@ def test_an_exec_plugin_is_read(access, tmp_path):
         }
         return access(config(users=[{"name": "u", "user": {"exec": content}}])).user.plugin
 
-    found = plugin("aws")
+    found = of("aws")
     assert (found.command, found.args, found.env) == ("aws", ("get", SECRET), {"A": SECRET})
     assert (found.cluster_info, found.interactive_mode) == (True, "Never")
-    assert plugin("./bin/x").command == str(tmp_path / "0" / "bin" / "x")
+    assert of("./bin/x").command == str(tmp_path / "0" / "bin" / "x")
     assert SECRET not in repr(found)
 
 
@@ -173,6 +183,24 @@ def test_in_a_pod_the_service_account_is_used(tmp_path):
         (config(users=[]), "no user 'u'"),
         (config(contexts=[]), "no context 'x'"),
         ({**config(), "current-context": ""}, "no current context"),
+        (config(contexts=[{"name": "x", "context": {"user": "u"}}]), "names no cluster"),
+        (config(contexts=[{"name": "x", "context": {"cluster": "c", "user": "v"}}]), "user 'v'"),
+        (
+            config(
+                clusters=[
+                    {"name": "c", "cluster": {"server": "c", "insecure-skip-tls-verify": "false"}}
+                ]
+            ),
+            "insecure-skip-tls-verify is not true or false",
+        ),
+        (user(**{"as": "jane", "as-groups": SECRET}), "as-groups is not a list"),
+        (user(**{"as": "jane", "as-user-extra": {"k": SECRET}}), "k is not a list"),
+        (user(**{"as-groups": ["g"]}), "has no 'as'"),
+        (user(exec="aws"), "exec is not an object"),
+        (plugin(command=""), "has no command"),
+        (plugin(args=SECRET), "args is not a list"),
+        (plugin(env={"A": SECRET}), "env is not a list"),
+        (plugin(provideClusterInfo="yes"), "provideClusterInfo is not true or false"),
         (config(clusters=[{"name": "c", "cluster": {}}]), "has no server"),
         (
             config(users=[{"name": "u", "user": {"client-key-data": f"{SECRET}!"}}]),
@@ -192,13 +220,97 @@ def test_what_cannot_be_used_is_named_and_not_shown(access, content, word):
     assert SECRET not in str(caught.value.__cause__)
 
 
-def test_a_file_that_cannot_be_read_says_so(tmp_path):
-    with pytest.raises(ConfigurationError, match="cannot be read"):
-        find_access({"KUBECONFIG": str(tmp_path)})
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "Is a directory"),
+        (b"\0\1\2", "is not YAML"),
+        (b"\xff\xfe\xff", "is not YAML"),
+        (b"#" * 1_000 + b"\n" * 16_777_216, "has more than"),
+        (b"[" * 100_000, "is not YAML"),
+    ],
+)
+def test_a_file_that_is_no_kubeconfig_says_so(tmp_path, content, words):
+    file = tmp_path / "config"
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+    with pytest.raises(ConfigurationError) as caught:
+        find_access({"KUBECONFIG": str(file)})
+    assert words in caught.value.message
+    assert str(file) in caught.value.message
+
+
+_YAML = f"""
+x-user: &user {{token: {SECRET}}}
+clusters: [{{name: 2024-01-02, cluster: {{server: "https://c"}}}}]
+users: [{{name: 007, user: *user}}]
+contexts:
+- name: on
+  context: {{cluster: 2024-01-02, user: 007, namespace: null}}
+current-context: on
+"""
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        _YAML.encode(),
+        _YAML.replace("\n", "\r\n").encode(),
+        _YAML.encode("utf-8-sig"),
+        _YAML.encode("utf-16"),  # As PowerShell's `>` writes it.
+        json.dumps(config(), indent="\t").encode(),
+        json.dumps(config()).encode("utf-8-sig"),
+    ],
+    ids=["yaml", "crlf", "bom", "utf-16", "tabs", "json-bom"],
+)
+def test_a_file_is_read_however_it_was_written(tmp_path, encoded):
+    file = tmp_path / "config"
+    file.write_bytes(encoded)
+    found = find_access({"KUBECONFIG": f":{tmp_path}/none::{file}:"})
+    assert found.user.token == SECRET
+    assert found.cluster.server.startswith("https://c")
+
+
+def test_paths_in_a_file_of_this_folder_are_in_this_folder(write, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(plugin(command="./login"))
+    found = find_access({"KUBECONFIG": "config"})
+    # Without a folder it would be looked up in PATH.
+    assert found.user.plugin.command == str(tmp_path / "login")
+
+
+def test_whom_requests_are_made_for_fits_into_headers(access):
+    extra = {"example.com/scope %": ["a b", 7]}
+    found = access(user(**{"as": "jane", "as-uid": 5, "as-user-extra": extra}))
+    assert found.user.impersonation == (
+        ("Impersonate-User", "jane"),
+        ("Impersonate-Uid", "5"),
+        ("Impersonate-Extra-example.com%2Fscope%20%25", "a b"),
+        ("Impersonate-Extra-example.com%2Fscope%20%25", "7"),
+    )
+
+
+def test_a_pod_without_a_token_is_no_way_to_its_cluster(tmp_path):
+    environ = {"HOME": str(tmp_path), "KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBECONFIG": ""}
+    assert not is_configured(environ, account=tmp_path)
+    with pytest.raises(ConfigurationError) as caught:
+        find_access(environ, account=tmp_path)
+    assert "automountServiceAccountToken" in caught.value.advice
+    Path(tmp_path, "token").touch()
+    assert is_configured(environ, account=tmp_path)
+    found = find_access({**environ, "KUBERNETES_SERVICE_PORT": ""}, account=tmp_path)
+    assert (found.cluster.server, found.namespace) == ("https://10.0.0.1:443", "default")
+
+
+def test_a_file_is_a_way_to_a_cluster(write):
+    assert is_configured({"KUBECONFIG": write(config())})
+    assert not is_configured({"KUBECONFIG": "/no/such/config"})
 
 
 def test_without_the_extra_the_command_that_installs_it_is_named(access, monkeypatch):
     monkeypatch.setitem(sys.modules, "yaml", None)
     with pytest.raises(ConfigurationError) as caught:
-        access(config())
+        access("current-context: x")
     assert "pip install 'dexec-kernel[kubernetes]'" in caught.value.advice
