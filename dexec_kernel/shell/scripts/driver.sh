@@ -41,6 +41,12 @@ exec 7>&1 8>&2
   done
   __dexec_name=${HOME-}
   eval "$__dexec_part"
+  # Mksh has no printf of its own, and finds none in a session whose PATH leads nowhere.
+  __dexec_path=''
+  if ! printf ''; then
+    __dexec_path=bad
+    printf() { command -p printf "$@"; }
+  fi
   [ -z "$__dexec_user" ] || HOME=$__dexec_name
   __dexec_part=''
   while [ "$__dexec_lines" -lt "$__dexec_late" ]; do
@@ -162,8 +168,9 @@ else
   esac
 fi
 # The cell sees none of our names.
+case $__dexec_path in bad) unset -f printf ;; esac
 unset -v __dexec_greeting __dexec_handover __dexec_part __dexec_standby __dexec_wait __dexec_keep __dexec_user \
   __dexec_gone __dexec_folder __dexec_prelude __dexec_early __dexec_late __dexec_first __dexec_bad \
-  __dexec_lines __dexec_name __dexec_line __dexec_mark
+  __dexec_lines __dexec_name __dexec_line __dexec_mark __dexec_path
 exec 2>&8
 { eval "set --;$1"; } 2>/dev/null

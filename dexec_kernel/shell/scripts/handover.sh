@@ -7,6 +7,9 @@
 \set +euvxf
 __after_leave() {
   \unset -f printf alias umask pwd read test '['
+  # Mksh has no printf of its own, and yash has builtins in the folders of PATH alone.
+  \printf '' || printf() { \command -p printf "$@"; }
+  \[ 1 ] || eval '[() { \command -p [ "$@"; }'
   __after_code=${__after_was%%:*}
   # Half of the parameters that zsh prints are its own, and they cannot be set.
   \[ -z "${ZSH_VERSION-}" ] || __after_keep=no
@@ -18,7 +21,7 @@ __after_end
 "
   # No variable holds the mark while the variables are printed.
   \set -- "$__after_mark" "$__after_linger" "$@"
-  case ${1-} in "$__after_mark") ;; *) \exit 1 ;; esac
+  case ${__after_mark:+${1-}} in "${__after_mark:-no}") ;; *) \exit 1 ;; esac
   \unset -v __after_mark __after_lingering __after_linger
   # It is in no parameter either, but in a function's text, which nothing prints.
   \eval "__after_say() {

@@ -35,7 +35,7 @@ __after_end
   __after_p="${__after_mark%:};"
   \set -- "$__after_mark" "$__after_linger" "$__after_p" ${@+"${@/#/${__after_p}argument }"}
   # Without its marks all this would be the cell's output.
-  case ${1-} in "$__after_mark") ;; *) builtin exit 1 ;; esac
+  case ${__after_mark:+${1-}} in "${__after_mark:-no}") ;; *) builtin exit 1 ;; esac
   \unset -v __after_mark __after_lingering __after_linger __after_p
   # The pipe holds the traps. The last line's end keeps them whole, whatever IFS is.
   builtin read -r -d '' __after_traps </proc/self/fd/9

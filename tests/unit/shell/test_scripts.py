@@ -867,6 +867,19 @@ def test_other_shells_keep_the_session(shell: str, tmp_path: Path) -> None:
     assert cells("echo $x").stdout == "1\n"
 
 
+@pytest.mark.parametrize("shell", ["mksh", "yash"])
+def test_other_shells_whose_path_leads_nowhere(shell: str, tmp_path: Path) -> None:
+    """Some of their builtins are not to be found then, and all variables were in the output."""
+    cells = Cells(shell, tmp_path)
+    result = cells("export PATH=/nowhere; y=1; (exit 4)")
+    assert (result.stdout, result.stderr, result.exit_code) == ("", "", 4)
+    if shell == "mksh":  # Yash hands nothing over.
+        result = cells("echo $y $PATH; printf x")
+        assert (result.stdout, result.exit_code) == ("1 /nowhere\n", 127)
+        assert result.stderr.count("\n") == 1, result.stderr
+        assert cells("echo $y").stdout == "1\n"
+
+
 def test_in_zsh_each_cell_is_a_shell_of_its_own(tmp_path: Path) -> None:
     cells = Cells("zsh", tmp_path)
     assert cells("export x=1; cd /; echo a; (exit 3)").exit_code == 3
