@@ -62,7 +62,7 @@ def spoil(proxy: FaultyProxy, fault: Fault) -> None:
 
 
 async def run_session(host: str, container: str, cells: list[object], *, tcp: bool) -> None:
-    async with proxied(host, container, tcp=tcp, standbys=1) as (proxy, session):
+    async with proxied(host, container, tcp=tcp, standbys=1, tidies=True) as (proxy, session):
         for found, code, options, is_prepared in cells:  # type: ignore[misc] # as drawn
             await run_cell(proxy, session, found, code, options, prepared=is_prepared)
         proxy.heal()
