@@ -107,10 +107,12 @@ def names_of(paths: Sequence[PurePath]) -> list[str]:
     for length in range(1, longest + 1):
         names = ["/".join(path.parts[-length:]) for path in paths]
         if len(set(names)) == len(names):
-            return [_as_text(name) for name in names]
-    return [_as_text(str(path)) for path in paths]
+            return [one_line(name) for name in names]
+    return [one_line(str(path)) for path in paths]
 
 
-def _as_text(name: str) -> str:
-    """Return a name that can be written; a file's name may be any bytes."""
-    return name.encode("utf-8", "backslashreplace").decode()
+def one_line(text: str) -> str:
+    """Return text that can be written, and is one line: what students name may be any bytes."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )

@@ -7,7 +7,7 @@ import io
 import json
 from typing import Any
 
-from dexec_kernel.grading.results import Report, Row, State
+from dexec_kernel.grading.results import Report, Row, State, one_line
 
 #: A cell that begins with one of these is a formula for spreadsheets, which run it on opening.
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
@@ -37,7 +37,7 @@ def remarks(report: Report) -> list[str]:
             if outcome.state in {State.BROKEN, State.TIMED_OUT}:
                 message = f": {outcome.message}" if outcome.message else ""
                 sentences.append(f"{task.name}: the check is {outcome.state.value}{message}")
-        found += [f"{row.name}: {sentence}" for sentence in sentences if sentence]
+        found += [one_line(f"{row.name}: {sentence}") for sentence in sentences if sentence]
     return found
 
 
@@ -108,8 +108,5 @@ def _json_row(report: Report, row: Row) -> dict[str, Any]:
 def _csv_cell(value: str | float) -> str | float:
     if not isinstance(value, str):
         return f"{value:g}"
-    # Control characters, line ends included, are shown and not sent to whoever opens the file.
-    text = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in value
-    )
+    text = one_line(value)
     return f"'{text}" if value.lstrip(" ").startswith(_FORMULA) else text

@@ -19,6 +19,8 @@ from dexec_kernel.lab.values import SECRETS
 
 #: The labels of a lab's containers besides ``LAB_LABEL``: its owner, and its name in the lab.
 OWNER_LABEL, CONTAINER_LABEL = "dexec.lab.owner", "dexec.lab.container"
+#: What the names of all volumes of labs begin with: a token of the owner's comes after it.
+VOLUMES = "dexec-lab-"
 #: Those that cells run in have this label, and no checker has it.
 CELLS_LABEL = "dexec.lab.cells"
 #: That of a container without a leash.
@@ -64,7 +66,7 @@ def labels_of(lab_name: str, owner: str, container: str = "") -> dict[str, str]:
 def volume_prefix(lab_name: str, owner: str) -> str:
     """Return what the names of an owner's volumes begin with: the next kernel has the same."""
     token = hashlib.sha256(f"{lab_name}\0{owner}".encode()).hexdigest()[:12]
-    return f"dexec-lab-{token}-"
+    return f"{VOLUMES}{token}-"
 
 
 def create_config(

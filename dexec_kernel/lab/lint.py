@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -51,7 +52,8 @@ def kernel_name(name: str) -> str:
 def check_name(name: str) -> None:
     """Raise :class:`ConfigurationError` for a folder's name that can name no kernelspec."""
     if not _NAME.fullmatch(name):
-        suggestion = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:80]
+        plain = unicodedata.normalize("NFKD", name.lower()).encode("ascii", "ignore").decode()
+        suggestion = re.sub(r"[^a-z0-9._-]+", "-", plain).strip("-._")[:80]
         raise ConfigurationError(
             f"A lab's folder cannot be called {name!r}: its name is that of a kernelspec, with"
             " lower-case letters, digits, '.', '-' and '_'.",

@@ -286,7 +286,11 @@ def _refuse_another(target: Path, spec: BoundSpec) -> None:
         whose = f"the lab in {there.lab}" if is_lab else f"the container {there.container!r}"
     raise ConfigurationError(
         f"There is a kernelspec {spec.name!r} already, of {whose}: {target}",
-        advice="Give this one a --name of its own, or write over the other with --replace.",
+        # A lab's name is its folder's.
+        advice="Rename this lab's folder (and the kernel in its notebook), or write over the other"
+        " with --replace."
+        if spec.lab
+        else "Give this one a --name of its own, or write over the other with --replace.",
     )
 
 

@@ -11,6 +11,7 @@ from devtools import api, containers, images
 from dexec_kernel.backend.lifecycle import HealthConfig
 from dexec_kernel.backend.models import LAB_LABEL
 from dexec_kernel.errors import ImageNotFound, LabUnusable
+from dexec_kernel.lab.create import volume_prefix
 from dexec_kernel.lab.owner import LabOwner, Restored
 from dexec_kernel.lab.parent import PARENT_LABEL, Parent
 from dexec_kernel.lab.spec import Container, Lab
@@ -257,6 +258,20 @@ async def test_an_image_without_a_shell_runs_its_own_command_and_is_swept(host, 
 async def test_a_sweep_removes_what_nobody_owns_and_nothing_else(host, client, folder):
     images.ensure_image(host, images.BUSYBOX)
     gone, server = {PARENT_LABEL: str(replace(Parent.of(1), started="1"))}, Parent.of(1)
+
+    def volumes() -> list[str]:
+        listed = api.call_json(host, "GET", "/volumes")["Volumes"] or ()
+        return sorted(item["Name"] for item in listed if item["Name"] in made)
+
+    # One of an owner whose containers are gone, one in use, and one of somebody else.
+    orphan, used, foreign = (
+        f"{volume_prefix(folder.name, 'nobody')}data",
+        f"{volume_prefix(folder.name, 'held')}data",
+        "dexec-lab-of-somebody",
+    )
+    made = [orphan, used, foreign]
+    for name in made:
+        api.call(host, "POST", "/volumes/create", body={"Name": name})
     dead = LabOwner(client, LAB, folder, "dead", labels=gone)
     held = LabOwner(client, LAB, folder, "held", labels=gone)
     kept = LabOwner(client, replace(LAB, keep=True), folder, "kept", labels=gone)
@@ -268,8 +283,10 @@ async def test_a_sweep_removes_what_nobody_owns_and_nothing_else(host, client, f
         container = owner.ids["lab"]
         owner.let_go()
         await stopped(client, container)
+    assert volumes() == sorted(made)
     swept = await sweep(client)
     assert swept.removed == [names[dead]]
+    assert volumes() == sorted([used, foreign])
     assert set(swept.left) >= {names[held], names[kept], names[other]}
     assert (await sweep(client, server=server, kernels={"other"})).removed == []
     swept = await sweep(client, server=server, kernels={"another"})
@@ -278,3 +295,6 @@ async def test_a_sweep_removes_what_nobody_owns_and_nothing_else(host, client, f
     for owner in (dead, held, kept, other):
         await owner.aclose()
     assert await left(client, held) == []
+    await sweep(client)
+    assert volumes() == [foreign]
+    api.call(host, "DELETE", f"/volumes/{foreign}")

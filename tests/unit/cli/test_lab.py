@@ -74,7 +74,9 @@ def test_an_installed_lab_is_a_card_with_its_title(tmp_path, capsys):
     run(["lab", "new", str(other)])
     capsys.readouterr()
     assert run(["lab", "install", str(other), "--prefix", str(prefix)]) == FAILED
-    assert f"of the lab in {folder}" in capsys.readouterr().err
+    refused = capsys.readouterr().err
+    assert f"of the lab in {folder}" in refused
+    assert "Rename this lab's folder" in refused
     (folder / "checks/count.sh").unlink()
     assert run(["lab", "install", str(folder), "--prefix", str(prefix)]) == FAILED
     assert "1 problem" in capsys.readouterr().err

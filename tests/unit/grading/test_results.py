@@ -70,6 +70,7 @@ def test_a_teacher_looks_at_what_could_not_be_graded():
         (["x.ipynb", "ada/x.ipynb"], ["x.ipynb", "ada/x.ipynb"]),
         (["x", "x"], ["x", "x"]),
         ([os.fsdecode(b"\xff.ipynb")], ["\\udcff.ipynb"]),
+        (["a\nbob: 5\x1b[0m"], ["a\\nbob: 5\\x1b[0m"]),
     ],
 )
 def test_names_tell_notebooks_apart(paths, names):

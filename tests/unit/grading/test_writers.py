@@ -50,8 +50,10 @@ def test_remarks_say_what_the_table_has_no_room_for():
         "ada.ipynb: count: the check is broken: exit code 3",
         "bob.ipynb: it is empty",
     ]
-    late = Row("eve", Path("eve"), {"copy": Outcome(State.TIMED_OUT)})
-    assert remarks(Report("Basics", TASKS, (late,))) == ["eve: copy: the check is timed out"]
+    late = Row("eve", Path("eve"), {"copy": Outcome(State.TIMED_OUT, "pipe\nbob: 5 of 5")})
+    assert remarks(Report("Basics", TASKS, (late,))) == [
+        "eve: copy: the check is timed out: pipe\\nbob: 5 of 5"
+    ]
 
 
 def test_json_has_everything():

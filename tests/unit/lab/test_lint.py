@@ -160,3 +160,5 @@ def test_the_folder_s_name_is_the_kernelspec_s(lab):
     for name in ("", "Lab", "lab 1", "-lab", ".lab", "läb", "a" * 81):
         with pytest.raises(ConfigurationError, match="For example"):
             check_name(name)
+    with pytest.raises(ConfigurationError, match="For example: uber-uns"):
+        check_name("Über uns")
