@@ -215,13 +215,15 @@ class KubeApi:
         *,
         stdin: bool,
         tty: bool,
+        unanswered: Callable[[], None] = lambda: None,
     ) -> tuple[ByteStream, Version, bytes]:
         """Begin an exec: return its stream, its protocol, and what has come of it already.
 
         Without a ``command`` it is the main process of the container that is attached to.
 
         The caller closes the stream. Raises :class:`ContainerNotFound`,
-        :class:`ContainerNotRunning`.
+        :class:`ContainerNotRunning`. ``unanswered`` is called before an error that leaves open
+        whether the exec has begun.
         """
         options = [("command", word) for word in command]
         options += [("container", name.container), ("stdout", "true")]
@@ -231,7 +233,7 @@ class KubeApi:
         verb = "exec" if command else "attach"
         path = f"{_pods(name.namespace)}/{quote(name.pod, safe='')}/{verb}?{urlencode(options)}"
         target = f"{self._address.prefix}{path}"
-        found = await self._renewing(lambda: self._try_exec(target))
+        found = await self._renewing(lambda: self._try_exec(target, unanswered))
         if isinstance(found, _Attached):
             return found.stream, found.version, found.rest
         checked(found, name=str(name), namespace=name.namespace)
@@ -241,7 +243,7 @@ class KubeApi:
             status=found.status,
         )
 
-    async def _try_exec(self, target: str) -> _Attached | Answer:
+    async def _try_exec(self, target: str, unanswered: Callable[[], None]) -> _Attached | Answer:
         """Ask for an exec once; an answer that begins none is returned."""
         stream = await open_stream(self._address, timeout=CONNECT_TIMEOUT)
         try:
@@ -250,6 +252,7 @@ class KubeApi:
                 version = version_of(answer.headers.get("sec-websocket-protocol"))
                 return _Attached(stream, version, answer.rest)
         except BaseException:
+            unanswered()
             stream.close()
             raise
         stream.close()

@@ -127,10 +127,13 @@ class KubeExecs:
         self._facts[facts.id] = facts
         while len(self._facts) > _MOST:
             self._facts.popitem(last=False)
-        created(facts.id)
         stream, version, rest = await self._api.open_exec(
-            name, program.command, stdin=stdin, tty=config.tty
+            *(name, program.command),
+            stdin=stdin,
+            tty=config.tty,
+            unanswered=partial(created, facts.id),
         )
+        created(facts.id)
 
         async def prove(pid: int | None) -> bool | None:
             return await self._is_alive(name, pid)

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from dexec_kernel.errors import CredentialsRefused
+from dexec_kernel.errors import CredentialsRefused, DexecError, EngineUnavailable, RightMissing
 from dexec_kernel.kube.api import KubeApi
 from dexec_kernel.kube.kubeconfig import Cluster, ClusterAccess, ExecPlugin, User
+from dexec_kernel.kube.names import PodName
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 22\r\n\r\n" + b'{"gitVersion":"v1.31"}'
 REFUSED = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}"
@@ -27,7 +28,10 @@ async def cluster(tmp_path):
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             while head := await _head(reader):
                 tokens.append(head.partition("Bearer ")[2].split("\r\n")[0])
-                writer.write(waiting.pop(0))
+                answer = waiting.pop(0)
+                writer.write(answer)
+                if not answer:
+                    break
             writer.close()
 
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -83,4 +87,32 @@ async def test_refused_credentials_are_fetched_anew_once(
     with pytest.raises(CredentialsRefused):
         await call(api)
     assert len(tokens) == 2
+    api.close()
+
+
+FORBIDDEN = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 15\r\n\r\n" + b'{"message":"x"}'
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "is_open"),
+    [
+        (FORBIDDEN, RightMissing, False),
+        (b"", EngineUnavailable, True),
+        (b"x\r\n\r\n", DexecError, True),
+    ],
+)
+async def test_an_exec_may_have_begun_unless_it_was_refused(
+    cluster: Callable[..., object], answer, error, is_open
+):
+    api, _ = await cluster(answer)
+    said: list[bool] = []
+    with pytest.raises(error):
+        await api.open_exec(
+            PodName("lab", "web", "main"),
+            ["ls"],
+            stdin=False,
+            tty=False,
+            unanswered=lambda: said.append(True),
+        )
+    assert bool(said) is is_open
     api.close()

@@ -12,6 +12,7 @@ from dexec_kernel.errors import (
     EngineUnavailable,
     ExecLost,
     ExecNotFound,
+    RightMissing,
 )
 from dexec_kernel.kube.execs import KubeExecs
 from dexec_kernel.kube.names import PodName
@@ -63,6 +64,22 @@ async def test_a_command_goes_as_it_is_and_a_script_over_stdin(kube, execs):
     assert kube.commands[1][:2] == ["bash", "-c"]
     assert "s3cret" not in " ".join(kube.commands[1])
     assert b"s3cret" in b"".join(data for _, data in sent(kube.streams[1].sent))
+
+
+@pytest.mark.parametrize(
+    ("error", "may_run"),
+    [
+        (RightMissing("no", status=403), False),
+        (ContainerNotRunning.of("web"), False),
+        (EngineUnavailable("The connection was lost."), True),
+    ],
+)
+async def test_an_exec_that_was_refused_has_never_been_one(kube, execs, error, may_run):
+    kube.answers = [error]
+    created: list[str] = []
+    with pytest.raises(type(error)):
+        await execs.start(NAME, ExecConfig(["ls"]), created.append)
+    assert bool(created) is may_run
 
 
 @pytest.mark.parametrize("changes", [{"user": "jane"}, {"privileged": True}])

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from copy import deepcopy
 from typing import Any
 
-from dexec_kernel.errors import ContainerNotFound
+from dexec_kernel.errors import ContainerNotFound, EngineUnavailable
 from dexec_kernel.kube.kubeconfig import Cluster, ClusterAccess, User
 from dexec_kernel.kube.names import PodName
 from dexec_kernel.kube.wire import Version
@@ -50,7 +50,6 @@ class FakeKube:
         self.streams: list[MemoryStream] = []
         self.protocol = Version.V5
         self.is_closed = False
-        self.on_open: Callable[[], None] = lambda: None
 
     async def pod(self, name: PodName) -> dict[str, Any]:
         self.asked.append(str(name))
@@ -86,12 +85,19 @@ class FakeKube:
                 yield event
 
     async def open_exec(
-        self, name: PodName, command: Sequence[str], *, stdin: bool, tty: bool
+        self,
+        name: PodName,
+        command: Sequence[str],
+        *,
+        stdin: bool,
+        tty: bool,
+        unanswered: Callable[[], None],
     ) -> tuple[MemoryStream, Version, bytes]:
         self.commands.append(list(command))
-        self.on_open()
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
+            if isinstance(answer, EngineUnavailable):
+                unanswered()
             raise answer
         self.streams.append(MemoryStream(answer))
         return self.streams[-1], self.protocol, b""
