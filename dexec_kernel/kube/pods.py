@@ -57,7 +57,7 @@ def owner_of(pod: Any) -> tuple[str, str] | None:
 def bound_name_of(pod: Any, container: str) -> str:
     """Return the name that a kernel is bound to; it survives that the pod is replaced."""
     name = name_of(pod)
-    inner = container if len(container_names(pod)) > 1 else ""
+    inner = container if _is_one_of_several(pod, container) else ""
     match owner_of(pod):
         case ("Deployment" | "DaemonSet" | "ReplicaSet" | "Job") as kind, owner:
             return str(PodName(name.namespace, owner, inner, kind))
@@ -112,6 +112,10 @@ def choose_container(pod: Any, wanted: PodName) -> str:
     return main[0]
 
 
+def _is_one_of_several(pod: Any, container: str) -> bool:
+    return container_names(pod) != [container]
+
+
 def _init_names(pod: Any) -> list[str]:
     return [_text(spec, "name") for spec in _list(_object(pod, "spec"), _SPECS[2])]
 
@@ -126,7 +130,7 @@ def inspect_of(pod: Any, container: str) -> ContainerInspect:
     state = _object(status, "state")
     running = state.get("running")
     env = {_text(item, "name"): _text(item, "value") for item in _list(spec, "env")}
-    several = len(container_names(pod)) > 1
+    several = _is_one_of_several(pod, container)
     started = _text(running, "startedAt") if isinstance(running, dict) else ""
     return ContainerInspect(
         id=PodName(name.namespace, name.pod, container, uid=name.uid).id,
@@ -183,21 +187,27 @@ def why_not_running(pod: Any, status: Mapping[str, Any]) -> str:
     state = _object(status, "state")
     if "running" in state:
         return ""
+    of_pod = _object(pod, "status")
+    # Such as Evicted: it tells more than the containers' exit codes do.
+    fate = ": ".join(filter(None, (_text(of_pod, "reason"), _text(of_pod, "message"))))
     if waiting := _object(state, "waiting"):
         words = ": ".join(filter(None, (_text(waiting, "reason"), _text(waiting, "message"))))
         last = _end_in_words(_object(_object(status, "lastState"), "terminated"))
         last = last and f"it ended before: {last}"
-        return "; ".join(filter(None, (words, last, _restarts(status)))) or "waiting"
+        return _sentence(fate, words, last, _restarts(status)) or "waiting"
     if ended := _object(state, "terminated"):
-        return "; ".join(filter(None, (_end_in_words(ended), _restarts(status))))
-    of_pod = _object(pod, "status")
+        return _sentence(fate, _end_in_words(ended), _restarts(status))
     unmet = [
         _text(item, "message") or _text(item, "reason")
         for item in _list(of_pod, "conditions")
         if item.get("status") == "False"
     ]
-    words = _text(of_pod, "reason") or _text(of_pod, "message") or next(filter(None, unmet), "")
+    words = fate or next(filter(None, unmet), "")
     return ": ".join(filter(None, (_text(of_pod, "phase"), words)))
+
+
+def _sentence(*parts: str) -> str:
+    return "; ".join(filter(None, parts))
 
 
 def ran_out_of_memory_since(pod: Any, container: str, since: float) -> bool:

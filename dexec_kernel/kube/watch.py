@@ -36,8 +36,8 @@ _NEVER_ASK = frozenset({"aws", "aws-iam-authenticator", "gke-gcloud-auth-plugin"
 _RUNNING = "status.phase=Running"
 #: In seconds: the time for gathering events before the pods are handed on; between two times.
 _GATHER, _BREATH = 0.1, 0.4
-#: In seconds: how long one watch lasts.
-_WATCH = 300
+#: In seconds: how long one watch lasts; between two lists where the cluster allows no watch.
+_WATCH, _REFRESH_WITHOUT_WATCH = 300, 30.0
 #: In seconds: before a cluster is tried again, and the longest that this grows to; and the pause
 #: where nobody but a person can change the answer.
 _FIRST_PAUSE, _LONGEST_PAUSE, _SETTLED_PAUSE = 0.5, 60.0, 120.0
@@ -110,10 +110,19 @@ class PodWatch:
                 self._pause = _FIRST_PAUSE
                 try:
                     await self._follow_from(api, namespace, version, _Known(found))
+                except RightMissing:
+                    await self._follow_without_watch(api, namespace)
                 except EngineApiError as error:
                     # The version is too old: list again.
                     if error.status != GONE:
                         raise
+
+    async def _follow_without_watch(self, api: KubeApi, namespace: str) -> None:
+        """Follow a cluster that allows to list its pods, and not to watch them."""
+        while True:
+            await asyncio.sleep(_REFRESH_WITHOUT_WATCH)
+            found, _ = await api.pods(namespace, fields=_RUNNING)
+            await self._on_pods(usable(found), api.access)
 
     async def _follow_from(self, api: KubeApi, namespace: str, version: str, known: _Known) -> None:
         """Hand on what there is, and follow its changes. Raises what ends the watch."""

@@ -129,6 +129,22 @@ def test_a_pod_that_nobody_has_started_says_why():
     assert found.why_not_running == "Pending: 0/1 nodes are available"
 
 
+@pytest.mark.parametrize("statuses", [[], status(state={"terminated": {"exitCode": 137}})])
+def test_a_pod_that_was_evicted_says_so(statuses):
+    evicted = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on memory."}
+    found = pods.inspect_of(pod(status={**evicted, "containerStatuses": statuses}), "main")
+    assert "Evicted: The node was low on memory." in found.why_not_running
+
+
+def test_an_init_container_is_not_called_by_its_pods_name():
+    found = pod(spec__initContainers=[{"name": "setup", "image": "tools"}])
+    found["status"]["initContainerStatuses"] = [{"name": "setup", "state": RUNNING}]
+    setup = pods.inspect_of(found, pods.choose_container(found, PodName("lab", "web", "setup")))
+    assert (setup.name, setup.running) == ("kube:lab/web/setup", True)
+    assert bound_name(setup) == "kube:lab/web/setup"
+    assert pods.inspect_of(found, "main").name == "kube:lab/web"
+
+
 def test_of_several_containers_one_is_named():
     two = pod(spec__containers=[{"name": "main"}, {"name": "side"}])
     with pytest.raises(ConfigurationError) as caught:
