@@ -73,7 +73,10 @@ class HandoverParts:
             number, expected = int(count), int(length)
         except ValueError as error:
             raise DamagedHandover("The end of the shell's state cannot be read.") from error
-        if parts.keys() != set(range(number)):
+        if not separator:
+            raise DamagedHandover("The shell's state has no separator.")
+        # A number may be any: no set is made of one that is wrong.
+        if number != len(parts) or parts.keys() != set(range(number)):
             raise DamagedHandover(f"Of {number} parts of the shell's state {len(parts)} came.")
         text = b"".join(parts[index] for index in range(number))
         # Shells count bytes or characters, and bytes that are no character as one.

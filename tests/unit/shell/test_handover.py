@@ -139,6 +139,26 @@ def test_whatever_is_missing_or_added_is_noticed():
         whole({"part99": b"", **sound})
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        "",
+        "0",
+        "0 0 ",
+        "-1 0 ;",
+        "x 0 ;",
+        "1 0 ;",
+        "99999999999 0 ;",
+        f"{'9' * 5000} 0 ;",
+        "0 0 ; ;",
+    ],
+)
+def test_an_end_that_makes_no_sense(end):
+    """A number is not believed: a set of so many would take all memory."""
+    with pytest.raises(DamagedHandover):
+        whole({"parts": end.encode()})
+
+
 @pytest.mark.parametrize("kind", ["", "part", "partx", "part٣", "part1234567", "states", "x"])
 def test_words_of_an_unknown_kind(kind):
     with pytest.raises(DamagedHandover):
