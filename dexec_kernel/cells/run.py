@@ -175,7 +175,9 @@ class CellRun:
     def snapshot(self) -> Snapshot:
         """Return what is known of the cell now."""
         duration = self._ended_after
-        ending = [self._ladder.words] if self._ladder.words else []
+        # The engine may say that the cell has ended before the last look at its processes.
+        goes_on = self._outcome is None or isinstance(self._outcome, Backgrounded)
+        ending = [self._ladder.words] if goes_on and self._ladder.words else []
         return snapshot_of(
             self._execution,
             self._outcome,

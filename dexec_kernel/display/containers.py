@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dexec_kernel.backend.models import ContainerInspect, ContainerSummary
 from dexec_kernel.backend.targets import lasting_name, short_name
 from dexec_kernel.display.html import bundle, display, element
-from dexec_kernel.display.style import CELL, TABLE, box
+from dexec_kernel.display.style import TABLE, box, cell_style
 from dexec_kernel.display.text import one_line
 
 _BOX = box(22)
@@ -60,10 +60,10 @@ def offer_text(choice: Choice) -> str:
     return "\n".join(["Choose a container; the cell is run then:", *lines])
 
 
-def chosen_data(name: str, *, runs: bool = False) -> dict[str, str]:
-    """Return the mime bundle that says that a container was chosen, and that the cell ``runs``."""
+def chosen_data(name: str, more: str = "") -> dict[str, str]:
+    """Return the mime bundle that says that a container was chosen, and our ``more`` words."""
     name = one_line(name)
-    before, after = "Cells run in ", f" from here on.{'' if runs else ' Run the cell again.'}"
+    before, after = "Cells run in ", f" from here on.{more}"
     html = display("div", before, element("b", name), after, style=_BOX)
     return bundle(html, f"{before}{name}{after}")
 
@@ -99,7 +99,7 @@ def choice_data(
     ]
     lines = [f"{mark} {magic}  ({image}, {status})" for mark, magic, image, status in rows]
     body = [
-        element("tr", *(element("td", cell, style=CELL) for cell in cells))
+        element("tr", *(element("td", cell, style=cell_style(cell)) for cell in cells))
         for mark, magic, image, status in rows
         for cells in [(mark, element("code", magic), image, status)]
     ]

@@ -19,7 +19,7 @@ from typing import Any
 from dexec_kernel.display.html import HTML_TYPE, bundle, display, element
 from dexec_kernel.display.markdown import shown_markdown
 from dexec_kernel.display.preview import preview
-from dexec_kernel.display.style import CELL, TABLE
+from dexec_kernel.display.style import TABLE, box, cell_style
 from dexec_kernel.display.text import is_deep, some_lines, well_formed
 from dexec_kernel.units import format_size
 
@@ -146,7 +146,7 @@ def _table(text: str, separator: str, *, whole: bool) -> Shown | None:
     widest = max(len(row) for row in rows)
     tags = ["th", *["td"] * len(rows)]
     body = (
-        element("tr", *(element(tag, cell, style=CELL) for cell in row[:COLUMNS]))
+        element("tr", *(element(tag, cell, style=cell_style(cell)) for cell in row[:COLUMNS]))
         for tag, row in zip(tags, rows, strict=False)
     )
     notes = []
@@ -156,7 +156,8 @@ def _table(text: str, separator: str, *, whole: bool) -> Shown | None:
     if widest > COLUMNS:
         notes.append(f"the first {COLUMNS} of {widest} columns")
     plain = "\n".join("  ".join(row[:COLUMNS]) for row in rows)
-    return Shown(bundle(display("table", *body, style=TABLE), plain), ", ".join(notes))
+    html = display("div", element("table", *body, style=TABLE), style=box())
+    return Shown(bundle(html, plain), ", ".join(notes))
 
 
 def _plain(text: str, size: int) -> Shown:

@@ -22,6 +22,11 @@ GREEN, RED, AMBER, BLUE, GREY = "#1a8a4e", "#d9402f", "#ad6800", "#2f7bd1", "#80
 
 #: In characters: what is not longer than this is shown whole.
 _SHORT = 12
+#: Short parts are whole until all long ones are as short as can be. Then the last of them is cut,
+#: and then the two before it. Each gives so much more than the next: what the next gives meanwhile
+#: is nothing that is drawn.
+_MUCH = 10_000
+_CUT_FROM_END = 3
 #: In pixels: the coloured border.
 _EDGE = 3
 # With its border the line begins where JupyterLab's output text does.
@@ -75,7 +80,7 @@ def line_html(
     return display(
         "div",
         _words(look, is_news),
-        *map(_item, parts),
+        *(_item(part, rank) for part, rank in zip(parts, _ranks(parts), strict=True)),
         class_="dexec-bar",
         role="group",
         aria_label=line_text(look, parts),
@@ -95,15 +100,21 @@ def _words(look: Look, is_news: bool) -> Html:  # noqa: FBT001 -- part of the ca
     return element("span", sign, f" {look.words}", **role, style=f"{_FIXED};font-weight:600")
 
 
+def _ranks(parts: Sequence[Part]) -> list[int]:
+    """Return the numbers of the short parts, the last one being 1. That of a long one is 0."""
+    is_short = [not part.shrink or len(part.text) <= _SHORT for part in parts]
+    return [sum(is_short[at:]) if short else 0 for at, short in enumerate(is_short)]
+
+
 @lru_cache(_KEPT)
-def _item(part: Part) -> Html:
+def _item(part: Part, rank: int) -> Html:
     """Return a separator and the item that follows it."""
     style = f"{_FIXED};{_FAINT}"
-    if part.shrink and len(part.text) > _SHORT:
-        style = (
-            f"flex:0 {part.shrink} auto;min-width:5em;overflow:hidden;text-overflow:ellipsis;"
-            f"{_FAINT}"
-        )
+    if rank <= _CUT_FROM_END:
+        shrink = _MUCH ** (_CUT_FROM_END - rank) * (part.shrink if rank == 0 else 1)
+        least = "1em" if rank else "3em"
+        cut = "overflow:hidden;text-overflow:ellipsis"
+        style = f"flex:0 {shrink} auto;min-width:{least};{cut};{_FAINT}"
     text = [part.text]
     if part.is_path:
         # A browser follows no link from a server's page to a file: the path is there to be copied.

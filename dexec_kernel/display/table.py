@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dexec_kernel.display.html import Html, bundle, display, element, joined
-from dexec_kernel.display.style import CELL, PRE, TABLE, box
+from dexec_kernel.display.style import PRE, TABLE, box, cell_style
 from dexec_kernel.display.text import one_line
 
 
@@ -23,7 +23,7 @@ def table_data(
         for line in lines
     ]
     head, *body = (
-        element("tr", *(element(tag, text, style=CELL) for text in line))
+        element("tr", *(element(tag, text, style=cell_style(text)) for text in line))
         for tag, line in zip(["th", *("td" for _ in rows)], lines, strict=True)
     )
     table = element("table", element("thead", head), element("tbody", *body), style=TABLE)

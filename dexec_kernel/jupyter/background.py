@@ -79,4 +79,4 @@ class BackgroundCells:
         try:
             await run.stop_background()
         except DexecError as error:
-            self._log.warning("BackgroundCells processes go on: %s", error.message)
+            self._log.warning("Background processes go on: %s", error.message)

@@ -46,6 +46,7 @@ class Bars:
         self._answers: set[asyncio.Task[None]] = set()
         #: How often a front end has asked for all widgets.
         self.asked = 0
+        self._told: dict[str, Any] = {}
 
     def keep(
         self, bar_id: str, models: Mapping[str, Any], data: Mapping[str, Any], *, has_ended: bool
@@ -63,6 +64,23 @@ class Bars:
         note_session(message)
         opened.on_msg(lambda asked: self._hear(opened, asked))
 
+    async def tell_ids(self) -> list[str]:
+        """Return the ids of the stored bars' models.
+
+        :meth:`state_of` then has their states. A busy page stops waiting for the control comm after
+        4 s, and asks for the ids and each state.
+        """
+        self._told = await self._stored_models()
+        return [*self._told]
+
+    def state_of(self, message: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the state of the stored model that a ``comm_msg`` asks for, None for any other."""
+        content = message["content"]
+        if content.get("data", {}).get("method") != "request_state":
+            return None
+        model = self._told.get(content.get("comm_id", ""))
+        return None if model is None else dict(model["state"])
+
     async def aclose(self) -> None:
         """Write what is to be written."""
         for task in self._answers:
@@ -79,12 +97,16 @@ class Bars:
         self._answers.add(task)
         task.add_done_callback(self._answered)
 
+    async def _stored_models(self) -> dict[str, Any]:
+        if not self._notebook:
+            return {}
+        # In the thread that writes them, so that a bar that has just ended is found as it ended.
+        find, loop = self._folder.of_notebook, asyncio.get_running_loop()
+        stored = await loop.run_in_executor(self._thread, find, self._notebook)
+        return {key: model for bar in stored for key, model in bar.models.items()}
+
     async def _answer(self, opened: Any) -> None:
-        states: dict[str, Any] = {}
-        if self._notebook:
-            stored = await asyncio.to_thread(self._folder.of_notebook, self._notebook)
-            for bar in stored:
-                states |= bar.models
+        states = await self._stored_models()
         if "ipywidgets" in sys.modules:
             import ipywidgets  # noqa: PLC0415 -- slow, and here already
 

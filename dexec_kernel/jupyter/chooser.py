@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 _NOT_CHOSEN = "No container was chosen here."
+_RUN_IT = " Run the cell again."
 #: What another container would help with.
 _ERRORS = (NotChosenError, ContainerNotFound, ContainerNotRunning)
 
@@ -77,6 +78,7 @@ class Chooser:
         choice = self._watch.choice
         if choice.current and not choice.trouble:
             # Chosen elsewhere, or started meanwhile.
+            # `%container` may run the cell that failed, or not: its own cell says so.
             self._end(chosen_data(choice.current))
         elif self._list is not None:
             self._list.update(choice)
@@ -85,7 +87,7 @@ class Chooser:
         if self._list is None:
             return  # It was used, or closed, in the moment of the click.
         self._settings.container = name
-        self._end(chosen_data(name, runs=self._again()))
+        self._end(chosen_data(name, "" if self._again() else _RUN_IT))
 
     def _end(self, data: dict[str, str]) -> None:
         self._watch.remove(self._update)

@@ -24,7 +24,7 @@ from dexec_kernel.jupyter.bars import Bars
 from dexec_kernel.jupyter.interrupts import Interrupts
 from dexec_kernel.jupyter.replies import EMPTY, answering
 from dexec_kernel.jupyter.settings import Settings
-from dexec_kernel.jupyter.widgets import open_widget
+from dexec_kernel.jupyter.widgets import WIDGET_TARGET, open_widget
 
 if TYPE_CHECKING:
     from dexec_kernel.jupyter.service import Service
@@ -63,6 +63,7 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         self._is_closed = False
         self._closing: asyncio.Task[None] | None = None
         self._is_executing = self._is_interrupted = False
+        self._request: dict[str, Any] = {}
         self._waiting: asyncio.Future[Service] | None = None
         self._interrupts = Interrupts()
         for kind in EMPTY:
@@ -72,9 +73,10 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
                 kind, handler, send=self.session.send, log=self.log
             )
         self.comm_manager = comm.get_comm_manager()
-        for name in ("comm_open", "comm_msg", "comm_close"):
+        for name in ("comm_open", "comm_close"):
             self.shell_handlers[name] = getattr(self.comm_manager, name)
-        self.comm_manager.register_target("jupyter.widget", open_widget)
+        self.shell_handlers["comm_msg"] = self._comm_msg
+        self.comm_manager.register_target(WIDGET_TARGET, open_widget)
         app = self.parent
         self.bars = Bars("" if app is None else str(app.connection_file), self.log)
         self.comm_manager.register_target("jupyter.widget.control", self.bars.open_control)
@@ -96,13 +98,59 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         self._requests += 1
         self._is_quiet.clear()
         try:
-            await super().shell_main(subshell_id, msg)
+            if self._requests == 1 or not await self._answer_beside(msg):
+                await super().shell_main(subshell_id, msg)
         finally:
             self._requests -= 1
             if not self._requests:
                 self._is_quiet.set()
         if self._opening is None:
             self._loop.call_later(_AFTER_ANSWER, self._open_ahead)
+
+    async def _answer_beside(self, frames: Any) -> bool:
+        """Answer a ``comm_info_request`` beside a running cell; return False for any other request.
+
+        A page that is loaded again and busy for 4 s has stopped waiting for the control comm. It
+        asks for the comms instead, and shows an error in place of a bar that has ended by then.
+        """
+        try:
+            identities, parts = self.session.feed_identities(frames, copy=False)
+            head = self.session.deserialize(parts, content=False, copy=False)
+            if head["header"]["msg_type"] != "comm_info_request":
+                return False
+            request = self.session.deserialize(parts, copy=False)
+        except (ValueError, TypeError, KeyError):
+            return False  # No message of a front end's, or a broken one, which ipykernel logs.
+        subshells = self.shell_channel_thread.manager
+        socket = subshells.get_subshell_to_shell_channel_socket(None)
+        await self.comm_info_request(socket, identities, request)
+        # The front end waits for this, and takes it for the state of the kernel.
+        self._publish_status("idle", "shell", parent=request)
+        if self._is_executing:
+            self._publish_status("busy", "shell", parent=self._request)
+        return True
+
+    async def comm_info_request(self, stream: Any, ident: Any, parent: Any) -> None:
+        """Tell of the comms, those of the bars of earlier kernels too. Called by ipykernel."""
+        target = parent["content"].get("target_name")
+        stored = await self.bars.tell_ids() if target == WIDGET_TARGET else []
+        comms = {key: {"target_name": WIDGET_TARGET} for key in stored}
+        for key, opened in self.comm_manager.comms.items():
+            if target in {None, opened.target_name}:
+                comms[key] = {"target_name": opened.target_name}
+        content = {"comms": comms, "status": "ok"}
+        self.session.send(stream, "comm_info_reply", content, parent, ident)
+
+    def _comm_msg(self, stream: Any, ident: Any, message: dict[str, Any]) -> None:
+        """Pass a message on to its comm; for the bar of an earlier kernel, answer it here."""
+        key = message["content"].get("comm_id")
+        state = None if key in self.comm_manager.comms else self.bars.state_of(message)
+        if state is None:
+            self.comm_manager.comm_msg(stream, ident, message)
+            return
+        data = {"method": "update", "state": state, "buffer_paths": []}
+        content = {"comm_id": key, "data": data}
+        self.session.send(self.iopub_socket, "comm_msg", content, parent=message)
 
     def should_handle(self, stream: Any, message: dict[str, Any], identities: Any) -> bool:
         """Return false for a cell that is aborted. Called by ipykernel with every request.
@@ -295,7 +343,7 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         number = self._counter
         service: Service | None = None
         fault: dict[str, Any] | None
-        request = self.get_parent("shell")
+        request = self._request = self.get_parent("shell")
         self._is_executing = True
         self._is_interrupted = self._interrupts.is_meant_for(request["header"], silent=silent)
         try:

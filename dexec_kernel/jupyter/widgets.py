@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+WIDGET_TARGET = "jupyter.widget"
 #: The sessions of front ends that have asked for widgets, by the kernel's one comm manager.
 _sessions: set[str] = set()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from argparse import Namespace
 
+from dexec_kernel.cells.outcome import State
 from dexec_kernel.cells.past import PastCell
 from dexec_kernel.cells.source.parser import MagicParser
 from dexec_kernel.display.bar import bar_data
@@ -62,6 +63,9 @@ def _row(cell: PastCell) -> tuple[str, ...]:
     snapshot = cell.snapshot
     assert snapshot is not None  # noqa: S101 -- the ring yields no others
     ended, code = snapshot.ended, snapshot.exit_code
+    exit_code = "unknown" if code is None else str(code)
+    if snapshot.state is State.BACKGROUND:
+        exit_code = ""
     lines = [line for line in cell.source.splitlines() if line.strip()]
     text = lines[0].strip() if lines else ""
     if len(lines) > 1 or len(text) > _MAX_LINE:
@@ -71,7 +75,7 @@ def _row(cell: PastCell) -> tuple[str, ...]:
         time_of_day(snapshot.started),
         "" if ended is None else time_of_day(ended),
         "unknown" if snapshot.pid is None else str(snapshot.pid),
-        "unknown" if code is None else str(code),
+        exit_code,
         snapshot.state.value,
         snapshot.container,
         text,

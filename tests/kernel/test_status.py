@@ -65,6 +65,20 @@ def test_a_front_end_that_came_anew_is_left_a_bar_without_buttons(kernel, widget
 
     widgets.until(told)
     assert set(told()[0]) == set(widgets.states)
+    # A page that has waited for that in vain asks for the comms, then for each state.
+    assert set(widgets.states) <= widgets.comms()
+    [key] = widgets.of("HTMLModel")
+    asked = kernel.client.session.msg(
+        "comm_msg", {"comm_id": key, "data": {"method": "request_state"}}
+    )
+    kernel.client.shell_channel.send(asked)
+
+    def state():
+        found = [one for one in widgets.messages if one["msg_type"] == "comm_msg"]
+        return [one for one in found if one["parent_header"]["msg_id"] == asked["msg_id"]]
+
+    widgets.until(state)
+    assert state()[0]["content"]["data"]["method"] == "update"
     closed = kernel.client.session.msg("comm_close", {"comm_id": "again", "data": {}})
     kernel.client.shell_channel.send(closed)
     held.open()

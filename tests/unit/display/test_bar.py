@@ -159,11 +159,16 @@ def test_what_is_cut_off_is_told_to_the_mouse(snapshot):
     assert "container web, 0123456789ab" in titles
 
 
-def test_short_parts_are_never_cut(snapshot):
+def test_short_parts_are_cut_after_the_long_ones_and_from_the_end(snapshot):
     page = Page(bar_html(snapshot(image="a" * 12, cwd="/" + "b" * 40)))
     styles = {given["title"]: given["style"] for _, given in page.tags if "title" in given}
-    assert "ellipsis" not in styles["image " + "a" * 12]
-    assert "ellipsis" in styles["user root, folder /" + "b" * 40]
+    web, image = styles["container web, 0123456789ab"], styles["image " + "a" * 12]
+    cwd = styles["user root, folder /" + "b" * 40]
+    shrinks = [int(style.split()[1]) for style in (web, image, cwd)]
+    assert sorted(shrinks) == shrinks
+    assert all("ellipsis" in style for style in (web, image, cwd))
+    # How long it took is never cut.
+    assert "ellipsis" not in next(style for title, style in styles.items() if "elapsed" in title)
 
 
 def test_size_and_note_only_where_they_tell_something(snapshot):

@@ -76,3 +76,17 @@ async def test_without_a_server_nothing_is_stored(data_dir, monkeypatch):
     assert await told(bars) == {}
     await bars.aclose()
     assert list(data_dir.iterdir()) == []
+
+
+async def test_a_page_that_asks_for_ids_and_then_for_each_state_is_told_the_same():
+    first = kernel(1)
+    keep(first, "a", "over", has_ended=True)
+    await first.aclose()
+    again = kernel(1)
+    asked = {"content": {"comm_id": "a", "data": {"method": "request_state"}}}
+    assert again.state_of(asked) is None
+    assert await again.tell_ids() == ["a"]
+    assert again.state_of(asked) == {"value": "over"}
+    for key, method in (("b", "request_state"), ("a", "update")):
+        other = {"content": {"comm_id": key, "data": {"method": method}}}
+        assert again.state_of(other) is None

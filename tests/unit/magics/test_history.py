@@ -42,7 +42,7 @@ async def test_history_has_a_row_for_each_cell(run):
     assert rows[0][0] == "In"
     assert [row[0] for row in rows[1:]] == ["1", "2", "4"]
     assert rows[1][3:] == ["11", "2", "exited", "web", "make", "all"]
-    assert rows[2][2:] == ["12", "unknown", "background", "web", "%env", "T=…", "…"]
+    assert rows[2][2:] == ["12", "background", "web", "%env", "T=…", "…"]
     assert rows[3][3:] == ["unknown", "unknown", "lost", "web", "x" * 60, "…"]
     assert "s3cret" not in table
     assert len((await run("%history -n 2"))[0].splitlines()) == 3
