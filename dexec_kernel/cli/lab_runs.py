@@ -27,14 +27,18 @@ class Stopped(BaseException):
     """The user has asked for the end (Ctrl-C, or SIGTERM). Everything was ended in order."""
 
 
-def lab_starter(folder: Path) -> StartSession:
-    """Return what starts kernels of the lab in a folder, each with containers of its own."""
+def lab_starter(folder: Path, *, tells: bool = False) -> StartSession:
+    """Return what starts kernels of the lab in a folder, each with containers of its own.
+
+    With ``tells`` their errors have the texts that are the teacher's.
+    """
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(_OWN_PREFIX)
     }
     environment = {**inherited, **_SETTINGS}
     argv = [sys.executable, "-m", "dexec_kernel", "-f", "{connection_file}"]
     argv += [f"--lab={folder.absolute()}", "--DexecKernel.lab_once=True"]
+    argv += [f"--DexecKernel.lab_tells={tells}"]
 
     @asynccontextmanager
     async def start() -> AsyncIterator[LabSession]:

@@ -31,7 +31,8 @@ def prove_lab(options: argparse.Namespace) -> int:
     try:
         have_images_ready(found.lab, folder)
         with step_teller() as told:
-            work = prove(found.lab, solutions, lab_starter(folder), runs=options.runs, told=told)
+            start = lab_starter(folder, tells=True)
+            work = prove(found.lab, solutions, start, runs=options.runs, told=told)
             proof = run_until_stopped(work)
     except Stopped:
         return INTERRUPTED

@@ -38,6 +38,7 @@ from dexec_kernel.lab.load import load_lab
 from dexec_kernel.lab.owner import LabOwner, Restored
 from dexec_kernel.lab.parent import PARENT_LABEL, Parent
 from dexec_kernel.lab.progress import Progress
+from dexec_kernel.lab.result import last_words
 from dexec_kernel.lab.room import ContainerView, LabView, Room
 from dexec_kernel.lab.spec import Lab
 from dexec_kernel.lab.sweep import sweep
@@ -149,8 +150,11 @@ class LabTarget(Target):
                     line.end("; ".join(words))
                 if warning := self._clock.begin(owner):
                     line.end(warning)
-            except BaseException:
+            except BaseException as error:
                 line.end("not ready")
+                if isinstance(error, LabUnusable) and self._settings.lab_tells:
+                    told = f"{error.message}{last_words(error.output)}"
+                    raise LabUnusable(told, advice=error.advice) from error
                 raise
             (await self._find_desk()).prepare_soon()
             return True
@@ -178,7 +182,9 @@ class LabTarget(Target):
         if self._desk is None:
             lab = owner.lab
             runner = CheckRunner(self._lab_engine, lab, self.folder, self._owner_id)
-            self._desk = CheckDesk(runner, Progress(lab.tasks), student=self._student)
+            self._desk = CheckDesk(
+                runner, Progress(lab.tasks), student=self._student, tells=self._settings.lab_tells
+            )
         return self._desk
 
     async def _lab_engine(self) -> LabEngine:

@@ -38,6 +38,11 @@ class Settings(HasTraits):
         help="Remove the lab's containers when the kernel ends, also where the lab keeps them."
         " `dexec-kernel lab test` and `lab grade` set it.",
     ).tag(config=True)
+    lab_tells = Bool(
+        default_value=False,
+        help="Say in errors what broken checks of a lab and its setup.sh print for the teacher."
+        " `dexec-kernel lab test` sets it.",
+    ).tag(config=True)
     status_bar = CaselessStrEnum(
         [mode.value for mode in Mode],
         default_value=Mode.LIVE.value,

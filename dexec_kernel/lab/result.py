@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dexec_kernel.lab.spec import Task
 
+#: In characters: of the text that is the teacher's, in an error.
+_TOLD = 500
 MIME_TYPE = "application/vnd.dexec.check+json"
 
 
@@ -89,6 +91,12 @@ def result_of(
             return Broken(
                 message=message, stderr=stderr, notes=notes, reason=reason, exit_code=exit_code
             )
+
+
+def last_words(text: str) -> str:
+    """Return the end of what a script has printed for its teacher, "" for nothing."""
+    words = " ".join(text.split())
+    return f" It printed at last: {words[-_TOLD:]}" if words else ""
 
 
 def record_of(task: Task, result: CheckResult, *, attempt: int) -> dict[str, object]:

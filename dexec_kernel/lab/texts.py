@@ -18,6 +18,7 @@ from dexec_kernel.shell.language.lexer import SyntaxFault, Unfinished
 _TELLING = 12
 _SHELL = re.compile(r"#!\s*\S*/(?:env\s+)?(?:ba|da|a|k)?sh\b")
 _SECTION = re.compile(r"##\s+\S")
+_NO_SECTION = re.compile(r"##[^#\s]")
 _FENCE = re.compile(r"[ ]{0,3}(`{3,}|~{3,})")
 _CHECK = re.compile(r"^[ \t]*%check(?:[ \t]+(?P<name>\S+))?[ \t]*$", re.MULTILINE)
 
@@ -56,15 +57,8 @@ def script_lines(text: str) -> list[str]:
 def hints(text: str) -> tuple[str, ...]:
     """Return a task's hints: the sections that begin with ``## ``, or else the text as one."""
     sections: list[list[str]] = []
-    fence = ""
-    for line in text.splitlines():
-        if match := _FENCE.match(line):
-            mark = match[1]
-            if not fence:
-                fence = mark
-            elif mark.startswith(fence):
-                fence = ""
-        if not fence and _SECTION.match(line):
+    for line, is_code in _lines_of(text):
+        if not is_code and _SECTION.match(line):
             sections.append([])
         elif sections:
             sections[-1].append(line)
@@ -72,8 +66,23 @@ def hints(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _lines_of(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield the lines of Markdown, and whether each is in a block of code or begins or ends one."""
+    fence = ""
+    for line in text.splitlines():
+        match = _FENCE.match(line)
+        yield line, bool(fence or match)
+        if match and not fence:
+            fence = match[1]
+        elif match and match[1].startswith(fence):
+            fence = ""
+
+
 def hint_problems(text: str) -> Iterator[str]:
     """Look at the hints of a task."""
+    for number, (line, is_code) in enumerate(_lines_of(text), 1):
+        if not is_code and _NO_SECTION.match(line):
+            yield f"line {number} begins no hint: write a space after its ##"
     found = hints(text)
     for number, hint in enumerate(found, 1):
         if not hint:

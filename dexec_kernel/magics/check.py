@@ -11,7 +11,7 @@ from dexec_kernel.cells.source.parser import MagicParser
 from dexec_kernel.display.check import check_data, ending_of, hint_data, running_data
 from dexec_kernel.errors import CheckBroken, CheckNotPassed, UnknownMagic
 from dexec_kernel.lab.checks.desk import CheckDesk
-from dexec_kernel.lab.result import NotYet, Passed
+from dexec_kernel.lab.result import NotYet, Passed, last_words
 from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.facts import facts_of
 from dexec_kernel.magics.registry import Magic
@@ -41,7 +41,7 @@ async def _check(context: MagicContext, arguments: Namespace) -> None:
     if isinstance(checked.result, NotYet):
         raise CheckNotPassed(words)
     if not isinstance(checked.result, Passed):
-        raise CheckBroken(words)
+        raise CheckBroken(words + (last_words(checked.result.stderr) if desk.tells else ""))
 
 
 async def _hint(context: MagicContext, arguments: Namespace) -> None:

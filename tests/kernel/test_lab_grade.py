@@ -190,3 +190,8 @@ def test_a_lab_that_does_not_hold(host, tmp_path):
     ]
     assert found["faults"][0].endswith("passes in a fresh lab, where nothing has been done")
     assert "its check is broken" in found["faults"][1]
+    assert "no-such-command" in found["faults"][1]
+    (lab / "setup.sh").write_text("echo first >&2; no-such-setup\n")
+    done = command(host, "test", lab, "--runs", "1")
+    assert "setup.sh of the lab ended with exit code 127. It printed at last: first" in done.stdout
+    assert "no-such-setup" in done.stdout

@@ -35,14 +35,21 @@ class CheckDesk:
     """The checks and hints of one kernel of a lab.
 
     ``progress`` is how far its student is, ``student`` returns the id of the lab's first container.
+    With ``tells`` the one who runs them is the teacher, who sees all texts.
     """
 
     def __init__(
-        self, runner: CheckRunner, progress: Progress, *, student: Callable[[], str]
+        self,
+        runner: CheckRunner,
+        progress: Progress,
+        *,
+        student: Callable[[], str],
+        tells: bool = False,
     ) -> None:
         self._runner = runner
         self.progress = progress
         self.student = student
+        self.tells = tells
 
     def choose(self, name: str) -> TaskProgress:
         """Return a task, the next open one without a name. Raises :class:`UsageError`."""

@@ -36,7 +36,7 @@ def lab(tmp_path):
 def labs(monkeypatch) -> FakeLabs:
     labs = FakeLabs()
     for module in (lab_grade, lab_test):
-        monkeypatch.setattr(module, "lab_starter", lambda _folder: labs)
+        monkeypatch.setattr(module, "lab_starter", lambda _folder, **_more: labs)
         monkeypatch.setattr(module, "have_images_ready", lambda _lab, _folder: None)
     return labs
 

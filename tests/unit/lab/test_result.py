@@ -9,6 +9,7 @@ from dexec_kernel.lab.result import (
     NotYet,
     Passed,
     TimedOut,
+    last_words,
     record_of,
     result_of,
     state_of,
@@ -59,3 +60,5 @@ def test_exit_codes_that_say_something():
 
 def test_the_teachers_text_is_not_shown_by_accident():
     assert "secret" not in repr(NotYet(stderr="secret"))
+    assert last_words(" \n") == ""
+    assert last_words("a\nb " + "c" * 500).endswith(" at last: " + "c" * 500)

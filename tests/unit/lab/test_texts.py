@@ -51,7 +51,6 @@ def test_the_lines_of_a_script():
         ("## One\n```\n## no section\n```\nend", ("```\n## no section\n```\nend",)),
         ("## One\n````\n```\n## no\n````\n## Two\nb", ("````\n```\n## no\n````", "b")),
         ("### One\na", ("### One\na",)),
-        ("##no\na", ("##no\na",)),
     ],
 )
 def test_a_hint_is_a_section(text, wanted):
@@ -61,6 +60,9 @@ def test_a_hint_is_a_section(text, wanted):
 
 def test_hints_without_text():
     assert list(hint_problems(" \n")) == ["it is empty"]
+    assert list(hint_problems("```\n##One\n```\n### a")) == []
+    assert hints("##One\na") == ("##One\na",)
+    assert list(hint_problems("##One\na")) == ["line 1 begins no hint: write a space after its ##"]
     assert list(hint_problems("## One\n\n## Two\nb")) == ["hint 1 has no text below its ##"]
 
 
