@@ -15,6 +15,7 @@ from dexec_kernel.cells.output.text import Piece
 from dexec_kernel.cells.run import CellRun
 from dexec_kernel.cells.source.cell import Cell
 from dexec_kernel.cells.workspace import Workspace, Workspaces
+from dexec_kernel.cli import checks_swarm
 from dexec_kernel.cli.checks_server import check_picker
 from dexec_kernel.cli.findings import Finding, Verdict
 from dexec_kernel.engine.client import NEWEST_API, EngineClient
@@ -32,6 +33,8 @@ from dexec_kernel.shell.commands import Shell
 from dexec_kernel.swarm.engine import SwarmEngine
 
 _VARIABLE = "DEXEC_CONTAINER"
+#: Checks of which nothing is said where they do not apply, or cannot be made.
+OPTIONAL = frozenset({checks_swarm.NAME})
 #: Prints the user's number where the image has an `id`, and succeeds in any shell.
 _CELL = "id -u 2>/dev/null || :"
 _INTERRUPT_GRACE = 2.0
@@ -45,6 +48,8 @@ class Patient:
     """
 
     _endpoint: Endpoint
+    #: The engine without its swarm.
+    _bare: EngineClient
     _ping: Ping
     _container: ContainerInspect
     _snapshot: Snapshot
@@ -56,12 +61,16 @@ class Patient:
         self._workspaces = Workspaces()
         self._printed = ""
 
-    def checks(self) -> list[tuple[str, Callable[[], Awaitable[Finding]]]]:
-        """Return the checks in their order, with their names."""
+    def checks(self) -> list[tuple[str, Callable[[], Awaitable[Finding | None]]]]:
+        """Return the checks in their order, with their names.
+
+        One that does not apply here finds None: see :data:`OPTIONAL`.
+        """
         return [
             ("endpoint", self._find_endpoint),
             ("connection", self._connect),
             ("api", self._agree_on_version),
+            (checks_swarm.NAME, self._look_at_nodes),
             ("picker", self._look_at_picker),
             ("container", self._choose_container),
             ("state", self._look_at_state),
@@ -108,6 +117,7 @@ class Patient:
         version = self._environ.get("DOCKER_API_VERSION", "")
         client = EngineClient(endpoint, api_version=version)
         policy = find_policy()
+        self._bare = client
         engine = SwarmEngine(client, self._environ, check=policy.check_engine)
         self._client = policed(engine, policy)
         self._ping = await self._client.ping()
@@ -131,6 +141,10 @@ class Patient:
             f" {NEWEST_API})"
         )
         return Finding("api", Verdict.OK, message)
+
+    async def _look_at_nodes(self) -> Finding | None:
+        check = find_policy().check_engine
+        return await checks_swarm.check_nodes(self._bare, self._environ, check=check)
 
     async def _look_at_picker(self) -> Finding:
         return check_picker(self._environ, await self._engine.container_list())

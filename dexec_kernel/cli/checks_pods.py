@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
+from dexec_kernel.cli import checks_swarm
 from dexec_kernel.cli.checks import Patient
 from dexec_kernel.cli.findings import Finding, Verdict
 from dexec_kernel.cli.pods import HOW_TO_INSTALL, find_pods, is_pod
@@ -47,9 +48,9 @@ class PodPatient(Patient):
 
     _api: KubeApi
 
-    def checks(self) -> list[tuple[str, Callable[[], Awaitable[Finding]]]]:
+    def checks(self) -> list[tuple[str, Callable[[], Awaitable[Finding | None]]]]:
         """Return the checks in their order, with their names."""
-        own = {"endpoint", "connection", "api", "picker"}
+        own = {"endpoint", "connection", "api", checks_swarm.NAME, "picker"}
         return [
             ("cluster", self._find_cluster),
             ("connection", self._connect),

@@ -8,7 +8,7 @@ import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
-from dexec_kernel.cli.checks import Patient
+from dexec_kernel.cli.checks import OPTIONAL, Patient
 from dexec_kernel.cli.checks_installation import (
     check_kernelspec,
     check_packages,
@@ -62,16 +62,17 @@ async def _findings(container: str | None) -> AsyncGenerator[Finding, None]:
     try:
         for name, examination in patient.checks():
             if ended:
-                yield Finding(name, Verdict.SKIPPED, "not checked")
+                if name not in OPTIONAL:
+                    yield Finding(name, Verdict.SKIPPED, "not checked")
                 continue
-            finding = await _bounded(name, examination())
-            ended = finding.ends
-            yield finding
+            if (finding := await _bounded(name, examination())) is not None:
+                ended = finding.ends
+                yield finding
     finally:
         await patient.aclose()
 
 
-async def _bounded(name: str, examination: Awaitable[Finding]) -> Finding:
+async def _bounded(name: str, examination: Awaitable[Finding | None]) -> Finding | None:
     """Make one check. An error becomes its finding."""
     try:
         async with asyncio.timeout(PATIENCE):

@@ -146,6 +146,7 @@ def test_the_command(swarm, monkeypatch, capsys, tmp_path):
     assert "swarm:agent." in capsys.readouterr().out
     assert run(["doctor", "--json", "--container", "swarm:web.1"]) == OK
     found = {item["check"]: item["message"] for item in json.loads(capsys.readouterr().out)}
+    assert found["nodes"].endswith(f"node2: {swarm.tcp}, from DEXEC_NODE_HOSTS, node2")
     assert found["container"].startswith("web.1.")
     assert f"(swarm:web.1), from --container; image {images.BUSYBOX}" in found["container"]
     assert run(["install", "--prefix", str(tmp_path), "--container", "swarm:web.1"]) == OK
