@@ -29,6 +29,15 @@ def check_server(environ: Mapping[str, str]) -> Finding:
     if not server.programs:
         return _without_server(environ)
     programs = ", ".join(server.programs)
+    if server.is_turned_off:
+        return Finding(
+            _SERVER,
+            Verdict.WARNING,
+            f"{programs}; its server's configuration turns the extension {EXTENSION} off:"
+            " containers are missing in the launcher",
+            f"Take {EXTENSION} out of ServerApp.jpserver_extensions in the config files of Jupyter;"
+            " `jupyter server extension list` shows what is on, `jupyter --paths` the folders.",
+        )
     if not server.is_loaded:
         return Finding(
             _SERVER,

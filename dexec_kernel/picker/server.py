@@ -15,6 +15,7 @@ from jupyter_core.application import JupyterApp
 from jupyter_core.paths import jupyter_config_path
 from traitlets.config import Config
 
+from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.picker.filters import ContainerFilters, filters_of
 
 EXTENSION = "dexec_kernel.picker"
@@ -31,13 +32,14 @@ _PROGRAMS = (
 class Server:
     """The server. ``programs`` are the front ends with their versions; none without a server.
 
-    ``is_loaded`` tells whether it loads our extension, ``is_enabled`` is the extension's own
-    setting. ``filters`` are the picker's. ``allowed`` are the only kernelspecs that the server
-    shows, all if there are none.
+    ``is_loaded`` tells whether it loads our extension, ``is_turned_off`` whether the configuration
+    says that it must not. ``is_enabled`` is the extension's own setting. ``filters`` are the
+    picker's. ``allowed`` are the only kernelspecs that the server shows, all if there are none.
     """
 
     programs: tuple[str, ...] = ()
     is_loaded: bool = False
+    is_turned_off: bool = False
     is_enabled: bool = True
     filters: ContainerFilters = field(default_factory=ContainerFilters)
     allowed: frozenset[str] = frozenset()
@@ -65,17 +67,22 @@ def find_server(environ: Mapping[str, str]) -> Server:
     )
     manager = config.get("KernelSpecManager", {})
     allowed = manager.get("allowed_kernelspecs") or manager.get("whitelist")
+    switch = _switch(config)
     return Server(
         programs=tuple(program for program, _ in found),
-        is_loaded=_is_loaded(config),
+        is_loaded=switch is True,
+        is_turned_off=switch is False,
         is_enabled=bool(ours.get("enabled", True)),
         filters=filters,
         allowed=frozenset(_texts(allowed)),
     )
 
 
-def _is_loaded(config: Config) -> bool:
-    """Return whether the server loads our extension: its own config goes first."""
+def _switch(config: Config) -> bool | None:
+    """Return whether the configuration has the server load our extension; None if it says nothing.
+
+    The server's own config goes first. Raises :class:`ConfigurationError`.
+    """
     # In an environment without a server it is missing.
     from jupyter_server.extension.config import ExtensionConfigManager  # noqa: PLC0415
 
@@ -83,8 +90,17 @@ def _is_loaded(config: Config) -> bool:
     if isinstance(explicit, Mapping) and EXTENSION in explicit:
         return bool(explicit[EXTENSION])
     manager = ExtensionConfigManager(read_config_path=jupyter_config_path())
-    found = manager.get_jpserver_extensions()  # type: ignore[no-untyped-call]
-    return bool(found.get(EXTENSION, False))
+    try:
+        found = manager.get_jpserver_extensions()  # type: ignore[no-untyped-call]
+        value = found.get(EXTENSION)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        # jupyter_server takes what is in the files as it is.
+        raise ConfigurationError(
+            f"jupyter_server cannot read its extensions' configuration: {error}",
+            advice="Mend the files jupyter_server_config.json and jupyter_server_config.d/*.json in"
+            " the config folders that `jupyter --paths` lists.",
+        ) from error
+    return None if value is None else bool(value)
 
 
 def _read_config(name: str) -> Config:

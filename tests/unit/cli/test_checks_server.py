@@ -56,6 +56,11 @@ def test_a_server_whose_extension_is_off(server_is):
     found = check_server({})
     assert found.status is Verdict.WARNING
     assert "jupyter server extension enable --sys-prefix dexec_kernel.picker" in found.fix
+    # To enable it would change nothing.
+    server_is(Server(LAB, is_turned_off=True))
+    found = check_server({})
+    assert "turns the extension dexec_kernel.picker off" in found.message
+    assert "jpserver_extensions" in found.fix
     server_is(Server(LAB, is_loaded=True, is_enabled=False))
     assert "c.DexecPicker.enabled is False" in check_server({}).message
 

@@ -44,8 +44,10 @@ def test_the_extension_is_on_by_the_folder_of_extensions(config):
 @pytest.mark.parametrize("name", ["jupyter_server_config.json", "jupyter_lab_config.json"])
 def test_the_configuration_of_the_server_goes_first(name, config):
     config("jupyter_server_config.d/dexec.json", extension(on=True))
+    assert not find_server({}).is_turned_off
     config(name, extension(on=False))
-    assert not find_server({}).is_loaded
+    found = find_server({})
+    assert (found.is_loaded, found.is_turned_off) == (False, True)
 
 
 def test_settings_of_the_picker(config):
@@ -66,6 +68,13 @@ def test_a_config_file_that_is_broken_is_the_servers_to_report(config, capfd):
     config("jupyter_lab_config.json", "no JSON")
     assert find_server({}).programs
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_extensions_that_are_no_table(config):
+    config("jupyter_server_config.d/a.json", {"ServerApp": {"jpserver_extensions": ["x"]}})
+    config("jupyter_server_config.d/b.json", extension(on=True))
+    with pytest.raises(ConfigurationError, match="cannot read its extensions"):
+        find_server({})
 
 
 def test_a_variable_that_cannot_be_read(config):
