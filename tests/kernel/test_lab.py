@@ -190,6 +190,24 @@ def test_lab_shows_the_lab_resets_it_and_lets_it_rest(start_kernel, host, tmp_pa
     until(lambda: containers_of(host, "tablelab", checkers=True) == {})
 
 
+def test_a_lab_that_stops_at_rest_goes_on_with_its_files(start_kernel, host, tmp_path):
+    """Memory that has run out ends a cell, and neither its session nor the lab."""
+    folder = make_lab(tmp_path, "restlab", general='idle = "1s"\nat_idle = "stop"')
+    kernel = start_kernel(arguments=(f"--lab={folder}",))
+    kernel.run("echo mine >/root/f; X=1; cd /tmp; sleep 1234 &")
+    [container] = containers_of(host, "restlab")
+    for cell in ("cat /root/f; echo $X; pwd; ps | grep -c '[s]leep 1234'", "%lab"):
+        until(lambda: containers_of(host, "restlab") == {container: "exited"})
+        result = kernel.run(cell)
+        assert "had stopped and was started again: its files are there" in shown(result), cell
+        assert result.text() in {"mine\n1\n/tmp\n0\n", ""}, cell
+    result = kernel.run("dd if=/dev/zero of=/dev/null bs=400M count=1")
+    assert "exit code 137 (SIGKILL, out of memory)" in result.reply["evalue"]
+    assert kernel.run("echo $X").text() == "1\n"
+    kernel.manager.shutdown_kernel()
+    until(lambda: containers_of(host, "restlab", checkers=True) == {})
+
+
 def test_a_lab_ends_with_its_time(start_kernel, host, tmp_path):
     folder = make_lab(tmp_path, "shortlab", general='time = "3s"')
     kernel = start_kernel(arguments=(f"--lab={folder}",))
