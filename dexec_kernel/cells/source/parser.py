@@ -29,7 +29,7 @@ class MagicParser(argparse.ArgumentParser):
     """An argument parser that neither prints nor exits. ``magic`` is with its signs: ``%logs``.
 
     Add arguments as to any other; ``--help`` is asked for with :func:`asks_for_help`.
-    ``too_much`` says what is wrong with a word too many.
+    ``too_much`` is the advice for a word too many, "" for none.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class MagicParser(argparse.ArgumentParser):
         *,
         usage: str = "",
         epilog: str = "",
-        too_much: str = "it is too much",
+        too_much: str = "",
     ) -> None:
         super().__init__(
             prog=magic,
@@ -94,7 +94,8 @@ class MagicParser(argparse.ArgumentParser):
             near = did_you_mean(option, self._option_string_actions)
             message = f"{self.prog} has no option {option!r}.{near}"
         else:
-            message = f"{self.prog} does not take {word!r}; {self._too_much}."
+            more = f"; {self._too_much}" if self._too_much else ""
+            message = f"{self.prog} does not take {word!r}{more}."
         raise CellSyntaxError(message, advice=self._advice())
 
     def _advice(self) -> str:
