@@ -45,7 +45,7 @@ exec 7>&1 8>&2
   __dexec_path=''
   if ! printf ''; then
     __dexec_path=bad
-    printf() { command -p printf "$@"; }
+    eval 'printf() { command -p printf "$@"; }'
   fi
   [ -z "$__dexec_user" ] || HOME=$__dexec_name
   __dexec_part=''

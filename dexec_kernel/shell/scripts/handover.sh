@@ -8,7 +8,8 @@
 __after_leave() {
   \unset -f printf alias umask pwd read test '['
   # Mksh has no printf of its own, and yash has builtins in the folders of PATH alone.
-  \printf '' || printf() { \command -p printf "$@"; }
+  # In an eval: here an alias of that name would be expanded.
+  \printf '' || eval 'printf() { \command -p printf "$@"; }'
   \[ 1 ] || eval '[() { \command -p [ "$@"; }'
   __after_code=${__after_was%%:*}
   # Half of the parameters that zsh prints are its own, and they cannot be set.

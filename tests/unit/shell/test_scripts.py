@@ -867,6 +867,16 @@ def test_other_shells_keep_the_session(shell: str, tmp_path: Path) -> None:
     assert cells("echo $x").stdout == "1\n"
 
 
+@pytest.mark.parametrize("shell", ["bash", "dash", "busybox", "mksh"])
+def test_aliases_of_our_words_are_kept(shell: str, tmp_path: Path) -> None:
+    cells = Cells(shell, tmp_path)
+    words = "printf [ read set eval unset exit umask pwd shift test command trap exec"
+    before = f"for n in {words}; do alias $n='echo no'; done; x=1; (exit 3)"
+    assert cells(before).exit_code == 3
+    result = cells("\\echo $x; printf a")
+    assert (result.stdout, result.stderr) == ("1\nno a\n", "")
+
+
 @pytest.mark.parametrize("shell", ["mksh", "yash"])
 def test_other_shells_whose_path_leads_nowhere(shell: str, tmp_path: Path) -> None:
     """Some of their builtins are not to be found then, and all variables were in the output."""
