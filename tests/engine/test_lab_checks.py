@@ -11,7 +11,7 @@ from typing import Self
 import pytest
 
 from devtools import containers, images
-from dexec_kernel.backend.models import LAB_LABEL
+from dexec_kernel.backend.models import LAB_LABEL, PathStat
 from dexec_kernel.lab.checks.checker import Checker
 from dexec_kernel.lab.checks.facts import CellFact, Facts
 from dexec_kernel.lab.checks.runner import CheckRunner
@@ -113,6 +113,11 @@ async def test_a_check_looks_at_a_copy(bench):
         *("0", "/srv"),
     ], result
     assert result == Passed(message=result.message, duration=result.duration)
+    # One in the place of a file stays one, whatever is behind it.
+    one.do("rm /srv/given; ln -s /etc/passwd /srv/given")
+    result = await one.check("readlink /srv/given", "/srv/given")
+    assert result.message == "/etc/passwd"
+    assert result.notes == ("/srv/given is a link to /etc/passwd.",)
 
 
 async def test_the_kernels_facts_and_both_texts(bench):
@@ -269,6 +274,8 @@ async def test_what_a_student_does_against_a_check(bench):
 
 class CutOff:
     """An archive of an engine that met a file which became shorter."""
+
+    stat = PathStat("f", 4, 0o644, "", "")
 
     async def __aenter__(self) -> Self:
         return self

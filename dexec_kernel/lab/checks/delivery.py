@@ -66,7 +66,8 @@ async def _pack(files: Files, writer: Writer, handover: Handover, parcel: Parcel
             continue  # The check will miss it.
         async with archive:
             reader = Reader(aiter(archive), lambda: None)
-            await in_thread(partial(handover.add, path, reader), reader)
+            link = archive.stat.link_target if archive.stat.is_symlink else ""
+            await in_thread(partial(handover.add, path, reader, link=link), reader)
 
     def end() -> None:
         handover.end()

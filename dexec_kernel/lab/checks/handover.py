@@ -70,14 +70,14 @@ class Handover:
         self._links: dict[Parts, tarfile.TarInfo] = {}
         self._files: set[Parts] = set()
         self._notes: list[str] = []
-        self._pipes: list[str] = []
+        self._told: list[str] = []
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences about what was left out, and what a check may wait for."""
+        """Sentences about what was left out, and what is no file in the place of one."""
         more = self._omitted - len(self._notes)
         rest = [f"{more} more were not handed to the check."] if more else []
-        return (*self._notes, *rest, *self._pipes)
+        return (*self._notes, *rest, *self._told)
 
     def put(self, path: str, data: bytes, *, mode: int = 0o600) -> None:
         """Add a file of our own."""
@@ -91,8 +91,11 @@ class Handover:
         member.type, member.mode = tarfile.DIRTYPE, mode
         self._write(member)
 
-    def add(self, path: str, stream: ByteReader) -> None:
+    def add(self, path: str, stream: ByteReader, *, link: str = "") -> None:
         """Add what the engine has sent of the student's ``path``, an absolute one.
+
+        ``link`` is what the path leads to, where it is a link. Podman sends the file there, whoever
+        may read it: the link is added instead.
 
         Raises :class:`UnsafeArchive`, :class:`TooMuch`, and :class:`CopyError` for a stream that is
         no archive or is cut off.
@@ -103,6 +106,11 @@ class Handover:
         with open_archive(stream) as archive:
             first: str | None = None
             for member in members(archive):
+                if first is None and link and not _MOUNTED.fullmatch(_path(root)):
+                    linked = member if member.issym() else _link_to(link)
+                    self._links[root] = _renamed(linked, root)
+                    self._told.append(f"{_path(root)} is a link to {linked.linkname}.")
+                    return
                 first = member.name if first is None else first
 
                 def place(name: str, first: str = first) -> Parts:
@@ -115,6 +123,9 @@ class Handover:
         targets = {parts: member.linkname for parts, member in self._links.items()}
         for parts, member in self._links.items():
             if _leads_to_own(parts, targets):
+                self._told = [
+                    text for text in self._told if not text.startswith(f"{_path(parts)} ")
+                ]
                 self._leave_out(parts, f"it is a link to {member.linkname}")
             else:
                 self._write(member)
@@ -148,7 +159,7 @@ class Handover:
             self._take_file(archive, member, parts)
         elif member.isdir() or member.isfifo():
             if member.isfifo() and name == declared:
-                self._pipes.append(f"{name} is a named pipe: who reads it waits for a writer.")
+                self._told.append(f"{name} is a named pipe: who reads it waits for a writer.")
             self._write(_renamed(member, parts))
         else:
             self._leave_out(parts, "it is a device")
@@ -201,6 +212,12 @@ def _renamed(member: tarfile.TarInfo, parts: Parts) -> tarfile.TarInfo:
     return renamed
 
 
+def _link_to(target: str) -> tarfile.TarInfo:
+    member = tarfile.TarInfo()
+    member.type, member.linkname, member.mode = tarfile.SYMTYPE, target, 0o777
+    return member
+
+
 def _leads_to_own(link: Parts, targets: Mapping[Parts, str]) -> bool:
     """Return whether a link leads to what is another thing for each process.
 
@@ -231,6 +248,10 @@ def _leads_to_own(link: Parts, targets: Mapping[Parts, str]) -> bool:
             folder = () if target.startswith("/") else folder
             waiting.append((folder, (*_parts(target), *rest), followed + 1))
     return False
+
+
+def _path(parts: Parts) -> str:
+    return "/" + "/".join(parts)
 
 
 def _parts(path: str) -> Parts:

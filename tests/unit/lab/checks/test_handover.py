@@ -165,6 +165,37 @@ def test_a_link_to_what_each_process_has_of_its_own_is_left_out(target, is_kept)
     assert (said in notes) is not is_kept
 
 
+@pytest.mark.parametrize(
+    ("sent", "target", "said"),
+    [
+        (link("a", "x"), "x", "/srv/a is a link to x."),
+        ((member("a"), b"of root's"), "/srv/x", "/srv/a is a link to /srv/x."),
+        (
+            link("a", "/dev/stdin"),
+            "",
+            "/srv/a was not handed to the check: it is a link to /dev/stdin.",
+        ),
+    ],
+)
+def test_a_link_in_the_place_of_a_file_stays_one_and_is_told(sent, target, said):
+    out = io.BytesIO()
+    handover = Handover(out)
+    handover.add("/srv/a", packed(sent), link="/srv/x")
+    handover.end()
+    out.seek(0)
+    with tarfile.open(fileobj=out) as tar:
+        assert [info.linkname for info in tar.getmembers()] == ([target] if target else [])
+    assert handover.notes == (said,)
+
+
+def test_a_link_in_the_place_of_a_mounted_file_is_left_out():
+    handover = Handover(io.BytesIO())
+    handover.add("/etc/hosts", packed(link("hosts", "/srv/x")), link="/srv/x")
+    assert handover.notes == (
+        "/etc/hosts was not handed to the check: nothing but a file can be there.",
+    )
+
+
 def test_devices_and_files_of_the_loader_are_left_out():
     archive = packed(
         folder("etc"),
