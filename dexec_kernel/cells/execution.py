@@ -223,6 +223,12 @@ class Execution:
             return TerminalSignaller(self._exec, error)
         return TerminalSignaller(self._exec, way) if self._tty and self._exec else way
 
+    @property
+    def has_told(self) -> bool:
+        """Whether the shell has said its last word, so that the cell ends in a moment."""
+        # Background processes print after it, and have one of their own.
+        return self._told is not None and not self._has_background
+
     async def learn_pid(self) -> None:
         """Ask for the PID of a command that runs, where it is not known yet."""
         if self.pid is None and self._exec is not None:
@@ -374,8 +380,7 @@ class Execution:
 
     async def _finish(self, attached: Exec, command: Command) -> ExecInspect:
         """Learn how it ended."""
-        # Background processes print after the shell's last word, and have one of their own.
-        has_told = self._told is not None and not self._has_background
+        has_told = self.has_told
         # A shell that has not said that it runs ends without a word, too.
         tells_end = command.tells_end and self.running.is_set()
         end = await end_of(attached, tells_end=tells_end, has_told=has_told)

@@ -172,6 +172,11 @@ class CellRun:
         """Whether jupyter_server may have dropped messages of the cell, the last ones too."""
         return self._execution.output.came_near_server_limits
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether the cell's shell has said its last word."""
+        return self._execution.has_told
+
     def snapshot(self) -> Snapshot:
         """Return what is known of the cell now."""
         duration = self._ended_after

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 LIVE_AFTER, LIVE_INTERVAL = 0.15, 1.0
 #: In seconds: a cell that ends as soon as it has printed needs one bar, which says how.
 HOLD_OUTPUT = 0.008
+#: In seconds: the same again for a cell that is about to end; the engine may take longer to say so.
+HOLD_ENDING = 0.04
 
 #: In seconds: a screen reader has told by then how the cell ended; it is not to tell it again when
 #: the notebook is opened.
@@ -38,6 +40,7 @@ Publish = Callable[[str, dict[str, Any]], None]
 class CellDisplay:
     """Shows one cell. ``publish`` sends a message; ``snapshot`` returns the current state.
 
+    ``is_ending`` tells whether the cell's shell has said its last word.
     ``later`` keeps a live bar for other front ends than the one that has run the cell.
 
     The display is updated in place, so that a stored notebook has the last state as static HTML,
@@ -50,6 +53,7 @@ class CellDisplay:
         *,
         publish: Publish,
         snapshot: Callable[[], Snapshot],
+        is_ending: Callable[[], bool],
         on_interrupt: Callable[[], None],
         on_kill: Callable[[], None],
         later: Later,
@@ -57,6 +61,7 @@ class CellDisplay:
         self._mode = mode
         self._publish = publish
         self._snapshot = snapshot
+        self._is_ending = is_ending
         self._on_interrupt = on_interrupt
         self._on_kill = on_kill
         self._later = later
@@ -84,7 +89,7 @@ class CellDisplay:
         if self._shown or self._mode is Mode.OFF:
             self._print_held()
         elif self._release is None:
-            self._release = asyncio.get_running_loop().call_later(HOLD_OUTPUT, self.show)
+            self._release = asyncio.get_running_loop().call_later(HOLD_OUTPUT, self._let_go)
 
     def show(self) -> None:
         """Show the bar now, before anything else of the cell."""
@@ -158,6 +163,13 @@ class CellDisplay:
         """Stop the clock, and leave things as they are."""
         self._stop_clock()
         self._print_held()
+
+    def _let_go(self) -> None:
+        """Show what was held; later where the cell ends in a moment."""
+        if self._is_ending():
+            self._release = asyncio.get_running_loop().call_later(HOLD_ENDING, self.show)
+        else:
+            self.show()
 
     def _stop_clock(self) -> None:
         if self._timer is not None:

@@ -7,10 +7,11 @@ import hashlib
 import os
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from dexec_kernel.backend.lifecycle import LabEngine, Usage
 from dexec_kernel.backend.models import ContainerInspect
@@ -130,8 +131,12 @@ class LabTarget(Target):
             raise LabUnusable("The engine of the lab is not connected.")
         return self._owner
 
-    async def prepare(self, publish: Publish) -> bool:
-        """Have the lab's containers run: make them, or mend what has become of them."""
+    def preparing(self, publish: Publish) -> Coroutine[Any, Any, bool]:
+        """Return the work that has the lab's containers run."""
+        return self._prepare(publish)
+
+    async def _prepare(self, publish: Publish) -> bool:
+        """Make the containers, or mend what has become of them."""
         self._publish = publish
         self._clock.wake()
         async with self._preparing:
@@ -279,7 +284,7 @@ class LabTarget(Target):
         try:
             return await super().running(name)
         except (ContainerNotRunning, ContainerPaused):
-            await self.prepare(self._publish)
+            await self._prepare(self._publish)
             return await super().running(name)
 
     async def end(self, *, restarts: bool) -> None:

@@ -211,6 +211,7 @@ class CellRunner:
             Mode.OFF if messages.silent else mode,
             publish=messages.publish,
             snapshot=snapshot,
+            is_ending=lambda: run.is_ending,
             on_interrupt=lambda: self._background.stop_or_interrupt(run),
             on_kill=lambda: self._background.kill(run),
             later=self._bars,

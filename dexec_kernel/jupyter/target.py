@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from dexec_kernel.backend.models import ContainerInspect
 from dexec_kernel.backend.protocol import WholeEngine
@@ -78,12 +79,12 @@ class Target:
                 self._client = policed(await self._connect(), policy, self._home)
             return self._client
 
-    async def prepare(self, publish: Publish) -> bool:  # noqa: ARG002 -- nothing is made here
-        """Have the container be there, before a cell; ``publish`` shows the work. Return true.
+    def preparing(self, publish: Publish) -> Coroutine[Any, Any, bool] | None:  # noqa: ARG002 -- here
+        """Return the work that has the container be there, before a cell; None where it is.
 
-        It is there, unless the kernel makes it: see :class:`jupyter.lab.LabTarget`.
+        ``publish`` shows the work, which returns true. See :class:`jupyter.lab.LabTarget`.
         """
-        return True
+        return None
 
     @property
     def desk(self) -> Callable[[], Awaitable[CheckDesk]] | None:

@@ -112,8 +112,8 @@ class CellWork:
         number: int,
     ) -> Ending:
         if cell.runs or cell.magics or cell.cell_magic:
-            preparing = self._target.prepare(messages.publish)
-            if not await self._finding.do(preparing):
+            preparing = self._target.preparing(messages.publish)
+            if preparing is not None and not await self._finding.do(preparing):
                 return interrupted("", ""), None
         is_live = self.is_live(messages, interactive=interactive)
         try:

@@ -158,9 +158,10 @@ if [ -n "${BASH_VERSION-}" ]; then
   trap '(. /proc/self/fd/9;\trap>/proc/self/fd/9;__after_leave "$@")>/dev/null 2>&1&&{ . /proc/self/fd/9;} 2>/dev/null||! (. /proc/self/fd/15;\trap>/proc/self/fd/9;__after_leave "$@")>/dev/null 2>&1' EXIT
   BASH_EXECUTION_STRING=$__dexec_prelude$__dexec_part
 else
-  # A subshell of an EXIT trap of yash would run that trap again, without end.
+  # A subshell of an EXIT trap of yash would run that trap again, without end. The last commands close
+  # the pipe, so that the trap does nothing, not even a fork, in a shell that has handed over.
   [ -n "${YASH_VERSION-}" ] ||
-    trap '(. /proc/self/fd/9;__after_leave "$@")2>/dev/null&&{ . /proc/self/fd/9;} 2>/dev/null' EXIT
+    trap '{ (. /proc/self/fd/9;__after_leave "$@")&&. /proc/self/fd/9;} 2>/dev/null 4<&9||\:' EXIT
   _=$__dexec_part
   case ${_-} in
     "$__dexec_part") unset -v BASH_EXECUTION_STRING ;;

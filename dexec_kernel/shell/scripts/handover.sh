@@ -6,7 +6,7 @@
 # handed over.
 \set +euvxf
 __after_leave() {
-  \unset -f printf alias umask pwd read test '['
+  \unset -f printf alias umask pwd test '['
   # Mksh has no printf of its own, and yash has builtins in the folders of PATH alone.
   # In an eval: here an alias of that name would be expanded.
   \printf '' || eval 'printf() { \command -p printf "$@"; }'
@@ -24,46 +24,45 @@ __after_end
   \set -- "$__after_mark" "$__after_linger" "$@"
   case ${__after_mark:+${1-}} in "${__after_mark:-no}") ;; *) \exit 1 ;; esac
   \unset -v __after_mark __after_lingering __after_linger
-  # It is in no parameter either, but in a function's text, which nothing prints.
-  \eval "__after_say() {
-    \\printf '%s%s ' '${1%:};' \"\$1\"
+  # It is in no parameter either, but in a function's text, which nothing prints. Each write wakes
+  # those who pass it on: the text of one part and the name of the next are one.
+  \eval "__after_say() { # TEXT NAME …
+    \\printf '%s${1%:};%s ' \"\$@\"
   }"
   __after_dump() { # MARK LINGER ARGUMENT …
-    \__after_say shell
-    \printf %s "$__after_was"
-    \__after_say options
+    \__after_say '' shell "$__after_was" options
     \set +o
-    \__after_say folder
+    \__after_say '' folder
     \pwd || \printf '%s\n' "$PWD"
-    \__after_say umask
+    \__after_say '' umask
     \umask
     \shift 2
     for __after_text; do
-      \__after_say argument
+      \__after_say '' argument
       \printf %s "$__after_text"
     done
     # Mksh remembers the match of a pattern.
     __after_text=x
     __after_text=${__after_text%x}
     \unset -v __after_text __after_p
-    \__after_say aliases
+    \__after_say '' aliases
     \alias
-    \__after_say variables
+    \__after_say '' variables
     \set --
     \set
     \export -p
     \readonly -p
-    \__after_say end
+    \__after_say '' end
   }
-  \read -r __after_self __after_p </proc/self/stat
   __after_others=0
   if \[ -p /proc/$$/fd/1 ] && \[ -p /proc/$$/fd/8 ]; then
     for __after_p in /proc/[0-9]*; do
-      case $__after_p in "/proc/$$" | "/proc/$__after_self") \continue ;; esac
+      case $__after_p in "/proc/$$") \continue ;; esac
       if \[ "$__after_p/fd/1" -ef /proc/$$/fd/1 -o "$__after_p/fd/2" -ef /proc/$$/fd/8 \
         -o "$__after_p/fd/2" -ef /proc/$$/fd/1 -o "$__after_p/fd/1" -ef /proc/$$/fd/8 \
         -o "$__after_p/fd/11" -ef /proc/$$/fd/1 -o "$__after_p/fd/14" -ef /proc/$$/fd/8 ]; then
-        __after_others=$((__after_others + 1))
+        # This subshell has it open, too. It does not know its PID.
+        \[ "$__after_p" -ef /proc/self ] || __after_others=$((__after_others + 1))
       fi
     done
   fi
@@ -95,6 +94,7 @@ __after_end
   if \[ "$__after_others" -ne 0 ]; then
     \printf '(%s)\n' "$2" >/proc/self/fd/9
   fi
-  \printf '\\exit %s' "$__after_code" >>/proc/self/fd/9
+  # Without the pipe the trap knows that all is told.
+  \printf '\\exec 9<&-;\\exit %s' "$__after_code" >>/proc/self/fd/9
   \exit 0
 }

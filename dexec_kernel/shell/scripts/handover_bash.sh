@@ -41,17 +41,15 @@ __after_end
   builtin read -r -d '' __after_traps </proc/self/fd/9
   __after_traps=${__after_traps%$'\n'}$'\n'
   __after_dump() { # MARK LINGER SEPARATOR ARGUMENT …
-    builtin printf '%sshell %s' "$3" "$__after_was"
-    builtin printf '%straps %s' "$3" "$__after_traps"
-    builtin printf '%swithin %s' "$3" "$__after_within"
-    builtin printf '%sfolder ' "$3"
+    # Each write wakes those who pass it on.
+    builtin printf '%sshell %s%straps %s%swithin %s%sfolder ' \
+      "$3" "$__after_was" "$3" "$__after_traps" "$3" "$__after_within" "$3"
     builtin pwd || builtin printf '%s\n' "$PWD"
     builtin printf '%sumask ' "$3"
     builtin umask
     builtin printf '%sfolders ' "$3"
     builtin dirs -l -p
-    builtin printf %s "${@:4}"
-    builtin printf '%sfunctions ' "$3"
+    builtin printf %s "${@:4}" "$3" 'functions '
     # They go on without their names.
     \unset -f __after_leave __after_dump
     builtin declare -F

@@ -27,11 +27,13 @@ class Shown:
 
     def __init__(self, mode=Mode.STATIC):
         self.state = State.RUNNING
+        self.is_ending = False
         self.sent: list[str] = []
         self.display = CellDisplay(
             mode,
             publish=self._publish,
             snapshot=self._snapshot,
+            is_ending=lambda: self.is_ending,
             on_interrupt=lambda: None,
             on_kill=lambda: None,
             later=FakeBars(),
@@ -66,6 +68,27 @@ async def test_a_cell_that_ends_at_once_has_one_bar():
     shown.display.print([piece("hi\n")])
     shown.finish()
     assert shown.sent == ["display_data exit code 0", "hi\n"]
+
+
+async def test_a_cell_that_ends_in_a_moment_has_one_bar():
+    shown = Shown()
+    shown.display.start()
+    shown.display.print([piece("hi\n")])
+    shown.is_ending = True
+    await asyncio.sleep(2 * cell_module.HOLD_OUTPUT)
+    assert shown.sent == []
+    shown.finish()
+    assert shown.sent == ["display_data exit code 0", "hi\n"]
+
+
+async def test_output_is_held_no_longer_for_an_end_that_does_not_come():
+    shown = Shown()
+    shown.is_ending = True
+    shown.display.start()
+    shown.display.print([piece("hi\n")])
+    await asyncio.sleep(2 * cell_module.HOLD_ENDING)
+    assert shown.sent == ["display_data running", "hi\n"]
+    shown.display.stop()
 
 
 async def test_output_comes_in_a_moment_while_the_cell_goes_on():

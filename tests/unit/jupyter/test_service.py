@@ -67,8 +67,8 @@ class Target:
     async def answers(self) -> bool:
         return False
 
-    async def prepare(self, _publish) -> bool:
-        return True
+    def preparing(self, _publish) -> None:
+        return None
 
     room = desk = None
 
