@@ -11,10 +11,11 @@ from dexec_kernel.backend import protocol
 from dexec_kernel.cells.source.exec_magic import CELL_MAGICS, EXEC, _parser
 from dexec_kernel.cells.source.programs import interpreter_of
 from dexec_kernel.jupyter.settings import Settings
+from dexec_kernel.kube import scope
 from dexec_kernel.kube.kubeconfig import CONTEXT_VARIABLE
 from dexec_kernel.lab.checks.facts import Facts
 from dexec_kernel.magics.catalogue import REGISTRY
-from dexec_kernel.picker import filters, pods
+from dexec_kernel.picker import filters
 from dexec_kernel.picker.extension import DexecPicker
 
 #: Names of replies without a class: the kernel derives them from a cell's outcome.
@@ -64,7 +65,7 @@ def dead_links(path: Path) -> Iterator[str]:
 def _variables() -> set[str]:
     names = {f"DEXEC_{name.upper()}" for name in Settings.class_own_traits(config=True)}
     names |= {filters.LABELS, filters.INCLUDE, filters.EXCLUDE, filters.ONLY_LABELLED}
-    names |= {pods.VARIABLE, CONTEXT_VARIABLE}
+    names |= {scope.VARIABLE, CONTEXT_VARIABLE}
     return names | Facts().environment("").keys()
 
 

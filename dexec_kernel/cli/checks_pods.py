@@ -12,7 +12,7 @@ from dexec_kernel.cli.findings import Finding, Verdict
 from dexec_kernel.cli.pods import HOW_TO_INSTALL, find_pods, is_pod
 from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.kube.kubeconfig import CONTEXT_VARIABLE, access_of
-from dexec_kernel.picker.pods import is_installed
+from dexec_kernel.kube.scope import is_installed
 from dexec_kernel.policy.engine import policed
 from dexec_kernel.policy.file import find_policy
 

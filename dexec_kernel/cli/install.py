@@ -18,9 +18,10 @@ from dexec_kernel.errors import (
     EngineUnavailable,
 )
 from dexec_kernel.kube.kubeconfig import access_of, is_configured
+from dexec_kernel.kube.scope import is_installed
 from dexec_kernel.picker import kernelspecs
 from dexec_kernel.picker.kernelspecs import BoundSpec, Installed
-from dexec_kernel.picker.pods import cluster_env, is_installed
+from dexec_kernel.picker.pods import cluster_env
 from dexec_kernel.swarm.ways import VARIABLE as NODE_HOSTS
 from dexec_kernel.swarm.ways import NodeHosts
 

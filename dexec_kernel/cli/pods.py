@@ -23,7 +23,8 @@ from dexec_kernel.errors import (
     RightMissing,
 )
 from dexec_kernel.kube.kubeconfig import access_of, is_configured
-from dexec_kernel.picker.pods import VARIABLE, PodScope, cluster_env, is_installed, pod_scope
+from dexec_kernel.kube.scope import VARIABLE, PodScope, is_installed, pod_scope
+from dexec_kernel.picker.pods import cluster_env
 from dexec_kernel.policy.engine import policed
 from dexec_kernel.policy.file import find_policy
 

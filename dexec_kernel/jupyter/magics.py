@@ -6,6 +6,7 @@ from functools import partial
 
 from dexec_kernel.cells.source.cell import Cell
 from dexec_kernel.cells.workspace import Workspaces
+from dexec_kernel.jupyter.containers import ContainerWatch
 from dexec_kernel.jupyter.input import Input
 from dexec_kernel.jupyter.lab_status import LabStatus
 from dexec_kernel.jupyter.messages import Messages
@@ -19,7 +20,10 @@ from dexec_kernel.magics.registry import run_calls
 
 
 class MagicRunner:
-    """Runs the magics of one cell at a time. ``status`` and ``lab`` are the live displays."""
+    """Runs the magics of one cell at a time. ``status`` and ``lab`` are the live displays.
+
+    ``watch`` knows the pods.
+    """
 
     def __init__(
         self,
@@ -31,6 +35,7 @@ class MagicRunner:
         *,
         status: KernelStatus,
         lab: LabStatus,
+        watch: ContainerWatch,
     ) -> None:
         self._settings = settings
         self._target = target
@@ -39,6 +44,7 @@ class MagicRunner:
         self._cells = cells
         self._status = status
         self._lab = lab
+        self._watch = watch
         self._context: MagicContext | None = None
         #: How many magics of the last cell have run to their end.
         self.completed = 0
@@ -69,6 +75,7 @@ class MagicRunner:
             policy=self._target.policy,
             desk=self._target.desk,
             room=self._target.room,
+            pods=self._watch.pods,
         )
         if is_live:
             context.show_status = partial(self._status.show, messages)

@@ -113,6 +113,7 @@ class Service:
             *(settings, self._target, self._input, self._workspaces, self._cells),
             status=self._status,
             lab=self._lab,
+            watch=self._watch,
         )
         self._work = CellWork(
             *(kernel, settings, self._target, magics, self._cells),

@@ -12,7 +12,7 @@ from dexec_kernel.backend.targets import candidates
 from dexec_kernel.cells.source.parser import MagicParser
 from dexec_kernel.display.containers import choice_data
 from dexec_kernel.display.table import table_data
-from dexec_kernel.errors import ContainerNotFound, EngineApiError, NotChosenError
+from dexec_kernel.errors import ContainerNotFound, EngineApiError, EngineUnavailable, NotChosenError
 from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.processes import fold, has_cells
 from dexec_kernel.magics.registry import Magic
@@ -25,9 +25,17 @@ async def _container(context: MagicContext, arguments: Namespace) -> None:
         chosen = await context.set_container(arguments.name)
         context.show(choice_data([], chosen=chosen, setting=context.settings.container))
         return
-    running = await candidates(await context.client())
+    pods = [] if context.pods is None else await context.pods()
+    try:
+        running = await candidates(await context.client())
+    except EngineUnavailable:
+        if not pods:
+            raise
+        running = []
     setting = context.settings.container
     current = await context.container() if setting or len(running) == 1 else None
+    known = {item.id for item in running}
+    running += [pod for pod in pods if pod.id not in known]
     context.show(choice_data(running, chosen=current, setting=setting))
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from dexec_kernel.backend.models import ContainerInspect
+from dexec_kernel.backend.models import ContainerInspect, ContainerSummary
 from dexec_kernel.backend.protocol import WholeEngine
 from dexec_kernel.cells.input.stdin import Ask
 from dexec_kernel.cells.outcome import Snapshot
@@ -71,6 +71,8 @@ class MagicContext:
     desk: Callable[[], Awaitable[CheckDesk]] | None = None
     #: The kernel's lab; None where it is not that of a lab.
     room: Room | None = None
+    #: Returns the pods that the launcher shows; None for none.
+    pods: Callable[[], Awaitable[Sequence[ContainerSummary]]] | None = None
     #: How many of the cell's magics have run to their end.
     completed: int = 0
 

@@ -11,10 +11,11 @@ from dexec_kernel.backend.models import ContainerSummary
 from dexec_kernel.engine.watch import EngineWatch
 from dexec_kernel.errors import DexecError
 from dexec_kernel.kube.kubeconfig import ClusterAccess
+from dexec_kernel.kube.scope import PodScope
 from dexec_kernel.picker.filters import ContainerFilters
 from dexec_kernel.picker.folder import SpecFolder
 from dexec_kernel.picker.kernelspecs import engine_env
-from dexec_kernel.picker.pods import PodScope, Reports, cluster_env
+from dexec_kernel.picker.pods import Reports, cluster_env
 from dexec_kernel.picker.specs import KnownSpecs, container_specs
 from dexec_kernel.policy.rules import Policy
 

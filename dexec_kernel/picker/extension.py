@@ -22,14 +22,14 @@ from traitlets import Bool, List, TraitError, Unicode
 
 from dexec_kernel.display.stored import FOLDER, BarFolder
 from dexec_kernel.errors import DexecError
+from dexec_kernel.kube.scope import VARIABLE as POD_VARIABLE
+from dexec_kernel.kube.scope import PodScope, is_installed, pod_scope
 from dexec_kernel.picker import logs
 from dexec_kernel.picker.cards import Cards
 from dexec_kernel.picker.filters import ContainerFilters, filters_of
 from dexec_kernel.picker.folder import SpecFolder, remove_stale_specs
 from dexec_kernel.picker.labs import sweep_labs
 from dexec_kernel.picker.notebooks import NotebookBars
-from dexec_kernel.picker.pods import VARIABLE as POD_VARIABLE
-from dexec_kernel.picker.pods import PodScope, is_installed, pod_scope
 from dexec_kernel.policy.file import find_policy
 from dexec_kernel.policy.rules import Policy
 from dexec_kernel.served_logs import announce

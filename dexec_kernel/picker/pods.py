@@ -1,50 +1,12 @@
-"""Pods in the picker: which are shown, and what their kernels need to find the cluster again."""
+"""Pods in the picker: the variables of their kernels, and the faults of the watch, said once."""
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from collections.abc import Mapping
-from enum import Enum
 from pathlib import Path
 
-from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.kube.kubeconfig import CONTEXT_VARIABLE, ClusterAccess
-
-VARIABLE = "DEXEC_PICKER_PODS"
-_NONE = frozenset({"none", "no", "off", "false", "0"})
-
-
-class PodScope(Enum):
-    """The pods that are shown."""
-
-    NONE = "none"
-    #: Those of the context's namespace, unless a program might ask a person for credentials.
-    AUTO = "auto"
-    NAMESPACE = "namespace"
-    ALL = "all"
-
-
-def pod_scope(text: str) -> PodScope:
-    """Return the scope that a setting names, "" for the default.
-
-    Raises :class:`ConfigurationError`.
-    """
-    word = text.strip().lower()
-    if word in _NONE:
-        return PodScope.NONE
-    try:
-        return PodScope(word or PodScope.AUTO.value)
-    except ValueError as error:
-        raise ConfigurationError(
-            f"{text!r} says not which pods the kernel picker shows.",
-            advice=f"Set {VARIABLE} (or c.DexecPicker.pods) to none, auto, namespace or all.",
-        ) from error
-
-
-def is_installed() -> bool:
-    """Return whether the extra for clusters is there."""
-    return importlib.util.find_spec("yaml") is not None
 
 
 def cluster_env(environ: Mapping[str, str], access: ClusterAccess) -> dict[str, str]:

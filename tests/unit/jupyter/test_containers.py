@@ -17,6 +17,7 @@ from dexec_kernel.errors import (
     PolicyRefused,
 )
 from dexec_kernel.jupyter import containers
+from dexec_kernel.jupyter import pods as pods_module
 from dexec_kernel.jupyter.containers import ContainerWatch
 from dexec_kernel.jupyter.settings import Settings
 from dexec_kernel.policy.rules import Policy
@@ -169,6 +170,86 @@ async def test_trouble_with_the_chosen_one_is_named(watched, found, trouble):
     watch, _, _ = await watched(engine, "web")
     assert (watch.choice.current, watch.choice.trouble) == ("web", trouble)
     assert watch.choice.candidates == (Candidate("db", "img"),)
+
+
+class FakePods:
+    """The watch of a cluster; its pods are the test's."""
+
+    made: list[FakePods]
+
+    def __init__(self, _environ, *, check, changed) -> None:
+        self.listed: list[ContainerSummary] = listed("kube:lab/a", "hidden")
+        self.changed = changed
+        self.has_ended = asyncio.Event()
+        self.made.append(self)
+
+    async def run(self) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.has_ended.set()
+
+    async def wait(self) -> None:
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def pods(monkeypatch):
+    FakePods.made = []
+    monkeypatch.setattr(pods_module, "PodChoice", FakePods)
+    return FakePods.made
+
+
+def names(watch: ContainerWatch) -> list[str]:
+    return [item.name for item in watch.choice.candidates]
+
+
+async def test_pods_come_after_the_containers_and_are_followed(watched, watches, pods):
+    engine = Engine("web")
+    watch, _, heard = await watched(engine)
+    assert (names(watch), watch.choice.current) == (["web", "kube:lab/a"], "web")
+    pods[0].listed = listed("kube:lab/b")
+    pods[0].changed()
+    await heard.wait()
+    assert names(watch) == ["web", "kube:lab/b"]
+    # The engine's list has those of a cluster that is in use.
+    heard.clear()
+    await watches[0].on_containers(listed("web", "kube:lab/b"))
+    await heard.wait()
+    assert sorted(names(watch)) == ["kube:lab/b", "web"]
+    watch.remove(heard.set)
+    await pods[0].has_ended.wait()
+
+
+async def test_a_pod_is_chosen_by_nobody_but_a_person(watched, pods):
+    watch, _, _ = await watched(Engine())
+    assert (names(watch), watch.choice.current) == (["kube:lab/a"], "")
+
+
+async def test_without_an_engine_there_are_pods(watched, pods):
+    class Gone(Engine):
+        async def container_list(self):
+            raise EngineUnavailable("no engine")
+
+    watch, _, _ = await watched(Gone())
+    assert (names(watch), watch.choice.trouble) == (["kube:lab/a"], "")
+
+
+async def test_pods_are_told_once_without_a_listener(pods):
+    watch = ContainerWatch(Settings(), Engine("web"))
+    assert [item.name for item in await watch.pods()] == ["kube:lab/a"]
+    await asyncio.sleep(0)
+    await pods[0].has_ended.wait()
+    await watch.aclose()
+
+
+async def test_a_labs_kernel_has_no_pods(pods):
+    settings = Settings()
+    settings.lab = "/some/lab"
+    watch = ContainerWatch(settings, Engine("web"))
+    await watch.add(lambda: None)
+    assert (pods, await watch.pods()) == ([], [])
+    await watch.aclose()
 
 
 async def test_without_listeners_nothing_is_followed(watched, watches):

@@ -8,7 +8,8 @@ import pytest
 
 from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.kube.kubeconfig import Cluster, ClusterAccess, User
-from dexec_kernel.picker.pods import PodScope, Reports, cluster_env, pod_scope
+from dexec_kernel.kube.scope import PodScope, pod_scope
+from dexec_kernel.picker.pods import Reports, cluster_env
 
 
 def access(context: str) -> ClusterAccess:
