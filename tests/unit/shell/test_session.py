@@ -166,6 +166,9 @@ def check(shell: str, drawn: list[tuple[Piece, ...]]) -> None:
             compare("stderr", compared(stderr), compared(errors), [*before, text])
             if "unexpected EOF" not in stderr:  # Bash has then the exit code of the line before.
                 compare("exit code", result.exit_code, plain.exit_code, [*before, text])
+            has_errexit = any(word in "\n".join(texts) for word in ("set -e", "errexit"))
+            if result.exit_code and has_errexit:
+                return  # Which of its pieces has ended it, nobody knows.
             lost = not session.handed_over
             kept = [] if lost else [piece.later for piece in drawn[number]]
             before.append("\n".join(kept))
