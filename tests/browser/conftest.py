@@ -16,6 +16,11 @@ from devtools.notebook_page import NotebookPage
 
 VIEWPORT: ViewportSize = {"width": 1200, "height": 800}
 
+# JupyterLab waits 4 s for the states of widgets. After a restart they stay as they were if the
+# kernel is slower, and no test is to depend on that.
+PATIENT_WIDGETS = """const wait = window.setTimeout;
+window.setTimeout = (call, time, ...more) => wait(call, time === 4000 ? 300000 : time, ...more)"""
+
 # The scope is the module's: while Playwright's synchronous API is open, an event loop runs, and the
 # asynchronous tests of other modules could not run theirs. The server is for all of them.
 
@@ -69,6 +74,7 @@ def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lab_page(chromium: Browser) -> Iterator[Page]:
     """One page for the tests of a module: each of them would load all of JupyterLab again."""
     context = chromium.new_context(viewport=VIEWPORT)
+    context.add_init_script(PATIENT_WIDGETS)
     yield context.new_page()
     context.close()
 
