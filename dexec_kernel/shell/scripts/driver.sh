@@ -161,7 +161,7 @@ else
   # A subshell of an EXIT trap of yash would run that trap again, without end. The last commands close
   # the pipe, so that the trap does nothing, not even a fork, in a shell that has handed over.
   [ -n "${YASH_VERSION-}" ] ||
-    trap '{ (. /proc/self/fd/9;__after_leave "$@")&&. /proc/self/fd/9;} 2>/dev/null 4<&9||\:' EXIT
+    trap '{ { (. /proc/self/fd/9;__after_leave "$@")&&. /proc/self/fd/9;} 4<&9||\:;} 2>/dev/null' EXIT
   _=$__dexec_part
   case ${_-} in
     "$__dexec_part") unset -v BASH_EXECUTION_STRING ;;
