@@ -22,7 +22,7 @@ class CellQuestions:
     """Asks the questions of one cell.
 
     ``is_seen`` waits until the bar is seen, for so many seconds at most; ``changed`` is called when
-    :attr:`in_box` has changed.
+    :attr:`in_box` has changed. Without ``has_field`` it is always the box that asks.
     """
 
     def __init__(
@@ -32,13 +32,15 @@ class CellQuestions:
         *,
         shows_widgets: bool,
         changed: Callable[[], None],
+        has_field: bool = True,
     ) -> None:
         self._box = box
+        self._has_field = has_field
         self._is_seen = is_seen
         self._patience = PATIENCE if shows_widgets else DOUBTFUL_PATIENCE
         self._changed = changed
-        #: Whether a question is open in the front end's box.
-        self.in_box = False
+        #: Whether a question is open in the front end's box, or could be open nowhere else.
+        self.in_box = not has_field
 
     @property
     def is_box_left(self) -> bool:
@@ -47,7 +49,7 @@ class CellQuestions:
 
     async def ask(self, question: Question) -> str:
         """Return the answer from the box; a line from the field ends the wait from outside."""
-        if await self._is_seen(self._patience):
+        if self._has_field and await self._is_seen(self._patience):
             await asyncio.Event().wait()
         self._patience = 0.0  # The bar may still be drawn, for the next question.
         self._set_in_box(in_box=True)
@@ -57,5 +59,5 @@ class CellQuestions:
             self._set_in_box(in_box=False)
 
     def _set_in_box(self, *, in_box: bool) -> None:
-        self.in_box = in_box
+        self.in_box = in_box or not self._has_field
         self._changed()

@@ -36,7 +36,7 @@ from dexec_kernel.jupyter.messages import Messages
 from dexec_kernel.jupyter.notify import Notifier
 from dexec_kernel.jupyter.questions import CellQuestions
 from dexec_kernel.jupyter.settings import Settings
-from dexec_kernel.jupyter.widgets import shows_widgets
+from dexec_kernel.jupyter.widgets import shows_widgets, takes_lines
 from dexec_kernel.policy.rules import Policy
 from dexec_kernel.served_logs import PARENT, url_of
 
@@ -223,6 +223,7 @@ class CellRunner:
                 box,
                 display.is_seen,
                 shows_widgets=shows_widgets(box.session),
+                has_field=takes_lines(box.parent),
                 changed=listener.changed,
             )
             stdin = Stdin(

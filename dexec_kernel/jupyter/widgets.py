@@ -19,6 +19,16 @@ def shows_widgets(session: str) -> bool:
     return session in _sessions
 
 
+def takes_lines(message: dict[str, Any]) -> bool:
+    """Return whether a field in a bar gets the Enter key in the front end of a cell's request.
+
+    JupyterLab's consoles keep it for their own prompt. JupyterLab names a cell in the metadata of
+    each request, and a notebook's request has the cells that were deleted as well.
+    """
+    metadata = message.get("metadata") or {}
+    return "cellId" not in metadata or "deletedCells" in metadata
+
+
 def open_widget(opened: Any, message: dict[str, Any]) -> None:
     """Open a widget from the front end."""
     import ipywidgets  # noqa: PLC0415

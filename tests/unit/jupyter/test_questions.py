@@ -77,3 +77,18 @@ async def test_a_question_that_is_withdrawn():
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
     assert not questions.in_box
+
+
+async def test_the_box_asks_where_the_field_would_get_no_enter():
+    box, changes = Box(), []
+    questions = CellQuestions(
+        box,
+        Bar("seen").is_seen,
+        shows_widgets=True,
+        has_field=False,
+        changed=lambda: changes.append(questions.in_box),
+    )
+    assert questions.in_box, "the bar has no field beside"
+    box.answers.put_nowait("Ada")
+    assert await questions.ask(QUESTION) == "Ada"
+    assert changes == [True, True]
