@@ -159,8 +159,7 @@ def _say_nothing(*_values: object, **_named: object) -> None:
 class LineField:
     """A field for one line; ``on_line`` gets it when Enter is pressed. Made for secrets, or not.
 
-    It serves once. While a cell runs, ipykernel sends no status for a front end's message to a
-    widget, and ipywidgets holds a model's next change back until it has one.
+    It serves once: the next line has a field of its own.
     """
 
     def __init__(self, on_line: Callable[[str], None], *, secret: bool) -> None:

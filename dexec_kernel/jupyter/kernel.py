@@ -124,11 +124,17 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         subshells = self.shell_channel_thread.manager
         socket = subshells.get_subshell_to_shell_channel_socket(None)
         await self.comm_info_request(socket, identities, request)
-        # The front end waits for this, and takes it for the state of the kernel.
+        self._say_handled(request)
+        return True
+
+    def _say_handled(self, request: dict[str, Any]) -> None:
+        """Say that a request was handled beside a cell: its front end waits for that.
+
+        The front end takes it for the state of the kernel, too, which is busy.
+        """
         self._publish_status("idle", "shell", parent=request)
         if self._is_executing:
             self._publish_status("busy", "shell", parent=self._request)
-        return True
 
     async def comm_info_request(self, stream: Any, ident: Any, parent: Any) -> None:
         """Tell of the comms, those of the bars of earlier kernels too. Called by ipykernel."""
@@ -147,6 +153,9 @@ class DexecKernel(Settings, Kernel):  # type: ignore[misc] # ipykernel is not ty
         state = None if key in self.comm_manager.comms else self.bars.state_of(message)
         if state is None:
             self.comm_manager.comm_msg(stream, ident, message)
+            # A front end keeps a model's next change back until that is said of the last one.
+            if self._is_executing and message["content"].get("data", {}).get("method") == "update":
+                self._say_handled(message)
             return
         data = {"method": "update", "state": state, "buffer_paths": []}
         content = {"comm_id": key, "data": data}

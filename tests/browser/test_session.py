@@ -12,6 +12,15 @@ from devtools.lab_page import Lab
 from tests.gate import Gate
 from tests.waiting import until
 
+#: Sets a mark when the kernel has handled a message to a widget.
+_NOTE_HANDLED_COMM = """() => {
+    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    kernel.iopubMessage.connect((_, message) => {
+        window.handledComm ||= message.parent_header.msg_type === "comm_msg"
+            && message.content.execution_state === "idle";
+    });
+}"""
+
 
 def test_input(lab: Lab, debian: str):
     cells = [
@@ -29,11 +38,18 @@ def test_input(lab: Lab, debian: str):
     expect(name.line).to_have_attribute("placeholder", "Name?")
     expect(name.line).not_to_have_attribute("type", "password")
     lab.screenshot("input")
-    name.answer("Ada")
+    # A field that is left in the middle of a line: all of the line is sent, once.
+    lab.page.evaluate(_NOTE_HANDLED_COMM)
+    name.line.press_sequentially("A")
+    password = lab.cell(2)
+    password.root.locator(".jp-InputPrompt").click()
+    lab.page.wait_for_function("() => window.handledComm")
+    name.line.press("End")
+    name.line.press_sequentially("da")
+    name.line.press("Enter")
     name.wait()
     expect(name.stdout.last).to_have_text("Hello, Ada.\n")
 
-    password = lab.cell(2)
     password.start()
     expect(password.line).to_have_attribute("placeholder", "Password:")
     expect(password.line).to_have_attribute("type", "password")
