@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from dexec_kernel.backend.targets import bound_name
+from dexec_kernel.cells.beside import run_beside
 from dexec_kernel.errors import ConfigurationError, RightMissing
 from dexec_kernel.kube.watch import PodWatch
 from tests.waiting import GUARD
@@ -45,12 +46,8 @@ class Seen:
 async def watching(environ, **options):
     seen = Seen()
     watch = PodWatch(environ, on_pods=seen.take, on_lost=seen.lose, **options)
-    task = asyncio.create_task(watch.run())
-    try:
+    async with run_beside(watch.run()):
         yield seen
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_pods_come_and_go_whatever_happens_to_the_watch(kube, run_pod):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -14,8 +13,7 @@ from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import Endpoint
 from dexec_kernel.errors import ConfigurationError, PolicyRefused
 from tests.unit.support.fake_engine import FakeEngine, answer
-
-HOSTS = "node2=tcp://far:1 node3=tcp://third:1"
+from tests.unit.support.fake_swarm import HOSTS, node, three_engines
 
 
 class Swarm:
@@ -31,14 +29,7 @@ class Swarm:
         fake.on("GET /v1.41/info", answer(200, {"Name": "me", "Swarm": found}))
 
     def has_nodes(self, *numbers: int) -> None:
-        nodes = [
-            {
-                "ID": f"n{number}",
-                "Description": {"Hostname": f"node{number}"},
-                "Status": {"State": "ready", "Addr": f"10.0.0.{number}"},
-            }
-            for number in numbers
-        ]
+        nodes = [node(number) for number in numbers]
         self.home.on("GET /v1.41/nodes", answer(200, nodes))
 
     async def look(self, hosts: str = HOSTS, check: Any = lambda _url: None) -> Finding | None:
@@ -55,11 +46,7 @@ class Swarm:
 
 @pytest.fixture
 async def swarm(tmp_path) -> AsyncIterator[Swarm]:
-    async with AsyncExitStack() as stack:
-        fakes = []
-        for name in ("home", "far", "third"):
-            (tmp_path / name).mkdir()
-            fakes.append(await stack.enter_async_context(FakeEngine(tmp_path / name)))
+    async with three_engines(tmp_path) as fakes:
         yield Swarm(*fakes)
 
 

@@ -57,21 +57,28 @@ class Engine:
         return self.found
 
 
-class FakeWatch:
-    """The watch of an engine; its events are the test's."""
+class Endless:
+    """Runs until it is cancelled."""
 
-    made: list[FakeWatch]
-
-    def __init__(self, _environ, *, on_containers, on_lost, check, tunnel) -> None:
-        self.on_containers, self.on_lost = on_containers, on_lost
+    def __init__(self) -> None:
         self.has_ended = asyncio.Event()
-        self.made.append(self)
 
     async def run(self) -> None:
         try:
             await asyncio.Event().wait()
         finally:
             self.has_ended.set()
+
+
+class FakeWatch(Endless):
+    """The watch of an engine; its events are the test's."""
+
+    made: list[FakeWatch]
+
+    def __init__(self, _environ, *, on_containers, on_lost, check, tunnel) -> None:
+        self.on_containers, self.on_lost = on_containers, on_lost
+        super().__init__()
+        self.made.append(self)
 
 
 @pytest.fixture(autouse=True)
@@ -172,7 +179,7 @@ async def test_trouble_with_the_chosen_one_is_named(watched, found, trouble):
     assert watch.choice.candidates == (Candidate("db", "img"),)
 
 
-class FakePods:
+class FakePods(Endless):
     """The watch of a cluster; its pods are the test's."""
 
     made: list[FakePods]
@@ -180,14 +187,8 @@ class FakePods:
     def __init__(self, _environ, *, check, changed) -> None:
         self.listed: list[ContainerSummary] = listed("kube:lab/a", "hidden")
         self.changed = changed
-        self.has_ended = asyncio.Event()
+        super().__init__()
         self.made.append(self)
-
-    async def run(self) -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            self.has_ended.set()
 
     async def wait(self) -> None:
         await asyncio.sleep(0)

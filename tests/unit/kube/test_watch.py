@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from dexec_kernel.cells.beside import run_beside
 from dexec_kernel.errors import (
     ConfigurationError,
     EngineApiError,
@@ -71,12 +72,8 @@ def kube(monkeypatch):
 async def watching(**options):
     seen = Seen()
     watch = PodWatch({}, on_pods=seen.take, on_lost=seen.lose, **options)
-    task = asyncio.create_task(watch.run())
-    try:
+    async with run_beside(watch.run()):
         yield seen
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def at(name: str, version: str, **metadata: object) -> dict[str, object]:

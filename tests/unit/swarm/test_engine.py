@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -26,10 +25,10 @@ from dexec_kernel.policy.rules import Policy
 from dexec_kernel.swarm.engine import SwarmEngine
 from dexec_kernel.swarm.places import Places
 from tests.unit.support.fake_engine import FakeEngine, answer, hang_up
+from tests.unit.support.fake_swarm import HOSTS, node, three_engines
 
 MANAGER = {"NodeID": "n1", "LocalNodeState": "active", "ControlAvailable": True}
 WORKER = {"NodeID": "n2", "LocalNodeState": "active", "ControlAvailable": False}
-HOSTS = "node2=tcp://far:1 node3=tcp://third:1"
 
 
 class Swarm:
@@ -74,11 +73,6 @@ def labels_of(container: str) -> dict[str, str]:
     return {SWARM_SERVICE_LABEL: "web", SWARM_TASK_LABEL: f"web.1.{container}"}
 
 
-def node(number: int) -> dict[str, Any]:
-    status = {"State": "ready", "Addr": f"10.0.0.{number}"}
-    return {"ID": f"n{number}", "Description": {"Hostname": f"node{number}"}, "Status": status}
-
-
 def task(container: str, number: int) -> dict[str, Any]:
     status = {"State": "running", "ContainerStatus": {"ContainerID": container}}
     names = {"ID": container, "NodeID": f"n{number}", "Slot": 1, "DesiredState": "running"}
@@ -87,11 +81,7 @@ def task(container: str, number: int) -> dict[str, Any]:
 
 @pytest.fixture
 async def swarm(tmp_path) -> AsyncIterator[Swarm]:
-    async with AsyncExitStack() as stack:
-        fakes = []
-        for name in ("home", "far", "third"):
-            (tmp_path / name).mkdir()
-            fakes.append(await stack.enter_async_context(FakeEngine(tmp_path / name)))
+    async with three_engines(tmp_path) as fakes:
         yield Swarm(*fakes)
 
 
