@@ -17,7 +17,7 @@ from tests.kernel.pool import Pool
 @pytest.fixture(scope="module")
 def front() -> Iterator[PrivateKube]:
     if package := missing_package():
-        pytest.skip(f"{package} is missing")
+        pytest.skip(f"the package {package} is not installed")
     with PrivateKube() as front:
         front.run_pod("work", image=images.DEBIAN)
         front.run_pod("files", image=images.BUSYBOX)
