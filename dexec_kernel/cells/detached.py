@@ -39,5 +39,5 @@ async def start_detached(
             f" ({error.message.rstrip('.')}).",
             advice="`%ps` shows the processes of the container.",
         ) from error
-    execution.pid, execution.cwd = inspect.pid, command.config.working_dir or None
+    execution.was_detached(inspect, command.config.working_dir or None)
     return Detached(inspect.exit_code)

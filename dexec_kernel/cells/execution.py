@@ -10,20 +10,12 @@ from typing import TYPE_CHECKING
 
 from dexec_kernel.backend.models import ExecInspect, Frame, Stream
 from dexec_kernel.backend.protocol import Backend, Exec
-from dexec_kernel.cells.beside import run_beside, run_until
+from dexec_kernel.cells.beside import run_beside
 from dexec_kernel.cells.command import Command
-from dexec_kernel.cells.driver import (
-    Background,
-    Driver,
-    Event,
-    FolderLost,
-    HandedOver,
-    HasCell,
-    Ready,
-    Started,
-    ToldEnd,
-)
-from dexec_kernel.cells.end import BROKEN_STREAM, OPEN_NOTE, end_of
+from dexec_kernel.cells.delivery import Delivery
+from dexec_kernel.cells.driver import Background, Driver, Event
+from dexec_kernel.cells.end import BROKEN_STREAM, end_of
+from dexec_kernel.cells.heard import Heard
 from dexec_kernel.cells.not_run import StandbyLost, StdinNotPassed, cell_not_run
 from dexec_kernel.cells.output.output import Output
 from dexec_kernel.cells.pid import look_until_started
@@ -38,7 +30,6 @@ from dexec_kernel.errors import (
     CommandNotStarted,
     ContainerNotRunning,
     EngineError,
-    EngineUnavailable,
     ExecLost,
     FolderGone,
     SignalError,
@@ -83,37 +74,25 @@ class Execution:
         self.output = output
         self._changed = changed
         self._driver: Driver | None = None
+        self.heard = Heard()
         self._silence = Silence()
         self._tty = False
         self._exec: Exec | None = None
         #: True where the shell runs before it has its cell.
         self._is_standby = False
-        #: False where a standby's cell could not be sent whole.
-        self._is_delivered = True
         self.stream = CellStream()
         self.exec_id: str | None = None
         self.pid: int | None = None
-        self.inner_pid: int | None = None
-        self.cwd: str | None = None
         self.exit_code: int | None = None
         #: Done when the cell's own commands are, while background processes keep its shell.
         #: No event, for which each cell would need a task to wait.
         self.left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.background_exit_code = 0
-        self.background_count = 0
-        #: What the cell's shell said of its state at the end, None for nothing.
-        self.handover: HandedOver | None = None
-        #: The shell's last word: all of its cell's output has come.
-        self._told: HandedOver | ToldEnd | None = None
         #: Whether the exit code may be the engine's word for a connection that broke.
         self.may_be_broken = False
         #: What the user should know of the end of the output, "" for nothing.
         self.note = ""
-        #: The functions of the session that could not be restored.
-        self.failed: tuple[str, ...] = ()
-        self._has_background = False
-        self._input_note = self.suspicion = ""
-        self._lost_folder: str | None = None
+        #: What else may have ended the cell by a signal than the container, "" for nothing.
+        self.suspicion = ""
         self.running = running
         self._stdin = stdin
 
@@ -135,8 +114,14 @@ class Execution:
                 )
             if command.marks:
                 self._driver = Driver(command.marks)
-            inspect = await self._stream_and_wait(attached, command)
-            await self._judge(inspect, command)
+            delivery = Delivery(
+                *(command, self._stdin),
+                running=self.running,
+                left=self.left,
+                pid=lambda: self.inner_pid,
+            )
+            inspect = await self._stream_and_wait(attached, command, delivery)
+            await self._judge(inspect, command, delivery)
             self._take_rest()
             await self.output.finish()
             return inspect
@@ -146,7 +131,9 @@ class Execution:
             self._take_rest()
             self.output.close()
 
-    async def _stream_and_wait(self, attached: Exec, command: Command) -> ExecInspect:
+    async def _stream_and_wait(
+        self, attached: Exec, command: Command, delivery: Delivery
+    ) -> ExecInspect:
         """Pass the stream on to its end; return how the exec ended.
 
         Raises :class:`ExecLost` for any fault from here on: the engine was told to start it.
@@ -154,38 +141,38 @@ class Execution:
         try:
             is_sent = command.is_sent_at_once
             if is_sent:
-                await self._send(attached, command)
-            beside = [] if is_sent else [self._send(attached, command)]
+                await delivery.send(attached)
+            beside = [] if is_sent else [delivery.send(attached)]
             if self.pid is None:
                 beside.append(self._watch_pid(attached))
             begun = self.running if command.marks else None
             async with run_beside(*beside), self._silence.watched(attached, begun):
                 await self._pump(attached)
-            return await self._finish(attached, command)
+            return await self._finish(attached, command, delivery)
         except (CommandNotStarted, ContainerNotRunning):
             self.stream.forget()
             raise
         except EngineError as error:
-            if self._is_standby and not self._is_delivered and not self.running.is_set():
+            if self._is_standby and not delivery.is_whole and not self.running.is_set():
                 self.stream.forget()
                 raise StandbyLost(
                     "The shell that was to run the cell could not be sent it."
                 ) from error
             raise await self.lost(error) from error
 
-    async def _judge(self, inspect: ExecInspect, command: Command) -> None:
+    async def _judge(self, inspect: ExecInspect, command: Command, delivery: Delivery) -> None:
         """Raise where it is not proved that the cell has run, and where its end is a false one."""
-        if self._lost_folder is not None:
+        if self.heard.lost_folder is not None:
             self.stream.forget()
-            raise FolderGone.of(self._lost_folder)
+            raise FolderGone.of(self.heard.lost_folder)
         code = inspect.exit_code
         if command.marks and not self.running.is_set() and code != BROKEN_STREAM:
-            is_unread = not self._is_delivered or code in _ENDED_WITHOUT_CELL
+            is_unread = not delivery.is_whole or code in _ENDED_WITHOUT_CELL
             if self._is_standby and is_unread:
                 self.stream.forget()
                 raise StandbyLost("The shell that was to run the cell had ended.")
             raise cell_not_run(code)
-        told = self._told and self._told.exit_code
+        told = self.heard.exit_code
         if code == BROKEN_STREAM != told and command.marks:
             # A command of its own may have ended so itself.
             is_silent = (command.may_exec or not command.tells_end) and told is None
@@ -224,10 +211,13 @@ class Execution:
         return TerminalSignaller(self._exec, way) if self._tty and self._exec else way
 
     @property
-    def has_told(self) -> bool:
-        """Whether the shell has said its last word, so that the cell ends in a moment."""
-        # Background processes print after it, and have one of their own.
-        return self._told is not None and not self._has_background
+    def inner_pid(self) -> int | None:
+        """The PID of the shell in the container, None while unknown."""
+        return self.heard.pid
+
+    def was_detached(self, inspect: ExecInspect, folder: str | None) -> None:
+        """Take note of a command that runs in ``folder`` and tells nothing."""
+        self.pid, self.heard.folder = inspect.pid, folder
 
     async def learn_pid(self) -> None:
         """Ask for the PID of a command that runs, where it is not known yet."""
@@ -260,38 +250,6 @@ class Execution:
             self.stream.enter(StreamEvent.END)
         self._feed(self.stream.release())
         self.output.flush()
-
-    async def _send(self, attached: Exec, command: Command) -> None:
-        if command.stdin is None:
-            return
-        try:
-            if command.config.tty:
-                await self._set_up_terminal(attached, command)
-            await attached.write(command.input(half_closes=attached.half_closes))
-            if command.keeps_stdin and self._stdin is not None:
-                await self._serve_stdin(attached, self._stdin)
-            if attached.half_closes:
-                await attached.close_write()
-            elif command.keeps_stdin:
-                self._input_note = OPEN_NOTE
-        except EngineUnavailable:
-            self._is_delivered = False
-            return  # Nobody reads: the end of the stream tells why.
-
-    async def _serve_stdin(self, attached: Exec, stdin: Stdin) -> None:
-        """Ask for input until it ends; what lives on in the background gets none."""
-        await self.running.wait()
-        serving = stdin.serve(attached, lambda: self.inner_pid)
-        await run_until(self.left, serving)
-
-    async def _set_up_terminal(self, attached: Exec, command: Command) -> None:
-        """Give the terminal its size before the cell begins, then let the driver go on."""
-        await self.running.wait()
-        if command.config.console_size is not None:
-            # Again where the engine has taken it from exec start: engines below 1.42 do not.
-            await attached.resize(command.config.console_size)
-        if command.marks:
-            await attached.write(b"\n")
 
     async def _watch_pid(self, attached: Exec) -> None:
         """Find out the PID; for a command without a driver, that it runs."""
@@ -336,37 +294,16 @@ class Execution:
             self._enter(StreamEvent.FULL if self._driver else StreamEvent.STARTED)
 
     def _hear(self, event: Event) -> None:
-        """Take in what the driver says: first that it runs, and where; at the end its state."""
-        match event:
-            case Started():
-                self.inner_pid, self.cwd = event.pid, event.folder
-                self._enter(StreamEvent.ECHOES if self._tty else StreamEvent.WAITS)
-            case Ready():
-                self._enter(StreamEvent.HAS_CELL)
-            case HasCell():
-                self.cwd, self.failed = event.folder, event.failed
-                self._enter(StreamEvent.HAS_CELL)
-            case FolderLost():
-                self._lost_folder = event.folder
-            case Background():
-                self._hear_background(event)
-            case HandedOver():
-                self.handover, self._told = event, event
-            case ToldEnd():
-                self._told = event
-
-    def _hear_background(self, event: Background) -> None:
-        if not self.stream.may(StreamEvent.LEFT):
+        """Take in a word of the driver."""
+        happens = self.heard.take(event, tty=self._tty)
+        if happens is None or not self.stream.may(happens):
             return
-        self._has_background = event.count > 0
-        if not self._has_background:
-            return
-        self.background_exit_code, self.background_count = event.exit_code, event.count
-        self._enter(StreamEvent.LEFT)
-        self.output.begin_background()
-        self._changed()
-        if not self.left.done():
-            self.left.set_result(None)
+        self._enter(happens)
+        if isinstance(event, Background):
+            self.output.begin_background()
+            self._changed()
+            if not self.left.done():
+                self.left.set_result(None)
 
     def _enter(self, event: StreamEvent) -> None:
         """Let the stream change its state, unless a container says what makes no sense."""
@@ -378,17 +315,17 @@ class Execution:
         self._feed(due)
         self.output.flush()
 
-    async def _finish(self, attached: Exec, command: Command) -> ExecInspect:
+    async def _finish(self, attached: Exec, command: Command, delivery: Delivery) -> ExecInspect:
         """Learn how it ended."""
-        has_told = self.has_told
+        has_told = self.heard.is_last
         # A shell that has not said that it runs ends without a word, too.
         tells_end = command.tells_end and self.running.is_set()
         end = await end_of(attached, tells_end=tells_end, has_told=has_told)
         inspect = end.inspect
-        if inspect.is_doubtful and self._told is not None and self._told.exit_code is not None:
-            inspect = replace(inspect, exit_code=self._told.exit_code, is_doubtful=False)
+        if inspect.is_doubtful and self.heard.exit_code is not None:
+            inspect = replace(inspect, exit_code=self.heard.exit_code, is_doubtful=False)
         note = STALLED_NOTE if self._silence.reason and not has_told else end.note
-        self.note = "; ".join(filter(None, (note, self._input_note)))
+        self.note = "; ".join(filter(None, (note, delivery.note)))
         self.pid = self.pid or inspect.pid
         self.exit_code = inspect.exit_code
         if not self.running.is_set():

@@ -213,8 +213,8 @@ def snapshot_of(
         said.append(outcome.note)
     if execution.output.note:
         said.append(execution.output.note)
-    if isinstance(outcome, Backgrounded):
-        count = execution.background_count
+    if isinstance(outcome, Backgrounded) and execution.heard.background is not None:
+        count = execution.heard.background.count
         said.append(f"{count} process{'es' * (count != 1)} live{'s' * (count == 1)} on")
     if isinstance(outcome, Detached):
         said.append("its output is discarded")
@@ -238,7 +238,7 @@ def snapshot_of(
         started=started,
         duration=duration,
         user=options.user or container.user or "root",
-        cwd=execution.cwd or options.workdir or container.working_dir or "/",
+        cwd=execution.heard.folder or options.workdir or container.working_dir or "/",
         output_bytes=execution.output.total_bytes,
         note="; ".join(said),
         log=execution.output.log,

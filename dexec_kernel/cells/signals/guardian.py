@@ -52,10 +52,13 @@ class GuardedPlace:
 class Guarded(Protocol):
     """The needed part of :class:`~dexec_kernel.cells.execution.Execution`."""
 
-    inner_pid: int | None
     left: asyncio.Future[None]
     #: What else may have ended the cell by a signal than the container, "" for nothing.
     suspicion: str
+
+    @property
+    def inner_pid(self) -> int | None:
+        """The PID of the cell's shell in the container, None while unknown."""
 
 
 class Guardians:

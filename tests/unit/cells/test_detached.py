@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from dexec_kernel.backend.models import USER_LABEL, WORKDIR_LABEL, ExecInspect, ExecState
+from dexec_kernel.cells.attempt import NO_SHELL_NOTE
 from dexec_kernel.cells.outcome import Detached, Exited, Failed, Interrupted, State
-from dexec_kernel.cells.run import NO_SHELL_NOTE
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.display.bar import bar_text

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from dexec_kernel.backend.models import USER_LABEL, WORKDIR_LABEL
-from dexec_kernel.cells import run as run_module
+from dexec_kernel.cells import attempt as attempt_module
 from dexec_kernel.cells import start as start_module
+from dexec_kernel.cells.attempt import NO_SHELL_NOTE
 from dexec_kernel.cells.outcome import Exited, Failed, Interrupted, State
-from dexec_kernel.cells.run import NO_SHELL_NOTE
 from dexec_kernel.cells.signals.ladder import Ended
 from dexec_kernel.cells.signals.leftovers import Leftovers
 from dexec_kernel.cells.source.options import CellOptions
@@ -287,7 +287,7 @@ def break_command(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def break_cause(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "cause_of", raising)
+    monkeypatch.setattr(attempt_module, "cause_of", raising)
 
 
 def break_session(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
