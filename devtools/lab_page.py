@@ -212,8 +212,9 @@ class Cell:
     def __init__(self, page: Page, root: Locator) -> None:
         self.root = root
         self._page = page
-        self.bar = root.locator(".dexec-bar")
-        self.live_bar = root.locator(".jupyter-widgets .dexec-bar")
+        # A live bar has its text after a restart in it, unseen.
+        self.bar = root.locator(".dexec-bar:not(.dexec-afterwards *)")
+        self.live_bar = root.locator(".jupyter-widgets .dexec-bar:not(.dexec-afterwards *)")
         self.static_bar = root.locator(".jp-RenderedHTML .dexec-bar")
         self.interrupt_button = root.get_by_role("button", name="Interrupt")
         self.stop_button = root.get_by_role("button", name="Stop")

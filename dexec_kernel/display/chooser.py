@@ -73,9 +73,9 @@ class ChoiceRow(LiveDisplay):
     """The list alone, and the effect of choosing."""
 
     def __init__(self, choice: Choice, on_choose: Callable[[str], None]) -> None:
-        self._list = ContainerList(choice, on_choose, images=True)
         words = "runs this cell, and the notebook's cells from here on"
-        self._html = parts.text(display("div", words, style=_WORDS))
+        super().__init__(display("div", words, style=_WORDS))
+        self._list = ContainerList(choice, on_choose, images=True)
         self._box = parts.row((self._list.widget, self._html))
         self._box.layout.height = "auto"
         self._box.layout.padding = "4px 8px"

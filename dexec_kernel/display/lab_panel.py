@@ -40,11 +40,11 @@ class LabPanel(LiveDisplay):
     """The lab with its buttons. ``on_press`` gets the magic that a button stands for."""
 
     def __init__(self, view: LabView, on_press: Callable[[str], None]) -> None:
+        super().__init__(lab_html(view))
         self._on_press = on_press
         self._is_busy = False
         self._presses: tuple[_Press, ...] = ()
         self._controls: tuple[ipywidgets.Button, ...] = ()
-        self._html = parts.text(lab_html(view))
         self._below = parts.text(Html(""))
         for widget in (self._html, self._below):
             widget.layout.flex, widget.layout.height = _WHOLE_LINE, "auto"
@@ -55,7 +55,7 @@ class LabPanel(LiveDisplay):
 
     def update(self, view: LabView) -> None:
         """Show the lab as it is now. Buttons that stay the same are left alone."""
-        parts.show(self._html, lab_html(view))
+        self._show(lab_html(view))
         presses = tuple(_presses(view))
         if presses != self._presses:
             self._presses = presses
@@ -72,12 +72,12 @@ class LabPanel(LiveDisplay):
         parts.close(*self._controls, self._below)
 
     def _show_presses(self) -> None:
-        self._show(
+        self._show_controls(
             parts.button(press.text, press.icon, press.tooltip, partial(self._pressed, press))
             for press in self._presses
         )
 
-    def _show(self, controls: Iterable[ipywidgets.Button]) -> None:
+    def _show_controls(self, controls: Iterable[ipywidgets.Button]) -> None:
         old, self._controls = self._controls, tuple(controls)
         for control in self._controls:
             control.disabled = self._is_busy
@@ -97,7 +97,7 @@ class LabPanel(LiveDisplay):
         sure.button_style = "danger"
         cancel = parts.button("Cancel", "", "Leave everything as it is", self._cancelled)
         parts.show(self._below, element("div", press.warning, style=_WARNING))
-        self._show((sure, cancel))
+        self._show_controls((sure, cancel))
 
     def _sure(self, press: _Press) -> None:
         self._show_presses()

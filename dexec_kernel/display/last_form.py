@@ -31,6 +31,10 @@ class Live(Protocol):
         """The id by which a stored notebook names it."""
         ...
 
+    def foresee(self, html: Html) -> None:
+        """Have the front end show ``html`` alone as soon as the kernel is restarted."""
+        ...
+
     def plain_models(self, html: Html) -> dict[str, Any]:
         """Return the states of its models where it shows ``html`` without controls."""
         ...
@@ -53,7 +57,8 @@ class LastForm:
         self._asked = later.asked
 
     def keep(self, data: Mapping[str, Any]) -> None:
-        """Store the form of a bar whose kernel is gone."""
+        """Have a form for a bar whose kernel is gone: stored, and in the page that shows it."""
+        self._live.foresee(data[HTML_TYPE])
         self._store(data, has_ended=False)
 
     def end(self, data: Mapping[str, Any]) -> None:

@@ -21,8 +21,11 @@ class LiveDisplay(ABC):
     """
 
     #: Made by the subclass, as its controls are.
-    _html: ipywidgets.HTML
     _box: ipywidgets.HBox
+
+    def __init__(self, html: Html) -> None:
+        self._shown, self._afterwards = html, Html("")
+        self._html = parts.text(html)
 
     def mimebundle(self) -> dict[str, Any]:
         """Return what shows it."""
@@ -32,6 +35,11 @@ class LiveDisplay(ABC):
     def bar_id(self) -> str:
         """The id by which a stored notebook names it."""
         return str(self._box.model_id)
+
+    def foresee(self, html: Html) -> None:
+        """Have the front end show ``html`` alone as soon as the kernel is restarted."""
+        self._afterwards = html
+        self._show(self._shown)
 
     def plain_models(self, html: Html) -> dict[str, Any]:
         """Return the states of the models of a row that shows ``html`` and no controls."""
@@ -46,6 +54,11 @@ class LiveDisplay(ABC):
         """Close every model, in the kernel and in the browser."""
         self._close_controls()
         parts.close(self._html, self._box)
+
+    def _show(self, html: Html) -> None:
+        """Show another text."""
+        self._shown = html
+        parts.show(self._html, html, self._afterwards)
 
     @abstractmethod
     def _close_controls(self) -> None:

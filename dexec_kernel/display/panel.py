@@ -29,11 +29,11 @@ class Panel(LiveDisplay):
     """A bar that stays. It can be shown in several places: there is one model of each piece."""
 
     def __init__(self, state: KernelState, actions: PanelActions) -> None:
+        super().__init__(kernel_bar_html(state))
         self._actions = actions
         self._state = state
         self._is_closed = False
         self._list = ContainerList(state.choice, self._choose)
-        self._html = parts.text(kernel_bar_html(state))
         self._interrupt = parts.button(
             "Interrupt", "stop", "End the running cell's processes", actions.interrupt
         )
@@ -52,7 +52,7 @@ class Panel(LiveDisplay):
         """Show another state."""
         self._state = state
         self._list.update(state.choice)
-        parts.show(self._html, kernel_bar_html(state))
+        self._show(kernel_bar_html(state))
         self._interrupt.disabled = state.running is None
         self._restart.disabled = not state.choice.current_id
 

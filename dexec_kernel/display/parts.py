@@ -11,7 +11,7 @@ from typing import Any
 
 import ipywidgets
 
-from dexec_kernel.display.html import Html, joined, style_sheet
+from dexec_kernel.display.html import Html, element, joined, style_sheet
 from dexec_kernel.display.line import HEIGHT
 from dexec_kernel.display.text import one_line
 
@@ -20,6 +20,10 @@ from dexec_kernel.display.text import one_line
 HEIGHT_PX = f"{HEIGHT}px"
 _BUTTON_CLASS, _FIELD_CLASS, _BAR_CLASS = "dexec-button", "dexec-field", "dexec-live"
 _SETTLED_CLASS = "dexec-settled"
+_TEXT_CLASS, _NOW_CLASS, _AFTERWARDS_CLASS = "dexec-text", "dexec-now", "dexec-afterwards"
+# ipywidgets marks what has lost its comm: everything, as soon as the kernel is to be restarted. It
+# takes 4 s, or a slow kernel's time, until the next kernel tells of the bars, or never does.
+_CUT_OFF = f".{_BAR_CLASS}.jupyter-widgets-disconnected:not(.{_SETTLED_CLASS})"
 STYLE = style_sheet(
     f".{_BUTTON_CLASS}.jupyter-button{{line-height:{HEIGHT_PX}}}"
     f".{_FIELD_CLASS} :is(input,select){{height:{HEIGHT_PX}!important;line-height:20px;"
@@ -27,6 +31,10 @@ STYLE = style_sheet(
     f".{_FIELD_CLASS} select{{padding-top:0;padding-bottom:0}}"
     f".{_FIELD_CLASS} .widget-label{{height:{HEIGHT_PX};line-height:{HEIGHT_PX};font-size:12px}}"
     f".{_BAR_CLASS} .widget-html-content{{width:100%}}"
+    f"{_CUT_OFF}::before,{_CUT_OFF} .jupyter-widgets-disconnected::before{{content:none}}"
+    f"{_CUT_OFF}>:not(.{_TEXT_CLASS}){{display:none}}"
+    f"{_CUT_OFF} :has(>.{_AFTERWARDS_CLASS})>.{_NOW_CLASS}{{display:none}}"
+    f"{_CUT_OFF} .{_AFTERWARDS_CLASS}{{display:block!important}}"
 )
 # Without a comm ipywidgets marks each widget with the image of a broken chain.
 _SETTLED_STYLE = joined(
@@ -36,6 +44,7 @@ _SETTLED_STYLE = joined(
         f".{_SETTLED_CLASS} .jupyter-widgets-disconnected::before{{content:none}}"
     ),
 )
+_NOTHING = Html("")
 #: The width below which a bar's text leaves its line to the controls.
 _TEXT_WIDTH = "220px"
 #: In seconds: a line's text and its Enter are two messages, and either may come first.
@@ -63,7 +72,7 @@ def button(
 
 def text(html: Html) -> ipywidgets.HTML:
     """Return the text of a bar, which takes what room there is, and a line of its own in need."""
-    return ipywidgets.HTML(
+    made = ipywidgets.HTML(
         value=joined(html, STYLE),
         layout=ipywidgets.Layout(
             flex=f"1 1 {_TEXT_WIDTH}",
@@ -73,11 +82,17 @@ def text(html: Html) -> ipywidgets.HTML:
             overflow="hidden",
         ),
     )
+    made.add_class(_TEXT_CLASS)
+    return made
 
 
-def show(widget: ipywidgets.HTML, html: Html) -> None:
-    """Replace the text of a bar."""
-    widget.value = joined(html, STYLE)
+def show(widget: ipywidgets.HTML, html: Html, afterwards: Html = _NOTHING) -> None:
+    """Replace the text of a bar; ``afterwards`` takes its place where the kernel is restarted."""
+    pieces = [html]
+    if afterwards:
+        hidden = element("div", afterwards, class_=_AFTERWARDS_CLASS, style="display:none")
+        pieces = [element("div", html, class_=_NOW_CLASS), hidden]
+    widget.value = joined(*pieces, STYLE)
 
 
 def row(children: tuple[ipywidgets.Widget, ...]) -> ipywidgets.HBox:

@@ -28,8 +28,8 @@ class LiveBar(LiveDisplay):
     """A bar that is updated in place. Close it when the cell has ended."""
 
     def __init__(self, html: Html, actions: Actions) -> None:
+        super().__init__(html)
         self._actions = actions
-        self._html = parts.text(html)
         self._button = parts.button(
             "Interrupt", "stop", "End this cell's processes in the container", self._interrupt
         )
@@ -47,7 +47,7 @@ class LiveBar(LiveDisplay):
 
     def update(self, html: Html) -> None:
         """Show another state."""
-        parts.show(self._html, html)
+        self._show(html)
 
     def offer_stop(self) -> None:
         """Say of the button that it ends what lives on, as the cell itself has ended."""

@@ -21,6 +21,16 @@ _NOTE_HANDLED_COMM = """() => {
     });
 }"""
 
+#: Restarts the kernel; returns the words of the bars that are shown before it can have answered.
+_RESTART = """async () => {
+    window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart();
+    await new Promise(done => setTimeout(done));
+    return [...document.querySelectorAll(".jupyter-widgets .dexec-bar")]
+        .filter(bar => bar.checkVisibility())
+        .map(bar => bar.firstChild.lastChild.textContent.trim())
+        .filter(words => !words.startsWith("exit code"));
+}"""
+
 
 def test_input(lab: Lab, debian: str):
     cells = [
@@ -171,9 +181,7 @@ def test_reload_and_restart(lab: Lab, host: str, busybox: str):
 
     endless.start()
     expect(endless.live_bar).to_contain_text("PID")
-    lab.page.evaluate(
-        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
-    )
+    assert lab.page.evaluate(_RESTART) == ["ended with its kernel"]
     expect(endless.live_bar).to_contain_text("its kernel ended")
     expect(endless.interrupt_button).to_have_count(0)
     lab.screenshot("restart")

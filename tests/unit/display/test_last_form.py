@@ -13,6 +13,9 @@ class FakeBar:
     def __init__(self):
         self.ends: list[str] = []
 
+    def foresee(self, html):
+        self.ends.append(f"{html} with the kernel")
+
     def plain_models(self, html):
         return {"bar": html}
 
@@ -43,4 +46,4 @@ def test_end(asks, end):
         ("bar", {"bar": "killed"}, {"text/html": "killed"}, False),
         ("bar", {"bar": "over"}, {"text/html": "over"}, True),
     ]
-    assert bar.ends == [end]
+    assert bar.ends == ["killed with the kernel", end]
