@@ -37,7 +37,7 @@ from dexec_kernel.lab.checks.runner import CheckRunner
 from dexec_kernel.lab.confine import policy_of
 from dexec_kernel.lab.load import load_lab
 from dexec_kernel.lab.owner import LabOwner, Restored
-from dexec_kernel.lab.parent import PARENT_LABEL, Parent
+from dexec_kernel.lab.parent import PARENT_LABEL, parent_of_kernel
 from dexec_kernel.lab.progress import Progress
 from dexec_kernel.lab.result import last_words
 from dexec_kernel.lab.room import ContainerView, LabView, Room
@@ -125,7 +125,7 @@ class LabTarget(Target):
         await self.client()
         if self._owner is None and self._engine is not None:
             # The kernel itself may be another process after a restart.
-            labels = {PARENT_LABEL: str(Parent.of(os.getppid()))}
+            labels = {PARENT_LABEL: str(parent_of_kernel(os.environ))}
             self._owner = LabOwner(self._engine, lab, self.folder, self._owner_id, labels=labels)
         if self._owner is None:
             raise LabUnusable("The engine of the lab is not connected.")

@@ -19,6 +19,8 @@ from dexec_kernel.lab.values import SECRETS
 
 #: The labels of a lab's containers besides ``LAB_LABEL``: its owner, and its name in the lab.
 OWNER_LABEL, CONTAINER_LABEL = "dexec.lab.owner", "dexec.lab.container"
+#: Ends the owner in the labels of checkers: the lab's cells reach the containers of the owner.
+CHECKER = ".check"
 #: What the names of all volumes of labs begin with: a token of the owner's comes after it.
 VOLUMES = "dexec-lab-"
 #: Those that cells run in have this label, and no checker has it.

@@ -14,6 +14,7 @@ from dexec_kernel.errors import (
     EngineApiError,
     LabUnusable,
 )
+from dexec_kernel.lab.removal import remove_container
 from dexec_kernel.lab.spec import Container
 
 #: Ends the name of a container that is not ready yet: nobody takes such a one over.
@@ -144,12 +145,6 @@ class Member:
 
         if not await _look_until(is_held, _ENDED_WITHIN) and fault is not None:
             raise fault
-
-
-async def remove_container(engine: LabEngine, container: str) -> None:
-    """Remove a container, if there is one, whatever it does."""
-    with suppress(ContainerNotFound):
-        await engine.container_remove(container, force=True, volumes=True)
 
 
 def _patience(check: HealthConfig | None) -> float:

@@ -19,6 +19,7 @@ from dexec_kernel.errors import (
 )
 from dexec_kernel.lab.create import (
     CELLS_LABEL,
+    CHECKER,
     CONTAINER_LABEL,
     OWNER_LABEL,
     create_config,
@@ -27,8 +28,9 @@ from dexec_kernel.lab.create import (
     volume_prefix,
 )
 from dexec_kernel.lab.images import have_images
-from dexec_kernel.lab.member import UNFINISHED, Member, remove_container
-from dexec_kernel.lab.parent import KEEP_LABEL, PARENT_LABEL, Parent
+from dexec_kernel.lab.member import UNFINISHED, Member
+from dexec_kernel.lab.parent import KEEP_LABEL, PARENT_LABEL, Parent, is_of_gone
+from dexec_kernel.lab.removal import remove_containers
 from dexec_kernel.lab.setup import run_setup
 from dexec_kernel.lab.shielded import to_the_end as _to_the_end
 from dexec_kernel.lab.spec import Container, Lab
@@ -322,8 +324,8 @@ class LabOwner:
             raise
         return True
 
-    async def _left(self) -> list[ContainerSummary]:
-        labels = [f"{LAB_LABEL}={self.name}", f"{OWNER_LABEL}={self.owner}"]
+    async def _left(self, more: str = "") -> list[ContainerSummary]:
+        labels = [f"{LAB_LABEL}={self.name}", f"{OWNER_LABEL}={self.owner}{more}"]
         return await self._engine.container_list(all=True, filters={"label": labels})
 
     async def _networks(self) -> list[str]:
@@ -338,8 +340,13 @@ class LabOwner:
         await self._remove_left()
 
     async def _remove_left(self) -> None:
-        left = await self._left()
-        await asyncio.gather(*(remove_container(self._engine, summary.id) for summary in left))
+        left = [item.id for item in await self._left()]
+        if refused := await remove_containers(self._engine, left):
+            # A checker in their network, whose kernel was killed.
+            checkers = [item.id for item in await self._left(CHECKER) if is_of_gone(item.labels)]
+            refused = await remove_containers(self._engine, [*checkers, *refused])
+        for refusal in refused.values():
+            raise refusal
         for network in await self._networks():
             await self._engine.network_remove(network)
         self._network = ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ PARENT_LABEL, KEEP_LABEL = "dexec.lab.parent", "dexec.lab.keep"
 _PROC = Path("/proc")
 #: In the fields after the name: the time of the start, in ticks since the boot.
 _START = 19
+_INIT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,25 @@ class Parent:
         if self.boot != _boot():
             return True
         return self.namespace == _namespace() and _started(self.pid) != self.started
+
+
+def parent_of_kernel(environ: Mapping[str, str]) -> Parent:
+    """Return the process that this one, a kernel, was started by: it may start the next one.
+
+    Jupyter names it in the environment. Where it has ended already, or nothing tells it from the
+    init process that takes orphans in, it is this process itself.
+    """
+    named = environ.get("JPY_PARENT_PID", "")
+    pid = int(named) if named.isdecimal() else os.getppid()
+    found = Parent.of(pid)
+    is_one = bool(found.started) and (bool(named) or pid != _INIT)
+    return found if is_one else Parent.of(os.getpid())
+
+
+def is_of_gone(labels: Mapping[str, str]) -> bool:
+    """Return whether what has these labels belongs to a process that has ended for certain."""
+    parent = Parent.read(labels.get(PARENT_LABEL, ""))
+    return parent is not None and parent.is_gone
 
 
 def _machine() -> str:

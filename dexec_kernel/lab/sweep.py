@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 from dexec_kernel.backend.lifecycle import LabEngine
 from dexec_kernel.backend.models import LAB_LABEL
-from dexec_kernel.errors import ContainerNotFound, EngineApiError
+from dexec_kernel.errors import EngineApiError
 from dexec_kernel.lab.create import OWNER_LABEL, UNHELD_LABEL, VOLUMES, volume_prefix
+from dexec_kernel.lab.member import UNFINISHED
 from dexec_kernel.lab.parent import KEEP_LABEL, PARENT_LABEL, Parent
+from dexec_kernel.lab.removal import remove_containers
 
 _log = logging.getLogger(__name__)
 _RUNNING = "running"
@@ -28,34 +30,41 @@ class Swept:
 
 
 async def sweep(
-    engine: LabEngine, *, server: Parent | None = None, kernels: Collection[str] = ()
+    engine: LabEngine,
+    *,
+    server: Parent | None = None,
+    kernels: Callable[[], Collection[str]] = tuple,
 ) -> Swept:
     """Remove what no living process owns.
 
-    A container that runs and is held by its stdin has an owner. ``kernels`` are those of
+    A container that runs and is held by its stdin has an owner. ``kernels`` returns those of
     ``server``, all of them: it knows better which of its own are gone. What cannot be removed is
     logged, and is for the next sweep. Raises :class:`EngineUnavailable`.
     """
+    found = await engine.container_list(all=True, filters={"label": [LAB_LABEL]})
+    # Asked for only now: a kernel that has begun since has no container among those.
+    who = _Owners(server, frozenset(kernels()))
+    is_left = {
+        item.id: who.are_gone(
+            item.labels,
+            is_held=item.state == _RUNNING and UNHELD_LABEL not in item.labels,
+            is_kept=KEEP_LABEL in item.labels and not item.name.endswith(UNFINISHED),
+        )
+        for item in found
+    }
+    refused = await remove_containers(engine, (item for item in is_left if is_left[item]))
+    for refusal in refused.values():
+        _log.warning("A container of a lab is left: %s", refusal)
     swept, owned = Swept([], []), set[str]()
-    for item in await engine.container_list(all=True, filters={"label": [LAB_LABEL]}):
-        prefix = volume_prefix(item.labels[LAB_LABEL], item.labels.get(OWNER_LABEL, ""))
-        is_held = item.state == _RUNNING and UNHELD_LABEL not in item.labels
-        if not _is_left(item.labels, server, kernels, is_held=is_held):
+    for item in found:
+        if is_left[item.id] and item.id not in refused:
+            swept.removed.append(item.name)
+        else:
             swept.left.append(item.name)
-            owned.add(prefix)
-            continue
-        try:
-            await engine.container_remove(item.id, force=True, volumes=True)
-        except ContainerNotFound:
-            continue
-        except EngineApiError as error:
-            _log.warning("A container of a lab is left: %s", error)
-            swept.left.append(item.name)
-            owned.add(prefix)
-            continue
-        swept.removed.append(item.name)
+            owned.add(_prefix(item.labels))
     for network in await engine.network_list(label=LAB_LABEL):
-        if _is_left(network.labels, server, kernels, is_held=False):
+        is_kept = KEEP_LABEL in network.labels and _prefix(network.labels) in owned
+        if who.are_gone(network.labels, is_held=False, is_kept=is_kept):
             with suppress(EngineApiError):  # A container that is held is in it.
                 await engine.network_remove(network.id)
     # They have no labels, and an owner may have ended between its containers and its volumes. The
@@ -67,12 +76,23 @@ async def sweep(
     return swept
 
 
-def _is_left(
-    labels: Mapping[str, str], server: Parent | None, kernels: Collection[str], *, is_held: bool
-) -> bool:
-    parent = Parent.read(labels.get(PARENT_LABEL, ""))
-    if parent is None or KEEP_LABEL in labels:
-        return False
-    if server is not None and parent == server:
-        return labels.get(OWNER_LABEL) not in kernels
-    return parent.is_gone and not is_held
+@dataclass(frozen=True, slots=True)
+class _Owners:
+    """A server, if there is one, and the ids of its kernels."""
+
+    server: Parent | None
+    kernels: frozenset[str]
+
+    def are_gone(self, labels: Mapping[str, str], *, is_held: bool, is_kept: bool) -> bool:
+        """Return whether nobody owns any more what has these labels."""
+        if is_kept:
+            return False
+        parent = Parent.read(labels.get(PARENT_LABEL, ""))
+        # What is kept belongs to a notebook, and not to one kernel.
+        if parent is not None and parent == self.server and KEEP_LABEL not in labels:
+            return labels.get(OWNER_LABEL) not in self.kernels
+        return parent is not None and parent.is_gone and not is_held
+
+
+def _prefix(labels: Mapping[str, str]) -> str:
+    return volume_prefix(labels[LAB_LABEL], labels.get(OWNER_LABEL, ""))

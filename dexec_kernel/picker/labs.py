@@ -44,7 +44,7 @@ async def sweep_labs(
                 async with await EngineClient.from_environment(
                     environ, check=policy.check_engine
                 ) as engine:
-                    swept = await sweep(engine, server=server, kernels=kernels())
+                    swept = await sweep(engine, server=server, kernels=kernels)
                 may_have_left = bool(swept.left)
                 if swept.removed:
                     names = ", ".join(swept.removed)

@@ -288,8 +288,8 @@ async def test_a_sweep_removes_what_nobody_owns_and_nothing_else(host, client, f
     assert swept.removed == [names[dead]]
     assert volumes() == sorted([used, foreign])
     assert set(swept.left) >= {names[held], names[kept], names[other]}
-    assert (await sweep(client, server=server, kernels={"other"})).removed == []
-    swept = await sweep(client, server=server, kernels={"another"})
+    assert (await sweep(client, server=server, kernels=lambda: {"other"})).removed == []
+    swept = await sweep(client, server=server, kernels=lambda: {"another"})
     assert swept.removed == [names[other]]
     assert sorted(await left(client, held)) == sorted([names[held], names[kept]])
     for owner in (dead, held, kept, other):

@@ -230,12 +230,12 @@ class Kernel:
         self.hearers.clear()
         return is_new
 
-    def end(self) -> None:
-        """End the process. May be called again."""
+    def end(self, *, in_order: bool = False) -> None:
+        """End the process, ``in_order`` or with SIGKILL. May be called again."""
         if self.client.channels_running:
             self.client.stop_channels()
         if self._manager.has_kernel:
-            self._manager.shutdown_kernel(now=True)
+            self._manager.shutdown_kernel(now=not in_order)
         self._manager.cleanup_resources()
 
 
@@ -272,7 +272,7 @@ def fork_server() -> Iterator[ForkServer]:
 @contextmanager
 def starter(host: str, server: ForkServer | None = None) -> Iterator[Callable[..., Kernel]]:
     """Yield what starts kernels, which end here; they are forked where there is a server."""
-    started: list[Kernel] = []
+    started: dict[Kernel, bool] = {}
 
     def start(
         *,
@@ -297,15 +297,16 @@ def starter(host: str, server: ForkServer | None = None) -> Iterator[Callable[..
         client = manager.client()
         client.start_channels()
         kernel = Kernel(manager, client)
-        started.append(kernel)
+        started[kernel] = any(word.startswith("--lab=") for word in arguments)
         client.wait_for_ready(timeout=GUARD)
         return kernel
 
     try:
         yield start
     finally:
-        for kernel in started:
-            kernel.end()
+        for kernel, is_lab in started.items():
+            # Killed, a lab's kernel leaves its containers to the next one.
+            kernel.end(in_order=is_lab)
 
 
 @pytest.fixture

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
+import urllib.error
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import nbformat
 import pytest
+import websocket
 from jupyter_client.blocking.client import BlockingKernelClient
 
-from devtools import containers, images
+from devtools import api, containers, images
 from devtools.lab_page import LabServer
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import parse_host
+from dexec_kernel.lab.parent import Parent
 from dexec_kernel.lab.sweep import sweep
 from dexec_kernel.picker import kernelspecs
 from tests.kernel.labs import containers_of, make_lab
@@ -27,6 +31,7 @@ from tests.waiting import GUARD, until
 
 NAME = "endlab"
 SPEC = f"dexec-lab-{NAME}"
+FRAGILE = "dexec-lab-fragile"
 KEPT, KEPT_SPEC = "keptlab", "dexec-lab-keptlab"
 
 
@@ -60,6 +65,7 @@ class Server:
         }
         self.page = LabServer(folder, extra, bare=True)
         self._runtime = folder / "runtime"
+        self.host = host
 
     def start_kernel(self) -> str:
         return str(ask(self.page, "api/kernels", {"name": SPEC})["id"])
@@ -223,3 +229,143 @@ def test_servers_that_clean_nothing_up(host, home, tmp_path):
         assert left(host) == []
     assert containers_of(host, KEPT) == {kept: "exited"}
     containers.remove_container(host, kept)
+
+
+SEVERAL = f"""
+title = "Several"
+[containers.work]
+image = "{images.BUSYBOX}"
+volumes = ["data:/data"]
+[containers.web]
+image = "{images.BUSYBOX}"
+volumes = ["more:/more"]
+[tasks.endless]
+title = "Endless"
+where = "beside"
+timeout = 1000
+"""
+
+
+def test_a_kernel_ends_in_the_middle_of_a_check(start_kernel, host, tmp_path):
+    """Killed, it comes back to its containers; told to end, it leaves nothing, no volume either."""
+    images.ensure_image(host, images.BUSYBOX)
+    folder = tmp_path / "checklab"
+    (folder / "checks").mkdir(parents=True)
+    (folder / "lab.toml").write_text(SEVERAL)
+    (folder / "checks/endless.sh").write_text("sleep 1000\n")
+    kernel = start_kernel(arguments=(f"--lab={folder}",))
+
+    def checkers() -> set[str]:
+        found = containers_of(host, folder.name, checkers=True)
+        own = containers_of(host, folder.name)
+        return {item for item in found.keys() - own if found[item] == "running"}
+
+    def volumes() -> list[str]:
+        listed = api.call_json(host, "GET", "/volumes")["Volumes"] or ()
+        return [item["Name"] for item in listed if item["Name"] not in others]
+
+    others: list[str] = []
+    others += volumes()
+    kernel.run("echo mine >/data/mine")
+    made = containers_of(host, folder.name)
+    assert (len(made), len(volumes())) == (2, 2)
+    kernel.busy(kernel.send("%check endless"))
+    until(checkers)
+    kernel.manager.restart_kernel(now=True)
+    until(lambda: not checkers())
+    kernel.client.wait_for_ready(timeout=GUARD)
+    assert kernel.run("cat /data/mine").text() == "mine\n"
+    assert containers_of(host, folder.name) == made
+
+    kernel.busy(kernel.send("%check endless"))
+    until(checkers)
+    os.kill(kernel.manager.provisioner.pid, signal.SIGTERM)
+    until(lambda: not kernel.manager.is_alive())
+    until(lambda: containers_of(host, folder.name, checkers=True) == {})
+    assert volumes() == []
+
+
+class Fragile(Server):
+    """A server that culls at once, with kernels whose starts can be made to fail."""
+
+    def __init__(self, host: str, home: Path, folder: Path) -> None:
+        super().__init__(host, home, folder)
+        self._program = folder / "start"
+        self._program.write_text(f'#!/bin/sh\n[ ! -e {folder}/broken ] || exit 1\nexec "$@"\n')
+        self._program.chmod(0o755)
+        self._broken = folder / "broken"
+        spec = json.loads((home / "data/kernels" / SPEC / "kernel.json").read_text())
+        spec["argv"].insert(0, str(self._program))
+        files = {
+            f"data/kernels/{FRAGILE}/kernel.json": spec,
+            "config/jupyter_server_config.json": {
+                "MappingKernelManager": {"cull_idle_timeout": 2, "cull_interval": 1},
+                "AsyncIOLoopKernelRestarter": {"time_to_dead": 0.2},
+            },
+        }
+        for name, content in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True)
+            path.write_text(json.dumps(content))
+
+    def open_kernel(self) -> tuple[str, websocket.WebSocket]:
+        """Start a kernel, and have a front end that keeps it from being culled."""
+        while True:
+            kernel = str(ask(self.page, "api/kernels", {"name": FRAGILE})["id"])
+            url = f"{self.page.url.replace('http', 'ws')}/api/kernels/{kernel}/channels"
+            header = [f"Authorization: token {self.page.token}"]
+            with suppress(websocket.WebSocketBadStatusException):  # It was culled by then.
+                return kernel, websocket.create_connection(url, header=header, timeout=GUARD)
+
+    def kernels(self) -> dict[str, str]:
+        listed = ask(self.page, "api/kernels")
+        return {kernel["id"]: kernel["execution_state"] for kernel in listed}
+
+    def break_starts(self, *, program: bool = False) -> None:
+        """Have kernels end at their start; or have no program to start them with."""
+        if program:
+            self._program.unlink()
+        self._broken.touch()
+
+    async def sweep(self) -> None:
+        """Do what the server does every minute."""
+        process = self.page._process
+        assert process is not None
+        kernels = self.kernels()
+        async with EngineClient(parse_host(self.host, source="the test")) as client:
+            await sweep(client, server=Parent.of(process.pid), kernels=lambda: kernels)
+
+
+def test_the_ends_of_kernels_that_a_server_culls_or_cannot_start_again(host, home, tmp_path):
+    server = Fragile(host, home, tmp_path)
+    with server.page:
+        kernel, front_end = server.open_kernel()
+        server.run(kernel, "true")
+        assert list(containers_of(host, NAME).values()) == ["running"]
+        front_end.close()
+        until(lambda: kernel not in server.kernels())
+        until(lambda: containers_of(host, NAME, checkers=True) == {})
+
+        # Five starts fail, and the server has the kernel no more; or none has a program.
+        kernel, front_end = server.open_kernel()
+        other, another_front_end = server.open_kernel()
+        server.run(kernel, "true")
+        [first] = containers_of(host, NAME)
+        server.run(other, "true")
+        server.break_starts()
+        os.kill(pid_of(kernel), signal.SIGKILL)
+        until(lambda: kernel not in server.kernels())
+        assert containers_of(host, NAME).pop(first) == "exited"
+        asyncio.run(server.sweep())
+        [second] = containers_of(host, NAME)
+        assert second != first
+        server.break_starts(program=True)
+        with pytest.raises(urllib.error.HTTPError, match="500"):
+            ask(server.page, f"api/kernels/{other}/restart", {})
+        asyncio.run(server.sweep())
+        assert containers_of(host, NAME) == {second: "exited"}, "a kernel that may be started again"
+        shut_down(server.page, other)
+        asyncio.run(server.sweep())
+        until(lambda: containers_of(host, NAME, checkers=True) == {})
+        front_end.close()
+        another_front_end.close()

@@ -9,11 +9,9 @@ from pathlib import Path, PurePosixPath
 from dexec_kernel.backend.images import ImageInspect
 from dexec_kernel.backend.lifecycle import CreateConfig
 from dexec_kernel.lab.checks.script import DRIVER
-from dexec_kernel.lab.create import create_config, labels_of
+from dexec_kernel.lab.create import CHECKER, create_config, labels_of
 from dexec_kernel.lab.spec import Container, Lab
 
-#: Ends the owner in the labels of checkers: the lab's cells reach the containers of the owner.
-CHECKER = ".check"
 #: The number of processes in a checker whose lab does not bound them: a check may call a fork bomb.
 _MOST_PROCESSES = 512
 #: Root has to read what only its owner may, to become another user, and to end what it has started.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -18,6 +19,7 @@ from dexec_kernel.lab.checks.inside import check_inside, refusal
 from dexec_kernel.lab.checks.script import CheckScript
 from dexec_kernel.lab.checks.scripts import LabTexts
 from dexec_kernel.lab.checks.waiting import WaitingChecker
+from dexec_kernel.lab.parent import PARENT_LABEL, Parent
 from dexec_kernel.lab.result import Broken, CheckResult, TimedOut
 from dexec_kernel.lab.setup import run_setup
 from dexec_kernel.lab.spec import Lab, Task, Where
@@ -36,7 +38,8 @@ class CheckRunner:
     """Runs checks, and owns the containers that they run in. Everything is on one event loop.
 
     ``connect`` returns the engine, ``folder`` is the lab's, and ``owner`` the one of its
-    containers. ``labels`` are added to those of a checker. Close it with :meth:`aclose`.
+    containers. ``labels`` are added to those of a checker, which names this process: no other one
+    takes it over. Close it with :meth:`aclose`.
     """
 
     def __init__(
@@ -51,11 +54,12 @@ class CheckRunner:
     ) -> None:
         self._connect = connect
         self._lab, self._folder, self._owner = lab, folder, owner
-        self._labels = dict(labels or {})
+        self._labels = {PARENT_LABEL: str(Parent.of(os.getpid())), **(labels or {})}
         self._log = log
         self.texts = LabTexts(folder)
         self._waiting = WaitingChecker(self._start_fresh, log)
         self._soon: asyncio.TimerHandle | None = None
+        self._running: set[asyncio.Task[CheckResult]] = set()
 
     def prepare(self) -> None:
         """Start a checker ahead, in the background, unless one waits already."""
@@ -82,7 +86,10 @@ class CheckRunner:
         result: CheckResult
         try:
             script = self.texts.check(task.name)
-            result = await self._run(task, script, student, facts)
+            running = asyncio.ensure_future(self._run(task, script, student, facts))
+            self._running.add(running)
+            running.add_done_callback(self._running.discard)
+            result = await running
         except DexecError as error:
             result = Broken(reason=error.message, stderr=getattr(error, "output", ""))
         result = replace(result, duration=loop.time() - begin)
@@ -90,9 +97,13 @@ class CheckRunner:
         return result
 
     async def aclose(self) -> None:
-        """Remove all checkers. May be called twice."""
+        """End the checks that run, and remove all checkers. May be called twice."""
         if self._soon is not None:
             self._soon.cancel()
+        for running in (ending := list(self._running)):
+            running.cancel()
+        if ending:
+            await asyncio.wait(ending)
         await self._waiting.aclose()
 
     async def _run(
