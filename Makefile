@@ -15,6 +15,7 @@ WANT := devtools/system.sh want
 # The installation is an editable one, yet the kernelspec and Jupyter's configuration are copied into it.
 INSTALLED := pyproject.toml $(wildcard kernelspec/* jupyter-config/*/*)
 SHELL_SCRIPTS := .ci/run $(wildcard devtools/*.sh notebooks/lab/*/*.sh notebooks/lab/*/*/*.sh)
+INSTALL = "$(BIN)/python" -m devtools.install
 # `make test` counts the tests from the report of each stage.
 PYTEST = "$(BIN)/python" -m pytest $(if $(RESULTS),--junit-xml="$(RESULTS)/$@.xml")
 # More workers than processors: each waits now and then for its engine, which is its own.
@@ -43,15 +44,15 @@ system: ## install the packages of the system that the targets need (as root)
 $(BIN)/python:
 	@$(NEED) python
 	"$(PYTHON)" -m venv "$(VENV)"
-	@# The pip of Python 3.11 takes twice as long to find out what to install.
-	"$(BIN)/python" -m pip install --quiet --upgrade pip
+	@# Where there is none, pip installs everything.
+	-"$(BIN)/python" -m pip install --quiet uv
 
 $(DEMO): $(INSTALLED) | $(BIN)/python
-	"$(BIN)/python" -m pip install --quiet -e . 'nbclient>=0.10'
+	$(INSTALL) -e . 'nbclient>=0.10'
 	@touch $@
 
 $(ALL): $(INSTALLED) | $(BIN)/python
-	"$(BIN)/python" -m pip install --quiet --no-compile -e '.[test,browser,lab,dev,docs]'
+	$(INSTALL) -e '.[test,browser,lab,dev,docs]'
 	@touch $(DEMO) $@
 
 demo: $(DEMO) ## run the quickstart notebook in a container, and print its cells
@@ -106,7 +107,7 @@ matrix: $(ALL) ## run unit tests and a notebook with each Python there is, and w
 	"$(BIN)/python" -m devtools.matrix $(ONLY)
 
 $(MUTANTS): pyproject.toml $(ALL)
-	"$(BIN)/python" -m pip install --quiet -e '.[mutants]'
+	$(INSTALL) -e '.[mutants]'
 	@touch $@
 
 # Exit code 0 whatever survives: the list is to be read.
@@ -116,7 +117,7 @@ mutants: $(MUTANTS) ## change the modules that do no I/O, and list the changes t
 
 # A peer that cannot be had is missing in the table, and that is all.
 $(BENCH): pyproject.toml $(ALL)
-	-"$(BIN)/python" -m pip install --quiet -e '.[bench]'
+	-$(INSTALL) -e '.[bench]'
 	@touch $@
 
 soak: $(ALL) ## run 10,000 cells with faults (SOAK_CELLS) in one kernel, and fail where something grows (2 hours)
