@@ -25,7 +25,8 @@ _MADE_BY = {"by": "picker"}
 class Cards:
     """Writes the kernelspecs whenever containers or pods have changed.
 
-    ``kernels`` returns the names of the kernelspecs that the server's kernels run from.
+    ``show`` gets the folders for Jupyter to search, in the order of the menu. ``kernels`` returns
+    the names of the kernelspecs that the server's kernels run from.
     """
 
     def __init__(
@@ -34,12 +35,14 @@ class Cards:
         filters: ContainerFilters,
         policy: Policy,
         *,
+        show: Callable[[list[str]], None],
         kernels: Callable[[], Awaitable[set[str]]],
         log: logging.Logger,
     ) -> None:
         self._folder = folder
         self._filters = filters
         self._policy = policy
+        self._show = show
         self._kernels = kernels
         self._log = log
         self._known = KnownSpecs()
@@ -105,6 +108,8 @@ class Cards:
         async with self._writing:
             known = self._known.add_to(specs, await self._kernels(), time.monotonic())
             try:
-                await asyncio.to_thread(self._folder.update, known)
+                folders = await asyncio.to_thread(self._folder.update, known)
             except OSError as error:
                 self._log.warning("dexec-kernel: the kernelspecs cannot be written: %s", error)
+            else:
+                self._show(folders)

@@ -1,8 +1,8 @@
 """The Jupyter server extension: puts the running containers into the kernel picker.
 
-It adds a folder of kernelspecs to the folders that the server's kernelspec manager searches, and
-keeps it up to date from the events of the engine and of the cluster. Requests of a front end read
-only that folder, so no request waits for either. It also mends bars: see
+It adds folders of kernelspecs to the folders that the server's kernelspec manager searches, and
+keeps them up to date from the events of the engine and of the cluster. Requests of a front end read
+only these folders, so no request waits for either. It also mends bars: see
 :mod:`dexec_kernel.picker.notebooks`.
 Source: jupyter_server, "Server Extensions"; jupyter_client, ``KernelSpecManager.kernel_dirs``.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,10 +98,7 @@ class DexecPicker(ExtensionApp):
             await asyncio.gather(task, return_exceptions=True)
         folder, self._folder = self._folder, None
         if folder is not None:
-            manager: Any = self._manager()
-            if manager is not None:
-                gone = str(folder.kernels)
-                manager.kernel_dirs = [path for path in manager.kernel_dirs if path != gone]
+            self._search(folder, [])
             await asyncio.to_thread(folder.close)
 
     def filters(self) -> ContainerFilters:
@@ -120,6 +118,13 @@ class DexecPicker(ExtensionApp):
         """Return the server's kernelspec manager, or None if it searches no folders."""
         manager = getattr(self.serverapp, "kernel_spec_manager", None)
         return manager if isinstance(getattr(manager, "kernel_dirs", None), list) else None
+
+    def _search(self, folder: SpecFolder, searched: list[str]) -> None:
+        """Have the server search these folders after all others, and no others of ``folder``."""
+        manager = self._manager()
+        if manager is not None:
+            others = [path for path in manager.kernel_dirs if not folder.owns(path)]
+            manager.kernel_dirs = [*others, *searched]
 
     def _runs(self, kernel_id: str) -> bool:
         """Return whether the server has a kernel of this id."""
@@ -147,11 +152,15 @@ class DexecPicker(ExtensionApp):
             filters, policy = self.filters(), await asyncio.to_thread(find_policy)
             scope = self.pod_scope()
             self._folder = await asyncio.to_thread(_make_folder)
-            manager.kernel_dirs = [*manager.kernel_dirs, str(self._folder.kernels)]
         except (DexecError, OSError, TraitError) as error:
             self.log.warning("dexec-kernel: no containers in the kernel picker. %s", error)
             return
-        cards = Cards(self._folder, filters, policy, kernels=self._kernels, log=self.log)
+        cards = Cards(
+            *(self._folder, filters, policy),
+            show=partial(self._search, self._folder),
+            kernels=self._kernels,
+            log=self.log,
+        )
         self._task = asyncio.create_task(self._keep(cards, scope, policy))
 
     def pod_scope(self) -> PodScope:

@@ -50,6 +50,9 @@ def remove_spec(kernels: Path, aside: Path, name: str) -> None:
 class SpecFolder:
     """The kernelspecs of one Jupyter server, in a folder that only its user may enter.
 
+    Each has a folder of its own for Jupyter to search: what is in one folder is found in any order,
+    and Notebook 7's menu is in the order in which kernelspecs are found.
+
     It may be used from any thread. :func:`remove_stale_specs` removes a killed server's folder.
     """
 
@@ -65,25 +68,33 @@ class SpecFolder:
             raise
         self._busy = threading.Lock()
 
+    def owns(self, folder: str) -> bool:
+        """Return whether a folder that Jupyter searches is, or was, one of these."""
+        return Path(folder).parent == self.kernels
+
     @property
     def kernels(self) -> Path:
-        """The folder for Jupyter to search."""
+        """The folder with those for Jupyter to search."""
         return self._path / "kernels"
 
-    def update(self, specs: Iterable[BoundSpec]) -> None:
-        """Write these kernelspecs and remove all others. Does nothing once it is closed.
+    def update(self, specs: Iterable[BoundSpec]) -> list[str]:
+        """Write these kernelspecs and remove all others.
 
-        Raises :class:`OSError`.
+        Returns the folders for Jupyter to search, in the order of ``specs``; none once it is
+        closed. Raises :class:`OSError`.
         """
         aside = self._path / "aside"
         wanted = {spec.name: spec for spec in specs}
         with self._busy:
             if not self._folder.is_open:
-                return
+                return []
             for name in sorted({path.name for path in self.kernels.iterdir()} - set(wanted)):
                 remove_spec(self.kernels, aside, name)
             for spec in wanted.values():
-                write_spec(self.kernels, aside, spec)
+                folder = self.kernels / spec.name
+                folder.mkdir(exist_ok=True)
+                write_spec(folder, aside, spec)
+            return [str(self.kernels / name) for name in wanted]
 
     def close(self) -> None:
         """Remove the folder. May be called twice."""

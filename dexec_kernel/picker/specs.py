@@ -88,7 +88,9 @@ class KnownSpecs:
     def add_to(
         self, specs: Iterable[BoundSpec], kernels: Iterable[str], now: float
     ) -> list[BoundSpec]:
-        """Return the kernelspecs, and those of gone containers that are kept.
+        """Return the kernelspecs, and then those of gone containers that are kept.
+
+        Each are in the order of their names for people, as in a launcher.
 
         ``kernels`` are the names of the kernelspecs that kernels run from at the moment, ``now``
         is in seconds.
@@ -102,7 +104,14 @@ class KnownSpecs:
             if name in self._used or now - seen < _GONE_AFTER
         }
         gone = [spec for name, (spec, _) in self._known.items() if name not in present]
-        return [*present.values(), *(_not_running(spec) for spec in gone)]
+        return [
+            *sorted(present.values(), key=_place),
+            *sorted((_not_running(spec) for spec in gone), key=_place),
+        ]
+
+
+def _place(spec: BoundSpec) -> tuple[str, str]:
+    return spec.display_name.casefold(), spec.name
 
 
 def _not_running(spec: BoundSpec) -> BoundSpec:

@@ -65,8 +65,8 @@ async def test_the_managers_folders_are_as_before_in_the_end(tmp_path):
     manager = SimpleNamespace(kernel_dirs=["/a", "/b"])
     picker, [begin] = begun(manager)
     await begin()
-    assert manager.kernel_dirs[:2] == ["/a", "/b"]
-    assert len(manager.kernel_dirs) == 3
+    [made] = (tmp_path / "dexec-picker").iterdir()
+    manager.kernel_dirs.append(str(made / "kernels/dexec-web"))
     await picker.stop_extension()
     assert manager.kernel_dirs == ["/a", "/b"]
     assert list((tmp_path / "dexec-picker").iterdir()) == []
@@ -116,21 +116,25 @@ async def test_what_a_policy_refuses_is_no_card(monkeypatch, tmp_path):
         async def run(self) -> None:
             with pytest.raises(PolicyRefused):
                 self._check("unix:///other.sock")
-            names = ("lab", "web")
+            names = ("lab-b", "web", "lab-a")
             await self._on_containers(
                 [ContainerSummary(name, name, "img", "running", "Up", {}) for name in names]
             )
             shown.set()
 
-    policy = Policy(file="p", include=("lab",), engines=())
+    policy = Policy(file="p", include=("lab-*",), engines=())
     monkeypatch.setattr(extension, "find_policy", lambda: policy)
     monkeypatch.setattr(cards, "EngineWatch", Watch)
-    manager = SimpleNamespace(kernel_dirs=[])
+    manager = SimpleNamespace(kernel_dirs=[str(tmp_path / "others")])
+    (tmp_path / "others").mkdir()
     picker, [begin] = begun(manager)
     await begin()
     await shown.wait()
-    [folder] = manager.kernel_dirs
-    assert names_in(folder) == ["dexec-lab"]
+    assert [names_in(folder) for folder in manager.kernel_dirs] == [
+        [],
+        ["dexec-lab-a"],
+        ["dexec-lab-b"],
+    ]
     await picker.stop_extension()
 
 

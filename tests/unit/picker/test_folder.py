@@ -42,21 +42,22 @@ def test_the_folder_is_private_and_vanishes(tmp_path, folder):
     assert names(folder) == {"dexec-web"}, "its server lives"
     folder.close()
     folder.close()
-    folder.update([spec("db")])
+    assert folder.update([spec("db")]) == []
     assert list((tmp_path / "picker").iterdir()) == []
 
 
 def test_kernelspecs_come_and_go_with_the_containers(folder):
-    folder.update([spec("web"), spec("db")])
+    searched = folder.update([spec("web"), spec("db")])
     assert names(folder) == {"dexec-web", "dexec-db"}
-    found = KernelSpecManager(kernel_dirs=[str(folder.kernels)]).get_all_specs()
+    found = KernelSpecManager(kernel_dirs=searched).get_all_specs()
+    assert list(found)[:2] == ["dexec-web", "dexec-db"], "in the order that was given"
     assert found["dexec-web"]["spec"]["metadata"]["dexec"] == {"container": "web"}
-    assert {path.name for path in (folder.kernels / "dexec-web").glob("logo-*")} == LOGOS
+    assert {path.name for path in (folder.kernels / "dexec-web/dexec-web").glob("logo-*")} == LOGOS
     folder.update([spec("db", "The database")])
     assert names(folder) == {"dexec-db"}
-    content = json.loads((folder.kernels / "dexec-db/kernel.json").read_text())
+    content = json.loads((folder.kernels / "dexec-db/dexec-db/kernel.json").read_text())
     assert content["display_name"] == "The database"
-    assert len(list((folder.kernels / "dexec-db").iterdir())) == 1 + len(LOGOS)
+    assert len(list((folder.kernels / "dexec-db/dexec-db").iterdir())) == 1 + len(LOGOS)
 
 
 def test_managers_of_other_packages_find_them_as_well(folder):
@@ -66,17 +67,17 @@ def test_managers_of_other_packages_find_them_as_well(folder):
         def find_kernel_specs(self):
             return {**super().find_kernel_specs(), "elsewhere": "/nowhere"}
 
-    folder.update([spec("web")])
-    manager = Another(kernel_dirs=[str(folder.kernels)], allowed_kernelspecs={"dexec-web"})
+    searched = folder.update([spec("web")])
+    manager = Another(kernel_dirs=searched, allowed_kernelspecs={"dexec-web"})
     assert manager.get_kernel_spec("dexec-web").display_name == "web"
     assert set(manager.get_all_specs()) == {"dexec-web"}
 
 
 def test_what_has_not_changed_is_not_written_again(folder):
     folder.update([spec("web")])
-    before = (folder.kernels / "dexec-web/kernel.json").stat().st_mtime_ns
+    before = (folder.kernels / "dexec-web/dexec-web/kernel.json").stat().st_mtime_ns
     folder.update([spec("web"), spec("db")])
-    assert (folder.kernels / "dexec-web/kernel.json").stat().st_mtime_ns == before
+    assert (folder.kernels / "dexec-web/dexec-web/kernel.json").stat().st_mtime_ns == before
 
 
 def test_a_reader_sees_a_kernelspec_whole_or_not_at_all(folder):
@@ -95,7 +96,7 @@ def test_a_reader_sees_a_kernelspec_whole_or_not_at_all(folder):
     while not done.is_set():
         for path in folder.kernels.iterdir():
             try:
-                text = (path / "kernel.json").read_text()
+                text = (path / path.name / "kernel.json").read_text()
             except FileNotFoundError:
                 continue
             assert json.loads(text)["argv"]
@@ -106,8 +107,8 @@ def test_a_reader_sees_a_kernelspec_whole_or_not_at_all(folder):
 
 async def test_two_hundred_containers_are_in_the_answer_to_a_request(folder):
     """The server's work for GET /api/kernelspecs; ``make bench`` measures its duration."""
-    folder.update([spec(f"container-{number}") for number in range(200)])
-    manager = KernelSpecManager(kernel_dirs=[str(folder.kernels)])
+    searched = folder.update([spec(f"container-{number}") for number in range(200)])
+    manager = KernelSpecManager(kernel_dirs=searched)
     handler = SimpleNamespace(base_url="/")
     models = [
         asyncio.to_thread(kernelspec_model, handler, name, found["spec"], found["resource_dir"])

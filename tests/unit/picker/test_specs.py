@@ -240,11 +240,11 @@ def test_filters_of_the_environment():
 def test_a_kernel_whose_container_is_gone_stays_for_a_while():
     known = KnownSpecs()
     web, db = container_specs([container("web"), service("db")], ContainerFilters(), {})[::-1]
-    assert known.add_to([web, db], set(), 0.0) == [web, db]
+    assert known.add_to([web, db], set(), 0.0) == [db, web]
     [_, gone] = known.add_to([db], set(), 60.0)
     assert (gone.name, gone.container) == (web.name, web.container)
     assert gone.display_name == "web (not running)"
-    assert known.add_to([web, db], set(), 70.0) == [web, db], "it is there again"
+    assert known.add_to([web, db], set(), 70.0) == [db, web], "it is there again"
     assert known.add_to([db], set(), 210.0) == [db, gone]
     assert known.add_to([db], set(), 230.0) == [db]
 
@@ -252,7 +252,7 @@ def test_a_kernel_whose_container_is_gone_stays_for_a_while():
 def test_a_kernel_that_was_used_stays_for_good():
     known = KnownSpecs()
     web, db = container_specs([container("web"), service("db")], ContainerFilters(), {})[::-1]
-    assert known.add_to([web, db], {"dexec-shop-db", "python3"}, 0.0) == [web, db]
+    assert known.add_to([web, db], {"dexec-shop-db", "python3"}, 0.0) == [db, web]
     [gone] = known.add_to([], set(), 1000.0)
     assert (gone.name, gone.container) == (db.name, db.container)
     assert gone.display_name == "shop / db (not running)"
