@@ -18,6 +18,9 @@ _BURST = 100
 _WHAT = f"`{_ECHO}`, request to idle"
 _READY, _COLD = f"{_WHAT}, standby ready", f"{_WHAT}, cold (`standby = 0`)"
 _RAW = "create, start, drain, inspect on a raw socket"
+#: In bytes: what a cell's exec has in its environment.
+_ENVIRONMENT = 14_000
+_FED = "the same with a stdin and 14 KB of environment, as a cell's"
 
 
 def measure(bench: Bench) -> list[Row]:
@@ -85,11 +88,19 @@ def _cold(bench: Bench, raw: RawEngine) -> list[Row]:
             {
                 "ours": lambda: cold.seconds(_ECHO),
                 "raw": lambda: raw.cycle("sh", "-c", _ECHO),
+                "fed": lambda: _fed(raw),
             },
             count=bench.samples,
             settle=0.05,
         )
-    return [Row(_COLD, found["ours"], _RAW, found["raw"], Goal(Bound.RATIO_AT_MOST, 1.10))]
+    return [
+        Row(_COLD, found["ours"], _RAW, found["raw"], Goal(Bound.RATIO_AT_MOST, 1.10)),
+        Row(_COLD, found["ours"], _FED, found["fed"]),
+    ]
+
+
+def _fed(raw: RawEngine) -> float:
+    return raw.fed_cycle("sh", "-c", f"read -r line; {_ECHO}", size=_ENVIRONMENT)
 
 
 def _burst(bench: Bench, raw: RawEngine) -> list[Row]:
@@ -106,25 +117,30 @@ def _burst(bench: Bench, raw: RawEngine) -> list[Row]:
 
         # As many cycles of the peer as fit beside it, before and after.
         cycles = 3 if bench.quick else 10
+
+        def times(cycle: Subject) -> float:
+            return _BURST / cycles * sum(cycle() for _ in range(cycles))
+
         found = interleave(
             {
                 "ours": burst,
-                "raw": lambda: (
-                    _BURST / cycles * sum(raw.cycle("sh", "-c", _ECHO) for _ in range(cycles))
-                ),
+                "raw": lambda: times(lambda: raw.cycle("sh", "-c", _ECHO)),
+                "fed": lambda: times(lambda: _fed(raw)),
             },
             count=bench.few,
             warm_up=0 if bench.quick else 1,
             settle=READY,
         )
+    what = f"{_BURST} cells `{_ECHO}` sent at once, to the last idle"
     return [
         Row(
-            f"{_BURST} cells `{_ECHO}` sent at once, to the last idle",
+            what,
             found["ours"],
             f"{_BURST} times the raw cycle",
             found["raw"],
             Goal(Bound.RATIO_AT_MOST, 1.0),
-        )
+        ),
+        Row(what, found["ours"], _FED, found["fed"]),
     ]
 
 

@@ -40,6 +40,17 @@ class RawEngine:
         self._inspect(exec_id)
         return time.perf_counter() - begin
 
+    def fed_cycle(self, *command: str, size: int) -> float:
+        """Run a cycle whose process has a stdin, and ``size`` bytes of environment, as a cell's."""
+        begin = time.perf_counter()
+        exec_id = self._create(command, AttachStdin=True, Env=[f"FED={'x' * size}"])
+        with self._start(exec_id) as stream:
+            stream.sendall(b"\n")
+            stream.shutdown(socket.SHUT_WR)
+            _drain(stream)
+        self._inspect(exec_id)
+        return time.perf_counter() - begin
+
     def first_byte(self, *command: str) -> float:
         """Return the seconds from create to the first byte that the command prints."""
         begin = time.perf_counter()
@@ -59,8 +70,8 @@ class RawEngine:
         self._inspect(exec_id)
         return size, time.perf_counter() - begin
 
-    def _create(self, command: tuple[str, ...]) -> str:
-        body = {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True}
+    def _create(self, command: tuple[str, ...], **more: Any) -> str:
+        body = {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True, **more}
         answer = self._call("POST", f"/containers/{self._container}/exec", body)
         return str(answer["Id"])
 
