@@ -35,7 +35,7 @@ async def engine_client(what: str) -> AsyncIterator[WholeEngine]:
             async with asyncio.timeout(PATIENCE):
                 yield policed(engine, policy)
     except TimeoutError as error:
-        raise no_answer(client.endpoint, PATIENCE, what) from error
+        raise no_answer(client.tunnel or client.endpoint, PATIENCE, what) from error
 
 
 async def tool_of(client: WholeEngine) -> str:

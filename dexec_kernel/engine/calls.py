@@ -44,6 +44,11 @@ NEWEST_API, OLDEST_API = "1.51", "1.24"
 #: answer of a call that takes its time, and that no cell waits for.
 CONNECT_TIMEOUT, READ_TIMEOUT, PATIENT_TIMEOUT = 5.0, 10.0, 60.0
 _THREADS = 8
+#: How many connections of a tunnel are tried that end before a call gets through: ssh does so where
+#: no command may be run on the other machine, and connects again without one.
+_CONNECTIONS = 3
+#: What connecting to a tunnel that has ended raises. Nothing was sent.
+_NOBODY_THERE = (FileNotFoundError, ConnectionRefusedError)
 #: What an engine answers to a ping, whatever its version.
 _PONG = b"OK"
 #: In bytes: what an error shows of an answer.
@@ -205,7 +210,7 @@ class EngineCalls:
         except TimeoutError as error:
             connection.close()
             raise no_answer(
-                self.endpoint, READ_TIMEOUT, what, subject=subject_of(container)
+                self._address, READ_TIMEOUT, what, subject=subject_of(container)
             ) from error
         except BaseException:
             connection.close()
@@ -261,6 +266,15 @@ class EngineCalls:
             raise
 
     async def _in_thread(self, call: Callable[[], Answer]) -> Answer:
+        for _ in range(_CONNECTIONS - 1):
+            try:
+                return await self._try_in_thread(call)
+            except EngineUnavailable as error:
+                if not (self._address.is_tunnel and isinstance(error.__cause__, _NOBODY_THERE)):
+                    raise
+        return await self._try_in_thread(call)
+
+    async def _try_in_thread(self, call: Callable[[], Answer]) -> Answer:
         await self._address.ready()
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, call)

@@ -387,7 +387,7 @@ async def test_no_such_socket(sshd):
 async def test_no_server(sshd):
     error = await fault_of("ssh://127.0.0.1:1/x.sock")
     assert "ssh: connect to host 127.0.0.1 port 1: Connection refused" in error.message
-    assert "`ssh -p 1 -o BatchMode=yes 127.0.0.1 true`" in error.advice
+    assert "`ssh -p 1 -v 127.0.0.1`" in error.advice
 
 
 async def test_no_ssh(sshd, host, monkeypatch, tmp_path):

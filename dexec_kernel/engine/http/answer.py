@@ -72,12 +72,16 @@ def no_answer(
 ) -> EngineUnavailable:
     """Return the error for a call without an answer in time; it may be about ``subject``."""
     message = f"The {address.noun} at {address.url} did not answer within {seconds:g} s ({what})."
+    again = ""
+    if address.is_tunnel:
+        message += " Its connection may be frozen."
+        again = "Try again: that makes a new connection. "
     if not subject:
-        return EngineUnavailable(message, advice=address.advice)
+        return EngineUnavailable(message, advice=f"{again}{address.advice}")
     return EngineUnavailable(
         f"{message} It may be stuck on {subject} alone.",
-        advice=f"If it answers about others, restart {subject}; if that hangs too, restart the"
-        " engine.",
+        advice=f"{again}If it answers about others, restart {subject}; if that hangs too, restart"
+        " the engine.",
     )
 
 

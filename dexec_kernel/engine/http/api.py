@@ -136,8 +136,8 @@ class JsonApi:
             if isinstance(error, OSError) and self._tls_file_missing():
                 raise ConfigurationError(f"The TLS files cannot be used: {error}.") from error
             cause = _innermost(error)
-            if self._endpoint.is_tunnel and isinstance(cause, ConnectionError):
-                raise self._endpoint.early_end() from error
+            if self._endpoint.is_tunnel and isinstance(cause, (ConnectionError, FileNotFoundError)):
+                raise self._endpoint.early_end() from cause
             raise EngineUnavailable(
                 f"The engine at {self._endpoint.url} cannot be reached: {_reason(cause)}.",
                 advice=self._endpoint.advice_on(cause),

@@ -22,12 +22,13 @@ DEFAULT_SOCKET = "/var/run/docker.sock"
 
 _HIGHEST_PORT = 65_535
 _EXAMPLE = "For example ssh://me@engine.example.com:22/run/user/1000/podman/podman.sock"
-#: Characters that ssh or a shell may give a meaning, or that cannot be seen.
-_UNSAFE_NAME = re.compile(r"""[\s\x00-\x1f\x7f'"`$;&<>|(){}*?!#%~^@:/,\[\]]""")
+#: Characters that ssh or a shell may give a meaning, or that cannot be seen. The last range is of
+#: bytes in the environment that are no UTF-8.
+_UNSAFE_NAME = re.compile(r"""[\s\x00-\x1f\x7f'"`$;&<>|(){}*?!#%~^@:/,\[\]\ud800-\udfff]""")
 #: Users of a directory service are called ``me@example.com``. ssh is told of them by ``-l``.
 _SAFE_IN_USER = "@"
 #: ssh reads the first four in a path of ``-L`` as its own syntax.
-_UNSAFE_PATH = re.compile(r"[:%$\\\[\]\x00-\x1f\x7f]")
+_UNSAFE_PATH = re.compile(r"[:%$\\\[\]\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class _Refuse(Protocol):
@@ -111,7 +112,7 @@ def parse_ssh(url: str, *, source: str) -> SshDestination:
     socket = unquote(f"{slash}{path}")
     if _UNSAFE_PATH.search(socket):
         raise refuse("the socket's path has characters that ssh would take for something else")
-    return SshDestination(host, user, port, socket if socket.strip("/") else DEFAULT_SOCKET)
+    return SshDestination(host, user, port, socket.rstrip("/") or DEFAULT_SOCKET)
 
 
 def _machine(machine: str, refuse: _Refuse) -> tuple[str, int | None]:

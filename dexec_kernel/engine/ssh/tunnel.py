@@ -287,7 +287,7 @@ class _Stderr:
 
 
 def _unavailable(destination: SshDestination, words: SshWords, otherwise: str) -> EngineUnavailable:
-    reason = f"ssh: {words.last.removeprefix('ssh: ')}" if words.last else f"ssh: {otherwise}"
+    reason = f"ssh: {(words.reason or otherwise).removeprefix('ssh: ')}"
     return EngineUnavailable(
         f"The engine at {destination.url} cannot be reached. {reason.rstrip('.')}.",
         advice=words.advice(destination),

@@ -8,6 +8,9 @@ import pytest
 
 from dexec_kernel.backend.models import ConsoleSize, ExecConfig
 from dexec_kernel.engine.client import NEWEST_API, EngineClient, version_tuple
+from dexec_kernel.engine.http.answer import no_answer
+from dexec_kernel.engine.ssh.destination import SshDestination
+from dexec_kernel.engine.ssh.route import SshRoute
 from dexec_kernel.errors import (
     ApiVersionError,
     ConfigurationError,
@@ -174,3 +177,42 @@ async def test_ping_tells_podman_from_docker(engine, client):
 
 def test_versions_compare_as_numbers():
     assert version_tuple("1.9") < version_tuple("v1.41") < version_tuple("2.0")
+
+
+class Tunnel(SshRoute):
+    """A route whose connections end, so many times, between getting ready and being used."""
+
+    def __init__(self, path: str, *, losses: int) -> None:
+        super().__init__(SshDestination("far"), "advice")
+        self.paths = ["/nobody/is/there"] * losses + [path]
+        self.times_ready = 0
+
+    @property
+    def path(self) -> str:
+        return self.paths[min(self.times_ready, len(self.paths)) - 1]
+
+    async def ready(self) -> None:
+        self.times_ready += 1
+
+
+@pytest.mark.parametrize("losses", [0, 1, 2, 9])
+async def test_a_tunnel_that_ends_before_it_is_used_is_made_again(engine, monkeypatch, losses):
+    tunnel = Tunnel(engine.endpoint.path, losses=losses)
+    monkeypatch.setattr("dexec_kernel.engine.calls.route_of", lambda _: tunnel)
+    async with engine.client() as client:
+        if losses < 3:
+            assert (await client.ping()).api_version
+        else:
+            with pytest.raises(EngineUnavailable, match="ended before the engine answered"):
+                await client.ping()
+    assert tunnel.times_ready == min(losses + 1, 3)
+
+
+async def test_a_call_without_an_answer_through_a_tunnel(engine):
+    """The engine may be well, and the connection frozen."""
+    for container, advised in (("", "Try again: that makes a new connection. advice"), ("c", "c")):
+        error = no_answer(Tunnel("", losses=0), 10, "GET /_ping", subject=container)
+        assert "Its connection may be frozen." in error.message
+        assert error.advice.startswith("Try again: that makes a new connection. ")
+        assert advised in error.advice
+    assert "connection" not in no_answer(engine.endpoint, 10, "GET /_ping", subject="c").message

@@ -23,6 +23,8 @@ from dexec_kernel.errors import ConfigurationError
         ("ssh://me@far:2222", SshDestination("far", "me", 2222)),
         ("ssh://far:65535", SshDestination("far", port=65535)),
         ("ssh://far/run/podman.sock", SshDestination("far", socket="/run/podman.sock")),
+        ("ssh://far/run/podman.sock/", SshDestination("far", socket="/run/podman.sock")),
+        ("ssh://far//", SshDestination("far")),
         ("ssh://far/a%20b.sock", SshDestination("far", socket="/a b.sock")),
         ("ssh://[::1]:22/x", SshDestination("::1", port=22, socket="/x")),
         ("ssh://me@[fe80::1%25eth0]", SshDestination("fe80::1%eth0", "me")),
@@ -86,6 +88,10 @@ def test_arguments_cannot_be_options():
         ("ssh://far/${HOME}.sock", "the socket's path"),
         ("ssh://far/a:b", "the socket's path"),
         ("ssh://far/a%0Ab", "the socket's path"),
+        # Bytes of the environment that are no UTF-8.
+        ("ssh://far/\udcff", "the socket's path"),
+        ("ssh://f\udcffr", "the host has characters"),
+        ("ssh://\udcff@far", "the user has characters"),
     ],
 )
 def test_refused(url, reason):
@@ -126,7 +132,7 @@ def test_without_password_leaves_others_alone():
 
 
 @pytest.mark.no_cover  # Its many examples would take twice as long.
-@given(st.text())
+@given(st.text(st.characters()))
 def test_any_text_is_a_safe_destination_or_refused(rest):
     try:
         found = parse_ssh(f"ssh://{rest}", source="DOCKER_HOST")
