@@ -42,7 +42,7 @@ def lab_html(lab: LabView) -> Html:
     rows = joined(
         element("div", _head(lab), style="font-weight:600"),
         *(
-            element("div", Html(table[HTML_TYPE]), style="overflow-x:auto")
+            element("div", Html(table[HTML_TYPE]), style="overflow-x:auto;padding-bottom:4px")
             for table in _tables(lab)
         ),
         element("div", _HINT.replace("`", ""), style="opacity:.65"),

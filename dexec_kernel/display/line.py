@@ -112,7 +112,7 @@ def _item(part: Part, rank: int) -> Html:
     style = f"{_FIXED};{_FAINT}"
     if rank <= _CUT_FROM_END:
         shrink = _MUCH ** (_CUT_FROM_END - rank) * (part.shrink if rank == 0 else 1)
-        least = "1em" if rank else "3em"
+        least = "2em" if rank else "3em"
         cut = "overflow:hidden;text-overflow:ellipsis"
         style = f"flex:0 {shrink} auto;min-width:{least};{cut};{_FAINT}"
     text = [part.text]
