@@ -21,6 +21,16 @@ CELL_COMMAND = ": dexec-kernel, waits for a cell, runs it"
 SCRIPT_COMMAND = 'eval "$DEXEC_SCRIPT"'
 #: The name of the process of a shell while it waits for a cell: driver.sh gives it.
 STANDBY_NAME = "dexec-standby"
+
+
+def _in_posix_mode(command: str) -> str:
+    """Return a command, a special builtin, in bash's POSIX mode: no function takes its place.
+
+    That the mode is on already is the rule where the variable is readonly.
+    """
+    return f"case ${{SHELLOPTS-}} in *posix*)\\{command};;*)POSIXLY_CORRECT=1 \\{command};;esac;"
+
+
 #: What a shell that runs a cell is told as its ``-c``, on one line: errors count the cell's.
 #:
 #: 1. what `ps` shows;
@@ -33,7 +43,8 @@ STANDBY_NAME = "dexec-standby"
 #:    functions; then what it has left in the pipe for the shell itself to do. Where that could be
 #:    seen by the user, or has failed, the shell ends by reaching the end of this, with the cell's
 #:    exit code. Arithmetic in redirections is no command that a trap or a trace could see: it keeps
-#:    that code, and sends a trace that goes to a descriptor of the user's to /dev/null too.
+#:    that code, and sends a trace that goes to a descriptor of the user's to /dev/null too. stderr
+#:    is closed first: a shell that may open nothing more, or no file (`set -r`), would complain.
 #:
 #: Through the environment it would need one more ``eval``, which traces of the cell would show.
 _BOOTSTRAP = (
@@ -41,14 +52,18 @@ _BOOTSTRAP = (
     'eval "$DEXEC_DRIVER";'
     '{ eval "${BASH_EXECUTION_STRING-$_}"'
     ' >&7 2>&8 7>&- 8>&- 9<&- 3>&- 4>&- 5>&- 6>&- <&"$((_=0))";} 2>/dev/null;'
-    f"{{ ({AFTER}was=$?:$-:${{SHELLOPTS-}}::${{BASHOPTS-}};POSIXLY_CORRECT=1 . /proc/self/fd/9;"
+    f"{{ ({AFTER}was=$?:$-:${{SHELLOPTS-}}::${{BASHOPTS-}};"
+    f"{_in_posix_mode('. /proc/self/fd/9')}"
     f'\\trap>/proc/self/fd/9;{AFTER}leave "$@")'
-    '>/dev/null 2>&"$((0*(BASH_XTRACEFD=2)+1))"'
+    ' 2>&- >/dev/null 2>&1 2>&"$((0*(BASH_XTRACEFD=2)+1))"'
     '&&{ . /proc/self/fd/9;} 2>/dev/null 7>&"$((0*(BASH_XTRACEFD=2)+7))"'
-    f'||(POSIXLY_CORRECT=1 \\exit ${AFTER}code;/proc/$$/exe -pc "exit ${AFTER}code")'
-    " >/dev/null 2>&1&&for _ in;do :;done;}"
-    f' 8>&"$((0*({AFTER}code=$?)+8))"'
+    f'||({_in_posix_mode(f"exit ${AFTER}code")}/proc/$$/exe -pc "exit ${AFTER}code")'
+    " 2>&- >&-&&for _ in;do :;done;}"
 )
+_CODE = f"0*({AFTER}code=$?)"
+#: The redirection that keeps the exit code. In bash it closes a descriptor that is not open, which
+#: needs none, however few the cell has left to the shell. Busybox can close none by an expansion.
+_KEEPING_CODE = {"bash": f' 3>&"${{$##[!$(({_CODE}))]*}}-"', "": f' 8>&"$(({_CODE}+8))"'}
 #: In bytes: a cell goes over as several arguments, each under the limit of one.
 _PART_SIZE = 100_000
 #: In bytes: all arguments and the environment of a process have about 2 MiB together.
@@ -98,7 +113,8 @@ def driver_command(shell: Shell) -> list[str]:
 
     The shell is ``$0`` of a cell, and what its error messages begin with.
     """
-    return [shell.value, "-c", _BOOTSTRAP, shell.value]
+    keeping = _KEEPING_CODE.get(shell.value, _KEEPING_CODE[""])
+    return [shell.value, "-c", _BOOTSTRAP + keeping, shell.value]
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,10 @@ BUILTINS = frozenset(
 
 #: Options that a shell has of itself, or that would make the next cell's shell useless.
 OPTIONS_SET_BY_DEFAULT = frozenset({"braceexpand", "hashall", "interactive-comments"})
-OPTIONS_NEVER_CARRIED = frozenset({"interactive", "noexec", "onecmd", "privileged", "stdin"})
+#: ``ignoreeof`` comes with the variable IGNOREEOF, whose value it would overwrite.
+OPTIONS_NEVER_CARRIED = frozenset(
+    {"ignoreeof", "interactive", "noexec", "onecmd", "privileged", "stdin"}
+)
 #: These come last: they show, or end, what follows.
 OPTIONS_LAST = frozenset({"errexit", "nounset", "posix", "verbose", "xtrace"})
 #: Options of bash that cannot be set, or that only tell how it was started.

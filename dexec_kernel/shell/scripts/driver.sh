@@ -150,17 +150,19 @@ case ${1-} in ok) printf '%scell %s%s' "$__dexec_mark" "$PWD" "$__dexec_mark" >&
 # A signal that ends the cell lets it hand over first. Bash needs the trap for another reason too: it
 # forgets a SIGINT when the command that it waits for ends in its own way just then, and a loop of
 # short commands would go on.
+# Other shells lose a SIGTERM that reaches a new child before the child has dropped the trap, as that
+# of `sleep 9 & kill $!` does.
 trap '\exit 130' INT
-trap '\exit 143' TERM
 set -- "$__dexec_late"
 if [ -n "${BASH_VERSION-}" ]; then
+  trap '\exit 143' TERM
   # The last one is for a shell that ends in a function: it does not restore its descriptors before.
-  trap '(. /proc/self/fd/9;\trap>/proc/self/fd/9;__after_leave "$@")>/dev/null 2>&1&&{ . /proc/self/fd/9;} 2>/dev/null||! (. /proc/self/fd/15;\trap>/proc/self/fd/9;__after_leave "$@")>/dev/null 2>&1' EXIT
+  trap '(. /proc/self/fd/9;\trap>/proc/self/fd/9;__after_leave "$@") 2>&- >/dev/null 2>&1&&{ . /proc/self/fd/9;} 2>/dev/null||! (. /proc/self/fd/15;\trap>/proc/self/fd/9;__after_leave "$@") 2>&- >/dev/null 2>&1' EXIT
   BASH_EXECUTION_STRING=$__dexec_prelude$__dexec_part
 else
   # A subshell of an EXIT trap of yash would run that trap again, without end. The last commands close
   # the pipe, so that the trap does nothing, not even a fork, in a shell that has handed over.
-  [ -n "${YASH_VERSION-}" ] ||
+  [ -n "${YASH_VERSION-}${KSH_VERSION-}" ] ||
     trap '{ { (. /proc/self/fd/9;__after_leave "$@")&&. /proc/self/fd/9;} 4<&9||\:;} 2>/dev/null' EXIT
   _=$__dexec_part
   case ${_-} in

@@ -19,8 +19,8 @@ case :$SHELLOPTS: in *:posix:*) ;; *) POSIXLY_CORRECT=1 \: ;; esac
 # Without them nothing of this works, and an error in an expansion ends a subshell without a builtin.
 \builtin printf -v __after_p ok
 case ${__after_p-} in ok) ;; *) case ${__after_none?} in *) ;; esac ;; esac
-# It may allow no function to call another.
-case ${FUNCNEST-} in ?*) __after_nest=$FUNCNEST FUNCNEST= ;; esac
+# It may allow no function to call another. It may be readonly: then this must do.
+case ${FUNCNEST-} in ?*) (FUNCNEST=) && __after_nest=$FUNCNEST FUNCNEST= ;; esac
 \builtin shopt -u expand_aliases
 __after_leave() {
   # It would show the mark among the arguments of functions.

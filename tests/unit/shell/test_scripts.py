@@ -712,9 +712,21 @@ CASES = [
     ),
     case(
         "alias exit, and SIGTERM",
-        ALL,
+        BASH,
         ("alias exit=false", OK),
         ("kill -TERM $$; echo never", Says("", 143)),
+    ),
+    case(
+        "alias exit, and SIGINT",
+        ALL,
+        ("alias exit=false", OK),
+        ("x=1; kill -INT $$; echo never", Says("", 130)),
+        ("echo $x", Says("1\n")),
+    ),
+    case(
+        "a signal to a new background process",
+        ALL,
+        ("sleep 1000 & kill $!; wait $!; echo $?", Says("143\n", stderr=None)),
     ),
     # --- found by hand: names of ours, a folder's name that lies, builtins that are gone
     case(
@@ -733,6 +745,26 @@ CASES = [
             "__leave() { :; }; __dexec_dump() { :; }; readonly -f __leave __dexec_dump; x=1; (exit 4)",
             Says("", 4),
         ),
+        ("echo $x", Says("1\n")),
+    ),
+    *(
+        case(
+            f"readonly {name}",
+            BASH,
+            (f"readonly {name}; x=1; (exit 4)", Says("", 4)),
+            (f"echo $x-${{{name.partition('=')[0]}}}", Says(f"1-{said}\n")),
+        )
+        # The last two are not carried over.
+        for name, said in (
+            *(("FUNCNEST=10", "10"), ("IGNOREEOF=2", "2")),
+            *(("POSIXLY_CORRECT=1", "y"), ("BASH_XTRACEFD=2", "")),
+        )
+    ),
+    case(
+        "set -r",
+        BASH,
+        ("x=1", OK),
+        ("set -r; x=2; (exit 3)", Says("", 3)),
         ("echo $x", Says("1\n")),
     ),
     case(
@@ -808,6 +840,12 @@ CASES = [
         ("false", Says("D:false\n", 1)),
     ),
     # Busybox then tries for ever to restore what it has redirected, also without us.
+    case(
+        "ulimit -n 3",
+        BASH,
+        ("ulimit -n 3; echo a; (exit 5)", Says("a\n", 5, None)),
+        ("echo b", Says("b\n")),
+    ),
     case(
         "ulimit -n 8",
         ("bash", "dash"),

@@ -98,14 +98,17 @@ class Plain:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 pytest.fail(f"without us it does not end either: {script}{cell}")
-        # A signal that ends the shell lets a cell hand over first.
-        code = process.returncode
-        self.exit_code = 128 - code if -code in {signal.SIGINT, signal.SIGTERM} else code
+        self.exit_code = exit_code(process.returncode)
         #: The cells before have let it come to this one.
         self.arrived = not before or b"@@\n" in stdout
         if before:
             stdout, stderr = (text.rpartition(b"@@\n")[2] for text in (stdout, stderr))
         self.stdout, self.stderr = stdout.decode(errors="replace"), stderr.decode(errors="replace")
+
+
+def exit_code(code: int) -> int:
+    """Return a shell's exit code: a signal that ends it may let a cell hand over first."""
+    return 128 - code if -code in {signal.SIGINT, signal.SIGTERM} else code
 
 
 def compared(text: str) -> str:
@@ -165,7 +168,7 @@ def check(shell: str, drawn: list[tuple[Piece, ...]]) -> None:
             compare("stdout", compared(stdout), compared(expected), [*before, text])
             compare("stderr", compared(stderr), compared(errors), [*before, text])
             if "unexpected EOF" not in stderr:  # Bash has then the exit code of the line before.
-                compare("exit code", result.exit_code, plain.exit_code, [*before, text])
+                compare("exit code", exit_code(result.exit_code), plain.exit_code, [*before, text])
             has_errexit = any(word in "\n".join(texts) for word in ("set -e", "errexit"))
             if result.exit_code and has_errexit:
                 return  # Which of its pieces has ended it, nobody knows.

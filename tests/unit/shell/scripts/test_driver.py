@@ -47,7 +47,6 @@ def test_cell_runs_and_the_driver_says_who_and_where(shell, tmp_path):
         ("exit 3", 3),
         ("exit 126", 126),
         ("no-such-command-at-all", 127),
-        ("kill -TERM $$", 143),
         ("false; true", 0),
         ("(exit 7)", 7),
         ("set -e; false; echo not reached", 1),
@@ -59,6 +58,11 @@ def test_cell_runs_and_the_driver_says_who_and_where(shell, tmp_path):
 )
 def test_exit_code_is_the_cells(shell, source, code):
     assert run_cell(shell, source).exit_code == code
+
+
+@pytest.mark.parametrize(("shell", "code"), [("bash", 143), ("dash", -15), ("busybox", -15)])
+def test_sigterm_ends_a_shell_and_only_bash_may_hand_over_before(shell, code):
+    assert run_cell(shell, "kill -TERM $$; echo never").exit_code == code
 
 
 @each_shell
