@@ -126,6 +126,20 @@ def test_no_byte_of_a_flood_is_lost_or_kept(state):
     assert stream.state is S.RUNNING
 
 
+@pytest.mark.parametrize("is_new", [True, False])
+def test_it_is_full_with_one_byte_more_than_is_kept(is_new):
+    stream = CellStream()
+    if not is_new:
+        stream.take(out("x"))
+        assert stream.release() == [out("x")]
+    stream.take(out("x" * MAX_WITHHELD))
+    assert not stream.is_full
+    stream.take(out("x"))
+    assert stream.is_full
+    stream.forget()
+    assert not stream.is_full
+
+
 def test_a_flood_that_is_forgotten_goes_on_to_nobody():
     stream = in_state(S.FLOODED)
     stream.forget()

@@ -85,6 +85,21 @@ def test_cut_off_inside_a_frame_is_an_error(name):
                 decoder.receive_eof()
 
 
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"\x01\0\0", "after 3 of 8 bytes of a frame's header."),
+        (err(b"hello")[:-2], "2 bytes before the end of a stderr frame."),
+    ],
+)
+def test_a_stream_that_is_cut_off_says_where(data, words):
+    decoder = FrameDecoder()
+    decoder.receive_data(data)
+    with pytest.raises(StreamCutOff) as caught:
+        decoder.receive_eof()
+    assert caught.value.message == f"The engine's stream ended {words}"
+
+
 def test_first_bytes_of_a_frame_are_not_held_back():
     assert FrameDecoder().receive_data(out(b"hello")[:-2]) == [Frame(Stream.STDOUT, b"hel")]
 
@@ -106,7 +121,8 @@ def test_unknown_type_is_an_error(kind):
 def test_system_error_is_an_error_with_its_text(text):
     with pytest.raises(StreamFault) as caught:
         FrameDecoder().receive_data(fault(text))
-    assert (text.decode("utf-8", "replace") or "(no text)") in caught.value.message
+    words = text.decode("utf-8", "replace") or "(no text)"
+    assert caught.value.message == f"The engine reported an error: {words}"
 
 
 def test_system_error_in_pieces():

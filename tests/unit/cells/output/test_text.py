@@ -116,7 +116,16 @@ def test_incomplete_line_waits_for_its_end(end):
     reader.now += 1
     assert reader.feed(b"one" + end + b"tw") == [Piece(OUT, "one" + end.decode())]
     reader.now += MIN_INTERVAL
-    assert reader.feed(b"o" + end) == [Piece(OUT, "two" + end.decode())]
+    assert reader.feed(b"o" + end + b"thr") == [Piece(OUT, "two" + end.decode())]
+    _, pieces = reader.until_due()
+    assert pieces == [Piece(OUT, "thr")]
+
+
+def test_what_follows_the_last_carriage_return_is_the_incomplete_line():
+    reader = Reader()
+    reader.feed(b"first\n")
+    reader.now += 1
+    assert reader.feed(b"10%\r20%\r30") == [Piece(OUT, "10%\r20%\r")]
 
 
 def test_incomplete_line_waits_a_quarter_of_a_second_at_most():
@@ -177,7 +186,32 @@ def test_line_longer_than_a_piece_is_cut():
 def test_full_buffer_is_due_at_once():
     reader = Reader()
     reader.feed(b"first\n")
-    assert reader.feed(b"z" * MAX_PIECE) == [Piece(OUT, "z" * MAX_PIECE)]
+    assert reader.feed(b"z" * (MAX_PIECE // 2)) == []
+    assert reader.feed(b"z" * (MAX_PIECE // 2 - 1)) == []
+    assert reader.feed(b"z") == [Piece(OUT, "z" * MAX_PIECE)]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("a\n" + "b" * (MAX_PIECE - 2), 1),
+        ("a\n" + "b" * (MAX_PIECE - 1), 2),
+        ("\n" + "b" * MAX_PIECE, 2),
+    ],
+)
+def test_a_piece_is_cut_only_where_it_is_too_long(text, parts):
+    pieces = Reader().feed(text.encode())
+    assert len(pieces) == parts
+    assert "".join(piece.text for piece in pieces) == text
+    if parts > 1:
+        assert pieces[0].text.endswith("\n")
+
+
+def test_pieces_are_large_up_to_the_very_limit():
+    reader = Reader()
+    reader.feed(b"x" * (MAX_EARLY_SIZE - MAX_PIECE))
+    for lengths in ([MAX_PIECE], [LATER_PIECE] * (MAX_PIECE // LATER_PIECE)):
+        assert [len(piece.text) for piece in reader.feed(b"y" * MAX_PIECE)] == lengths
 
 
 def test_pieces_come_more_seldom_after_a_lot_of_output():
@@ -191,7 +225,7 @@ def test_pieces_come_more_seldom_after_a_lot_of_output():
         intervals.append(passed)
     assert intervals[0] == pytest.approx(MIN_INTERVAL)
     assert intervals == sorted(intervals)
-    assert MIN_INTERVAL < intervals[10] < MAX_INTERVAL
+    assert intervals[10] == pytest.approx((MIN_INTERVAL + MAX_INTERVAL) / 2, rel=1e-4)
     assert intervals[-1] == pytest.approx(MAX_INTERVAL)
     assert STRETCH_FROM == 1_000_000
 

@@ -18,7 +18,16 @@ WORDS = [
         "`a \\` b`",
     ),
     *("$", "$a$1$?", "${a:-'}'}", "${a:-${b}}", "$(a; b)", "$()", "$((1 + (2)))", "$((a); (b))"),
-    *("<(a; b)", ">(a)", "x<(a)", "a=(1 2\n3 # four\n)", "a[1]+=(2)", "?(a|b)", "x@(a|(b))y"),
+    *(
+        "<(a; b)",
+        ">(a)",
+        "x<(a)",
+        "a=(1 2\n3 # four\n)",
+        "a=('(')",
+        "a[1]+=(2)",
+        "?(a|b)",
+        "x@(a|(b))y",
+    ),
 ]
 
 
@@ -50,6 +59,10 @@ def test_a_word_is_an_argument_and_inside_a_substitution(word):
         ("cat <<A", 0, True),
         ("cat <<A\nb", 0, True),
         ("cat <<-'A'\nb\n", 0, True),
+        ("cat <<A\n\tA\n", 0, True),
+        ("cat <<-A\n  A\n", 0, True),
+        ("cat <<-A\nXA\n", 0, True),
+        ("cat <<A\nA\n'", 0, True),
         ("a \\\n", 1, False),
     ],
 )

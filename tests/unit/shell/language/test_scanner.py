@@ -25,6 +25,8 @@ def scanned(text: str) -> Scanner:
         ("echo 'a b", [], "'", "a b"),
         ('echo "a \\" b\\c', [], '"', 'a " b\\c'),
         ("echo $'a\\n\\'b", [], "$'", "a\n'b"),
+        ('echo "a b" c', [], "", "c"),
+        ('echo "a b"c', [], "", "a bc"),
         ("echo a\\ b\\\nc", [], "", "a bc"),
         ("echo $(ls a", [")"], "", "a"),
         ("echo `ls a", ["`"], "", "a"),
@@ -49,6 +51,22 @@ def test_what_is_open_at_the_end(text, closers, quote, value):
     assert [level.closer for level in scanner.levels[1:]] == closers
     assert level.quote == quote
     assert "".join(level.value if level.start is not None else "") == value
+
+
+@pytest.mark.parametrize(
+    ("text", "takes_command", "command"),
+    [
+        ("echo $(ls a", False, "ls"),
+        ("echo $(ls) a", False, "echo"),
+        ("echo $(ls)a", False, "echo"),
+        ("echo ${a:-b}c", False, "echo"),
+        ("a=(b) l", True, ""),
+        ("echo; (ls) ", True, ""),
+    ],
+)
+def test_whether_a_command_is_typed(text, takes_command, command):
+    level = scanned(text).levels[-1]
+    assert (level.takes_command, level.command) == (takes_command, command)
 
 
 @pytest.mark.parametrize(
