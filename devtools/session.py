@@ -15,7 +15,8 @@ from typing import Any
 from devtools import LABEL, api, containers, images, processes
 from devtools.engine import EngineStartError, PrivateEngine, find_running, reap
 from devtools.packages import PackagesError
-from dexec_kernel.engine.endpoint import find_endpoint
+from dexec_kernel.engine.endpoint import find_endpoint, probe
+from dexec_kernel.engine.permission import permission_fix
 from dexec_kernel.errors import DexecError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,7 +67,7 @@ def engine() -> Iterator[str]:
         yield running
         return
     if os.geteuid() != 0:
-        raise NotReadyError(f"{_hint()}\nA private engine is started for root alone.")
+        raise NotReadyError(f"{_hint()}\nA private engine needs root.")
     needed = subprocess.run(
         [ROOT / "devtools/system.sh", "need", "engine"], check=False, stdin=subprocess.DEVNULL
     )
@@ -101,7 +102,9 @@ def _hint() -> str:
         endpoint = find_endpoint()
     except DexecError as error:
         return str(error)
-    return f"No engine answers at {endpoint.url}.\n{endpoint.advice}"
+    fault = probe(endpoint) if endpoint.is_unix else ""
+    advice = permission_fix(endpoint.path) if "permission" in fault else endpoint.advice
+    return f"No engine answers at {endpoint.url}{f': {fault}' if fault else ''}.\n{advice}"
 
 
 def _take(host: str, image: str, name: str) -> bool:

@@ -23,8 +23,10 @@ def install_lab(options: argparse.Namespace) -> int:
     check_name(folder.name)
     found = lint(folder)
     if found.lab is None or found.problems:
+        count = len(found.problems)
+        number = "a mistake" if count == 1 else f"{count} mistakes, the first of them"
         raise ConfigurationError(
-            f"The lab has {len(found.problems)} problems: {found.problems[0]}",
+            f"The lab has {number}: {found.problems[0]}.",
             advice=f"`dexec-kernel lab lint {options.folder}` shows all of them.",
         )
     spec = kernelspecs.lab_spec(

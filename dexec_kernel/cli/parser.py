@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
+from typing import Any, NoReturn
+
+_CONTAINER = "--container"
+_MISSING = "the following arguments are required: "
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -41,8 +44,18 @@ class CommandParser(argparse.ArgumentParser):
         if unknown:
             option = unknown[0].partition("=")[0]
             hint = _did_you_mean(option, list(self._option_string_actions))
+            if _CONTAINER in self._option_string_actions and not option.startswith("-"):
+                hint = f" A container is named with {_CONTAINER} {option}."
             self.error(f"unknown: {' '.join(unknown)}.{hint}")
         return found, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong, after the usage, and end the process. Called by argparse too."""
+        if message.startswith(_MISSING):
+            message = f"missing: {message.removeprefix(_MISSING)}."
+            if _CONTAINER in message:
+                message += f" For example: {self.prog} {_CONTAINER} web"
+        super().error(message)
 
     def _check_text(self, words: list[str]) -> None:
         """Refuse what is not text: no engine and no file would take it."""

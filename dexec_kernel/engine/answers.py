@@ -40,9 +40,7 @@ def error_of(status: int, message: str, *, container: str = "", exec_id: str = "
     """
     lowered = message.lower()
     if status == NOT_FOUND and exec_id:
-        return ExecNotFound(
-            f"The engine does not know the exec {exec_id[:12]} any more.", status=status
-        )
+        return ExecNotFound(f"The engine no longer knows the exec {exec_id[:12]}.", status=status)
     if container and (status == NOT_FOUND or status < BAD_REQUEST):
         # Below 400 is a redirect: the name is a path (a/../b), which no container's is.
         return ContainerNotFound.of(container)
@@ -58,7 +56,9 @@ def error_of(status: int, message: str, *, container: str = "", exec_id: str = "
             advice="Unset DOCKER_API_VERSION, or name in it a version that the engine has.",
         )
     advice = ""
-    if status == FORBIDDEN:
+    if message.startswith("a web page"):
+        advice = "The engine's address may be that of another program, or of a proxy before it."
+    elif status == FORBIDDEN:
         advice = (
             "A proxy before the engine may forbid it. Cells need: _ping, containers/*/json,"
             " containers/*/exec and exec/*/{start,resize,json}."

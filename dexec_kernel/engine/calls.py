@@ -16,7 +16,7 @@ from dexec_kernel.engine.answers import checked
 from dexec_kernel.engine.connection import HijackedConnection
 from dexec_kernel.engine.endpoint import Endpoint
 from dexec_kernel.engine.http.address import Address
-from dexec_kernel.engine.http.answer import Answer, no_answer
+from dexec_kernel.engine.http.answer import Answer, no_answer, shown
 from dexec_kernel.engine.http.calls import KeptCalls
 from dexec_kernel.engine.http.late import LateApi
 from dexec_kernel.engine.http.stream import ByteStream
@@ -51,8 +51,6 @@ _CONNECTIONS = 3
 _NOBODY_THERE = (FileNotFoundError, ConnectionRefusedError)
 #: What an engine answers to a ping, whatever its version.
 _PONG = b"OK"
-#: In bytes: what an error shows of an answer.
-_SHOWN = 200
 
 
 def version_tuple(version: str) -> tuple[int, ...]:
@@ -76,7 +74,10 @@ def common_version(offered: str) -> str:
     except ConfigurationError as error:
         raise ProtocolError(f"The engine says that it speaks API {offered!r}.") from error
     if newest < version_tuple(OLDEST_API):
-        raise ApiVersionError(f"The engine speaks API {offered}; {OLDEST_API} or newer is needed.")
+        raise ApiVersionError(
+            f"The engine speaks API {offered}; {OLDEST_API} or newer is needed.",
+            advice="Update the engine.",
+        )
     return min(offered, NEWEST_API, key=version_tuple)
 
 
@@ -154,7 +155,7 @@ class EngineCalls:
         headers = checked(answer).headers
         if "api-version" not in headers and answer.body.strip() != _PONG:
             raise ProtocolError(
-                f"What answers a ping is no engine: {answer.body[:_SHOWN]!r}.",
+                f"There is no engine at the address; the answer to a ping is {shown(answer.body)}.",
                 advice=self.endpoint.advice,
             )
         return Ping(

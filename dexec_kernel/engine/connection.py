@@ -75,7 +75,9 @@ class HijackedConnection(Closing):
         answer = await next_event(self._http, source)
         if isinstance(answer, h11.InformationalResponse):
             if answer.status_code != _SWITCHING_PROTOCOLS:
-                raise ProtocolError(f"The engine answered {answer.status_code} to a start.")
+                raise ProtocolError(
+                    f"The engine answered {answer.status_code} to the start of a command."
+                )
             self._pending, _ = self._http.trailing_data
             self.upgraded = True
         elif not isinstance(answer, h11.Response):

@@ -118,7 +118,7 @@ class FileCalls(ContainerCalls):
         if exchange.status >= FIRST_ERROR_STATUS:
             raise await self._error_of(exchange, container, path)
         if (header := exchange.headers.get(_STAT_HEADER)) is None:
-            raise ProtocolError(f"The engine says nothing of the path {path}.")
+            raise ProtocolError(f"The engine says nothing about the path {path}.")
         return path_stat(header)
 
     async def _error_of(self, exchange: Exchange, container: str, path: str) -> EngineError:
@@ -141,7 +141,7 @@ class FileCalls(ContainerCalls):
             )
         if "permission denied" in lowered or "operation not permitted" in lowered:
             return PathForbidden(
-                f"The engine may not get at {path} in {container!r}: {message}", status=status
+                f"The engine has no access to {path} in {container!r}: {message}", status=status
             )
         # Docker names folders of its own; Podman names how it copies.
         return answers.error_of(status, message)
@@ -173,5 +173,5 @@ def path_stat(header: str) -> PathStat:
         return replace(found, link_target=link_target) if found.is_symlink else found
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ProtocolError(
-            f"What the engine says of the path cannot be read: {header[:200]!r}."
+            f"The engine's answer about the path cannot be read: {header[:200]!r}."
         ) from error

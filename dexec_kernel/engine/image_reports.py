@@ -84,7 +84,7 @@ def loaded_names(text: str) -> tuple[str, ...]:
 def _read(line: bytes) -> Report:
     content = parse(line, "report")
     if not isinstance(content, dict):
-        raise ProtocolError(f"A report of the engine is no object: {line[:200]!r}.")
+        raise ProtocolError(f"A report of the engine is not a JSON object: {line[:200]!r}.")
     detail = content.get("progressDetail")
     counts = detail if isinstance(detail, dict) else {}
     return Report(

@@ -87,7 +87,7 @@ def split_name(image: str) -> tuple[str, str]:
     if not colon or "/" in tag:  # A colon before a slash is that of a port.
         base, tag = name, ""
     if not base:
-        raise ConfigurationError(f"{image!r} is no name of an image.")
+        raise ConfigurationError(f"{image!r} is not the name of an image.")
     return base, digest or tag or "latest"
 
 

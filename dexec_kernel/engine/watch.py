@@ -78,7 +78,7 @@ class EngineWatch:
                 self._on_lost(error)
             except Exception as error:  # noqa: BLE001 -- it serves for days: nothing may end it
                 _log.exception("The watch of the engine begins again.")
-                self._on_lost(EngineError(f"The containers could not be taken in: {error!r}."))
+                self._on_lost(EngineError(f"The containers could not be listed: {error!r}."))
             await asyncio.sleep(self._pause)
             self._pause = min(self._pause * 2, self._longest_pause)
 

@@ -32,6 +32,9 @@ class SignalError(DexecError):
 class ExecNotFound(EngineApiError):
     """The engine no longer knows the exec: its container stopped, or the engine was restarted."""
 
+    usual_advice = "Its container has stopped, or the engine was restarted. Run the cell again."
+    usual_command_advice = "Its container has stopped, or the engine was restarted."
+
 
 class CommandNotStarted(EngineError):
     """The exec's command could not be started.

@@ -168,4 +168,4 @@ class ContainerPaused(EngineApiError):
 
 
 def _the(container: str) -> str:
-    return f"The container {container!r}" if container else "The exec's container"
+    return f"The container {container!r}" if container else "The cell's container"

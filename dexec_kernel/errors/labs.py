@@ -8,7 +8,7 @@ from dexec_kernel.errors.root import DexecError
 class LabUnusable(DexecError):
     """The containers of a lab cannot be made. ``output`` is for the teacher, and never shown."""
 
-    usual_advice = "Whoever has written the lab finds the reason with `dexec-kernel lab test`."
+    usual_advice = "The lab's author finds the reason with `dexec-kernel lab test`."
 
     def __init__(self, message: str, *, output: str = "", advice: str = "") -> None:
         super().__init__(message, advice=advice)
@@ -22,4 +22,4 @@ class CheckNotPassed(DexecError):
 class CheckBroken(DexecError):
     """The check of a task could not run to its end: nothing is known of the student's work."""
 
-    usual_advice = "Tell whoever has written the lab. Running the cell again may help."
+    usual_advice = "Tell the lab's author. Running the cell again may help."

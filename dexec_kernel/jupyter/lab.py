@@ -128,7 +128,9 @@ class LabTarget(Target):
             labels = {PARENT_LABEL: str(parent_of_kernel(os.environ))}
             self._owner = LabOwner(self._engine, lab, self.folder, self._owner_id, labels=labels)
         if self._owner is None:
-            raise LabUnusable("The engine of the lab is not connected.")
+            raise LabUnusable(
+                "The engine of the lab is not connected.", advice="Run the cell again."
+            )
         return self._owner
 
     def preparing(self, publish: Publish) -> Coroutine[Any, Any, bool]:
@@ -196,7 +198,9 @@ class LabTarget(Target):
         """Return the engine without the policies of cells: a checker is no container of theirs."""
         await self.client()
         if self._engine is None:
-            raise LabUnusable("The engine of the lab is not connected.")
+            raise LabUnusable(
+                "The engine of the lab is not connected.", advice="Run the cell again."
+            )
         return self._engine
 
     def _student(self) -> str:

@@ -150,7 +150,7 @@ class KubeApi:
             async for line in _lines(lines):
                 content = parse(line, "watch")
                 if not isinstance(content, dict):
-                    raise ProtocolError("The cluster's watch sends what is no event.")
+                    raise ProtocolError("The cluster's watch sends something that is not an event.")
                 kind, item = str(content.get("type")), content.get("object")
                 if kind == "ERROR":
                     status = item.get("code") if isinstance(item, dict) else None

@@ -264,7 +264,7 @@ class KubeExec:
         """Set the size of its Tty. Raises :class:`EngineApiError` without one."""
         if not self._tty or self._is_ended:
             reason = "it has ended" if self._is_ended else "it has no terminal"
-            raise EngineApiError(f"The size cannot be set: {reason}.", status=_CONFLICT)
+            raise EngineApiError(f"The terminal's size cannot be set: {reason}.", status=_CONFLICT)
         await self._send(resize_frame(size))
 
     async def inspect(self) -> ExecInspect:

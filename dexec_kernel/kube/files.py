@@ -183,7 +183,7 @@ def _stat_of(said: bytes, path: str) -> PathStat:
             link_target=target if stat.S_ISLNK(mode) else "",
         )
     except ValueError as error:
-        raise ProtocolError(f"What the container says of {path} cannot be read.") from error
+        raise ProtocolError(f"The container's answer about {path} cannot be read.") from error
 
 
 def _failed(code: int | None, words: bytes, path: str) -> EngineError:
@@ -208,7 +208,7 @@ def _failed(code: int | None, words: bytes, path: str) -> EngineError:
         return PathNotFound(f"There is no {path} in the container: {said}", status=_NOT_FOUND)
     if "permission denied" in lowered or "not permitted" in lowered:
         return PathForbidden(
-            f"The container's user may not get at {path}: {said}", status=_FORBIDDEN
+            f"The container's user has no access to {path}: {said}", status=_FORBIDDEN
         )
     return EngineApiError(
         f"The copy has failed in the container: {said or f'exit code {code}'}",

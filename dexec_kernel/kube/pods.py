@@ -28,7 +28,7 @@ def name_of(pod: Any) -> PodName:
     metadata = _object(pod, "metadata")
     namespace, name = metadata.get("namespace"), metadata.get("name")
     if not isinstance(namespace, str) or not isinstance(name, str) or not namespace or not name:
-        raise ProtocolError("The cluster's answer is no pod.")
+        raise ProtocolError("The cluster's answer is not a pod.")
     return PodName(namespace, name, uid=_text(metadata, "uid"))
 
 

@@ -33,7 +33,7 @@ def pod_scope(text: str) -> PodScope:
         return PodScope(word or PodScope.AUTO.value)
     except ValueError as error:
         raise ConfigurationError(
-            f"{text!r} says not which pods the kernel picker shows.",
+            f"{text!r} is not a choice of pods for the kernel picker.",
             advice=f"Set {VARIABLE} (or c.DexecPicker.pods) to none, auto, namespace or all.",
         ) from error
 

@@ -88,7 +88,7 @@ class PodWatch:
                 self._on_lost(error)
             except Exception as error:  # noqa: BLE001 -- it serves for days: nothing may end it
                 _log.exception("The watch of the pods begins again.")
-                self._on_lost(EngineError(f"The pods could not be taken in: {error!r}."))
+                self._on_lost(EngineError(f"The pods could not be listed: {error!r}."))
             await asyncio.sleep(settled or self._pause)
             self._pause = min(self._pause * 2, _LONGEST_PAUSE)
 

@@ -130,7 +130,7 @@ def ending_of(status: bytes) -> Ending:
     """Return the meaning of a Status. Raises :class:`ProtocolError`."""
     content = parse(status, "status of an exec")
     if not isinstance(content, dict):
-        raise ProtocolError(f"The status of an exec is no object: {status[:200]!r}.")
+        raise ProtocolError(f"The status of an exec is not a JSON object: {status[:200]!r}.")
     if content.get("status") == "Success":
         return Exited(0)
     details = content.get("details")

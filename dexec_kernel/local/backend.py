@@ -207,7 +207,7 @@ class LocalExec:
             self._process.resize(size)
         except OSError as error:
             raise EngineApiError(
-                f"The size cannot be set: {error}.", status=_SERVER_ERROR
+                f"The terminal's size cannot be set: {error}.", status=_SERVER_ERROR
             ) from error
 
     async def inspect(self) -> ExecInspect:

@@ -30,7 +30,7 @@ async def _lab(context: MagicContext, arguments: Namespace) -> None:
         return
     if arguments.action != _RESET:
         raise UsageError(
-            f"%lab cannot {arguments.action!r}.", advice="%lab reset makes the containers anew."
+            f"%lab cannot {arguments.action!r}.", advice="%lab reset makes new containers."
         )
     name = arguments.name or ""
     seconds = await room.reset(name)
@@ -42,7 +42,7 @@ def _parser() -> MagicParser:
     parser = MagicParser(
         "%lab",
         "In a lab: show its containers, its time and its tasks, with buttons for checks, hints\n"
-        "and new containers. `%lab reset` makes the containers anew, `%lab reset NAME` one of\n"
+        "and new containers. `%lab reset` makes new containers, `%lab reset NAME` one of\n"
         "them: files and processes in it are gone, points stay.",
     )
     parser.add_argument("action", metavar="reset", nargs="?", help="make the containers anew")

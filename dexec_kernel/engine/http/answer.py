@@ -6,8 +6,10 @@ JSON is not trusted: its nesting is bounded, and so are its numbers, by Python i
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 
 from dexec_kernel.engine.http.address import Address
@@ -23,6 +25,8 @@ MAX_DEPTH = 100
 MAX_VALUES = 1_000_000
 #: In characters: what an error shows of an answer.
 _SHOWN = 200
+_page = re.compile(r"\s*<(!doctype html|html)\b", re.IGNORECASE)
+_title = re.compile(r"<title\b[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +51,17 @@ def parse(body: bytes, what: str = "answer") -> Any:
         if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
             _check_depth(content)
     except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"The engine's {what} is not JSON: {body[:_SHOWN]!r}.") from error
+        raise ProtocolError(f"The engine's {what} is not JSON: {shown(body)}.") from error
     return content
 
 
 def message_of(body: bytes) -> str:
     """Return the message in an error answer's body: ``{"message": …}``, or its plain text.
 
-    Of a long one, as an HTML page of a proxy's, only the beginning.
+    Of a long one only the beginning, of an HTML page, as a proxy's, the title.
     """
+    if page := _page_of(body):
+        return f"{page}."
     text = body.decode("utf-8", "replace").strip()
     try:
         content = parse(body)
@@ -65,6 +71,20 @@ def message_of(body: bytes) -> str:
         text = str(content.get("message") or content.get("cause") or text)
     text = text.encode("utf-8", "replace").decode()
     return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]} …"
+
+
+def shown(body: bytes) -> str:
+    """Return the beginning of an answer that cannot be understood, for an error."""
+    return _page_of(body) or repr(body[:_SHOWN].decode("utf-8", "replace"))
+
+
+def _page_of(body: bytes) -> str:
+    """Return the words for an HTML page, which no engine sends, and "" for anything else."""
+    text = body[:MAX_MESSAGE].decode("utf-8", "replace")
+    if not _page.match(text):
+        return ""
+    title = " ".join(unescape(found[1]).split()) if (found := _title.search(text)) else ""
+    return f"a web page, {title[:_SHOWN]!r}" if title else "a web page"
 
 
 def no_answer(

@@ -69,7 +69,7 @@ async def open_websocket(
     found = _headers(answer)
     digest = hashlib.sha1(f"{key}{_GUID}".encode(), usedforsecurity=False).digest()
     if found.get("sec-websocket-accept") != base64.b64encode(digest).decode():
-        raise ProtocolError("What answers the request for a WebSocket does not know them.")
+        raise ProtocolError("The program at the engine's address knows no WebSockets.")
     return Opened(found, http.trailing_data[0])
 
 
@@ -118,7 +118,9 @@ class WebSocketDecoder:
                 ) from None
             return None
         except WebSocketProtocolException as error:
-            raise ProtocolError(f"The engine's WebSocket makes no sense: {error}") from error
+            raise ProtocolError(
+                f"The engine's WebSocket has data that cannot be read: {error}"
+            ) from error
         # websocket-client receives bytes; only the data that it sends may be text.
         data = frame.data if isinstance(frame.data, bytes) else frame.data.encode()
         return frame.opcode, data, bool(frame.fin)

@@ -79,4 +79,4 @@ def test_an_installed_lab_is_a_card_with_its_title(tmp_path, capsys):
     assert "Rename this lab's folder" in refused
     (folder / "checks/count.sh").unlink()
     assert run(["lab", "install", str(folder), "--prefix", str(prefix)]) == FAILED
-    assert "1 problem" in capsys.readouterr().err
+    assert "a mistake: checks/count.sh: it is missing" in capsys.readouterr().err

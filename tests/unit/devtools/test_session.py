@@ -47,7 +47,7 @@ def test_other_endings():
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("unix:///nonexistent/engine.sock", "No engine answers at unix:///nonexistent/engine.sock"),
+        ("unix:///nonexistent/engine.sock", "at unix:///nonexistent/engine.sock: no such file"),
         ("gopher://x", "gopher://x"),
     ],
 )

@@ -126,7 +126,7 @@ async def test_an_end_inside_a_frame(engine, client, cut):
 @pytest.mark.parametrize("junk", [b"\xf2\x01x", b"\x83\x01x", b"\x88\x01x"])
 async def test_what_is_no_frame(engine, client, junk):
     engine.on(ATTACH, switching(junk))
-    with pytest.raises(ProtocolError, match="makes no sense"):
+    with pytest.raises(ProtocolError, match="cannot be read"):
         await read(client)
 
 
@@ -139,7 +139,7 @@ async def test_what_is_no_frame(engine, client, junk):
         (hang_up(), EngineUnavailable, "without an answer"),
         (hang_up(PLAIN), ProtocolError, "passes no WebSocket on: it answered 200"),
         (hang_up(b"HTTP/1.1 403 No\r\nContent-Length: 9\r\n\r\n{"), EngineApiError, "{"),
-        (SWITCHED, ProtocolError, "does not know them"),
+        (SWITCHED, ProtocolError, "knows no WebSockets"),
         (b"HTTP/1.1 100 Continue\r\n\r\n", ProtocolError, "with none"),
         (hang_up(b"junk\r\n\r\n"), ProtocolError, "not HTTP"),
     ],
