@@ -17,6 +17,8 @@ from dexec_kernel.errors import DexecError
 CHECK_RECORD = "application/vnd.dexec.check+json"
 CHECK_MAGIC = "%check"
 _PASSED = "passed"
+#: In characters: no student writes more into all cells together, and reading it takes a second.
+_MOST_TEXT = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +61,14 @@ def read_submission(content: bytes) -> Submission:
     cells = _cells(notebook)
     if cells is None:
         raise ValueError("it is JSON, and no notebook")
-    found = tuple(
-        CodeCell(number, source, checks_of(source))
+    sources = {
+        number: source
         for number, cell in enumerate(cells, 1)
         if cell.get("cell_type") == "code" and (source := _source(cell)).strip()
-    )
+    }
+    if sum(map(len, sources.values())) > _MOST_TEXT:
+        raise ValueError(f"the text of its cells has more than {_MOST_TEXT:,} characters")
+    found = tuple(CodeCell(number, text, checks_of(text)) for number, text in sources.items())
     return Submission(found, _shown(cells), _kernel(notebook))
 
 

@@ -115,16 +115,21 @@ class Member:
     async def _is_running(self, engine: LabEngine) -> bool:
         return (await engine.container_inspect(self.id)).running
 
-    async def until_stopped(self, engine: LabEngine) -> None:
+    async def until_stopped(self, engine: LabEngine, *, is_alone: bool) -> None:
         """Wait until the leash of its last owner, who is gone, has ended it.
 
-        Raises :class:`LabUnusable` where that owner is still there.
+        A student who is root may have cut the leash: where it ``is_alone``, and nobody else can
+        hold it, it is stopped. Raises :class:`LabUnusable` where its owner may be there.
         """
 
         async def has_stopped() -> bool:
             return not await self._is_running(engine)
 
-        if not await _look_until(has_stopped, _ENDED_WITHIN):
+        if await _look_until(has_stopped, _ENDED_WITHIN):
+            return
+        if is_alone:
+            await engine.container_stop(self.id, stop_timeout=1)
+        else:
             raise LabUnusable(
                 "The lab's container is in use by another kernel.",
                 advice="Shut the other kernel of this notebook down, and run the cell again.",

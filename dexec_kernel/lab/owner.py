@@ -29,7 +29,7 @@ from dexec_kernel.lab.create import (
 )
 from dexec_kernel.lab.images import have_images
 from dexec_kernel.lab.member import UNFINISHED, Member
-from dexec_kernel.lab.parent import KEEP_LABEL, PARENT_LABEL, Parent, is_of_gone
+from dexec_kernel.lab.parent import KEEP_LABEL, MAKER_LABEL, PARENT_LABEL, Parent, is_of_gone
 from dexec_kernel.lab.removal import remove_containers
 from dexec_kernel.lab.setup import run_setup
 from dexec_kernel.lab.shielded import to_the_end as _to_the_end
@@ -77,7 +77,8 @@ class LabOwner:
         self.folder = folder
         self.name = folder.name
         self.owner = owner
-        self._labels = {PARENT_LABEL: str(Parent.of(os.getpid())), **(labels or {})}
+        me = str(Parent.of(os.getpid()))
+        self._labels = {PARENT_LABEL: me, MAKER_LABEL: me, **(labels or {})}
         self._members: dict[str, Member] = {}
         self._network = ""
         self._turn = asyncio.Lock()
@@ -312,7 +313,8 @@ class LabOwner:
                 if state.paused:
                     await self._engine.container_unpause(member.id)
                 if state.closes_stdin:
-                    await member.until_stopped(self._engine)
+                    # What is not kept is this kernel's alone, whose last process has ended.
+                    await member.until_stopped(self._engine, is_alone=not self.lab.keep)
                 else:
                     await self._engine.container_stop(member.id, stop_timeout=1)
                 await member.start(self._engine, has_leash=state.closes_stdin)

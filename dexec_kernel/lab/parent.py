@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-#: The label with the process; and the one of containers that no sweep removes.
-PARENT_LABEL, KEEP_LABEL = "dexec.lab.parent", "dexec.lab.keep"
+#: The labels with the process, and with the one that has made the container and may have been
+#: followed by another; and the label of containers that no sweep removes.
+PARENT_LABEL, MAKER_LABEL, KEEP_LABEL = "dexec.lab.parent", "dexec.lab.maker", "dexec.lab.keep"
 
 _PROC = Path("/proc")
 #: In the fields after the name: the time of the start, in ticks since the boot.
@@ -74,9 +75,9 @@ def parent_of_kernel(environ: Mapping[str, str]) -> Parent:
     return found if is_one else Parent.of(os.getpid())
 
 
-def is_of_gone(labels: Mapping[str, str]) -> bool:
-    """Return whether what has these labels belongs to a process that has ended for certain."""
-    parent = Parent.read(labels.get(PARENT_LABEL, ""))
+def is_of_gone(labels: Mapping[str, str], label: str = PARENT_LABEL) -> bool:
+    """Return whether the process that a label names has ended for certain."""
+    parent = Parent.read(labels.get(label, ""))
     return parent is not None and parent.is_gone
 
 

@@ -13,7 +13,7 @@ from dexec_kernel.backend.models import LAB_LABEL
 from dexec_kernel.errors import EngineApiError
 from dexec_kernel.lab.create import OWNER_LABEL, UNHELD_LABEL, VOLUMES, volume_prefix
 from dexec_kernel.lab.member import UNFINISHED
-from dexec_kernel.lab.parent import KEEP_LABEL, PARENT_LABEL, Parent
+from dexec_kernel.lab.parent import KEEP_LABEL, MAKER_LABEL, PARENT_LABEL, Parent, is_of_gone
 from dexec_kernel.lab.removal import remove_containers
 
 _log = logging.getLogger(__name__)
@@ -37,7 +37,8 @@ async def sweep(
 ) -> Swept:
     """Remove what no living process owns.
 
-    A container that runs and is held by its stdin has an owner. ``kernels`` returns those of
+    A container that runs and is held by its stdin may have an owner, unless the process that made
+    it is gone too: a student who is root can cut the leash. ``kernels`` returns those of
     ``server``, all of them: it knows better which of its own are gone. What cannot be removed is
     logged, and is for the next sweep. Raises :class:`EngineUnavailable`.
     """
@@ -47,7 +48,9 @@ async def sweep(
     is_left = {
         item.id: who.are_gone(
             item.labels,
-            is_held=item.state == _RUNNING and UNHELD_LABEL not in item.labels,
+            is_held=item.state == _RUNNING
+            and UNHELD_LABEL not in item.labels
+            and not is_of_gone(item.labels, MAKER_LABEL),
             is_kept=KEEP_LABEL in item.labels and not item.name.endswith(UNFINISHED),
         )
         for item in found

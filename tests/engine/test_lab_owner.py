@@ -11,9 +11,10 @@ from devtools import api, containers, images
 from dexec_kernel.backend.lifecycle import HealthConfig
 from dexec_kernel.backend.models import LAB_LABEL
 from dexec_kernel.errors import ImageNotFound, LabUnusable
+from dexec_kernel.lab import member
 from dexec_kernel.lab.create import volume_prefix
 from dexec_kernel.lab.owner import LabOwner, Restored
-from dexec_kernel.lab.parent import PARENT_LABEL, Parent
+from dexec_kernel.lab.parent import MAKER_LABEL, PARENT_LABEL, Parent
 from dexec_kernel.lab.spec import Container, Lab
 from dexec_kernel.lab.sweep import sweep
 from tests.waiting import until_seen
@@ -90,6 +91,26 @@ async def test_the_life_of_a_lab(place, folder):
     await second.aclose()
     await second.aclose()
     assert await left(client, second) == []
+
+
+async def test_a_student_who_cuts_the_leash_keeps_no_container(place, folder, monkeypatch):
+    """SIGSTOP for all that root reaches: nobody reads the end of the stdin any more."""
+    monkeypatch.setattr(member, "_ENDED_WITHIN", 1)
+    cut = "kill -STOP -1; until grep -q 'State:.T' /proc/[0-9]*/status; do :; done"
+    gone = str(replace(Parent.of(1), started="1"))
+    labels = {PARENT_LABEL: gone, MAKER_LABEL: gone}
+    first = LabOwner(place.client, LAB, folder, "cut", labels=labels)
+    container = (await first.ready()).id
+    run(place, container, cut)
+    first.let_go()
+    # The next process of the kernel has it all the same, and so has a sweep.
+    second = LabOwner(place.client, LAB, folder, "cut", labels=labels)
+    again = await second.ready()
+    assert (again.id, again.running) == (container, True)
+    run(place, container, cut)
+    second.let_go()
+    assert again.name in (await sweep(place.client)).removed
+    assert await left(place.client, second) == []
 
 
 async def test_setup_is_root_with_capabilities_where_the_student_is_not(place, folder):

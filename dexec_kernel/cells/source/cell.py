@@ -27,6 +27,7 @@ __all__ = [
 #: A magic is one or two % and a name; a shell has %1 and %% (jobs), and those only in a command.
 _magic = re.compile(r"\s*(?P<sign>%%?[A-Za-z_][\w.-]*)(?P<help>\?{0,2})(?:\s+(?P<rest>.*))?$")
 _CELL_MAGIC = "%%"
+_MOST_MAGICS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,8 @@ def parse_cell(text: str) -> Cell:
             below = "\n".join(lines[number + 1 :])
             return _cell_with_magic(tuple(magics), magic, below, lines)
         magics.append(magic)
+        if len(magics) > _MOST_MAGICS:
+            raise CellSyntaxError(f"The cell has more than {_MOST_MAGICS:,} magics.")
     return Cell(tuple(magics), _shell_body(lines))
 
 

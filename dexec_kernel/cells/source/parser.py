@@ -21,6 +21,9 @@ _OFF = "off"
 _SIGNS = "%-"
 #: From 0 to 1: how like each other a mistyped word and the one that is meant are at least.
 _LIKE = 0.75
+#: Of a magic's line, in characters and in words: the time of both modules that read it, shlex and
+#: argparse, grows with the square of its length.
+_LONGEST, _MOST_WORDS = 32 * 1024, 1000
 #: All up to a # that begins a word, quotes left alone. To shlex any # begins a comment.
 _before_comment = re.compile(r"""(?:\\.|'[^']*'|"(?:\\.|[^"\\])*"|(?!\s\#).)*""", re.DOTALL)
 
@@ -111,13 +114,20 @@ def asks_for_help(words: Sequence[str]) -> bool:
 def split_words(magic: str, text: str) -> tuple[str, ...]:
     """Split the rest of a magic's line as a shell does, comments left out.
 
-    Raises :class:`CellSyntaxError`, as for an open quote.
+    Raises :class:`CellSyntaxError`, as for an open quote, or too much.
     """
+    advice = f"{magic} --help explains."
+    if len(text) > _LONGEST:
+        message = f"{magic}: its line has more than {_LONGEST:,} characters."
+        raise CellSyntaxError(message, advice=advice)
     try:
         comment = _before_comment.match(f" {text}")
-        return tuple(shlex.split(comment[0] if comment else text))
+        words = tuple(shlex.split(comment[0] if comment else text))
     except ValueError as error:
-        raise CellSyntaxError(f"{magic}: {error}.", advice=f"{magic} --help explains.") from error
+        raise CellSyntaxError(f"{magic}: {error}.", advice=advice) from error
+    if len(words) > _MOST_WORDS:
+        raise CellSyntaxError(f"{magic}: more than {_MOST_WORDS:,} words.", advice=advice)
+    return words
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

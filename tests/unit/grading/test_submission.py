@@ -77,6 +77,7 @@ def test_a_byte_order_mark(start):
         (b'{"worksheets": [3]}', "it is JSON, and no notebook"),
         (b'{"worksheets": 3}', "it is JSON, and no notebook"),
         (b'{"cells": [' + b"1" * 10_000 + b"]}", "it is not JSON"),
+        (notebook(*[code("%check\n" * 150_000)] * 2), "more than 2,097,152 characters"),
     ],
 )
 def test_what_is_no_notebook(content, says):

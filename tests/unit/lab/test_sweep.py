@@ -12,7 +12,7 @@ from dexec_kernel.backend.lifecycle import NetworkSummary
 from dexec_kernel.backend.models import LAB_LABEL, ContainerSummary
 from dexec_kernel.errors import EngineApiError
 from dexec_kernel.lab.create import CHECKER, OWNER_LABEL, UNHELD_LABEL, volume_prefix
-from dexec_kernel.lab.parent import KEEP_LABEL, PARENT_LABEL, Parent
+from dexec_kernel.lab.parent import KEEP_LABEL, MAKER_LABEL, PARENT_LABEL, Parent
 from dexec_kernel.lab.sweep import sweep
 
 HERE = Parent.of(os.getpid())
@@ -77,11 +77,18 @@ async def test_what_was_created_and_not_started_is_left_by_a_process_that_is_gon
         engine.add(f"{owner} of nobody", GONE, "created", owner=owner)
         engine.add(f"{owner} that is being made", ALIVE, "created", owner=owner)
         engine.add(f"{owner} that runs", GONE, "running", owner=owner)
+        # A student who is root can keep the end of its stdin from ending it.
+        cut = {MAKER_LABEL: GONE}
+        engine.add(f"{owner} with a leash that was cut", GONE, "running", owner=owner, **cut)
+        held = {MAKER_LABEL: ALIVE}
+        engine.add(f"{owner} of an orphan", GONE, "running", owner=owner, **held)
     engine.add("without a leash", GONE, "running", **UNHELD)
     engine.add("of who knows whom", "", "created")
     assert await left(engine) == {
         "k that is being made",
         "k that runs",
+        "k of an orphan",
+        f"k{CHECKER} of an orphan",
         f"k{CHECKER} that is being made",
         f"k{CHECKER} that runs",
         "of who knows whom",

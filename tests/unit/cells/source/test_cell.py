@@ -93,6 +93,10 @@ def test_comments_begin_where_a_shell_has_them(rest, words):
         ("%%exec -e A='secret", "%%exec: No closing quotation"),
         ("echo \0", "NUL"),
         ("echo \ud800", "Unicode"),
+        # What reads them takes time that grows with the square of their length.
+        ("%check " + "-" * 32_769, "%check: its line has more than 32,768 characters"),
+        ("%%exec " + "-c x " * 501, "%%exec: more than 1,000 words"),
+        ("%lab\n" * 1001, "more than 1,000 magics"),
     ],
 )
 def test_cells_that_cannot_be_read(text, said):
