@@ -5,6 +5,7 @@ Source: Docker Engine API 1.24 to 1.51, "Exec" and "Containers". Times are the e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
@@ -190,6 +191,17 @@ class ContainerSummary:
 
 #: Environment variables that a shell acts on before it runs anything.
 SHELL_VARIABLES = ("BASH_ENV", "SHELLOPTS", "BASHOPTS")
+#: The name of one that bash takes for a function, and the function's.
+SHELL_FUNCTION = re.compile(r"BASH_FUNC_(.+)%%")
+
+
+def shell_env(env: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that a shell acts on before it runs anything."""
+    return {
+        name: value
+        for name, value in env.items()
+        if name in SHELL_VARIABLES or SHELL_FUNCTION.fullmatch(name)
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +225,7 @@ class ContainerInspect:
     working_dir: str
     labels: Mapping[str, str]
     env_names: tuple[str, ...] = ()
-    #: Those of ``SHELL_VARIABLES`` that the container has, with their values.
+    #: Those variables of the container that :func:`shell_env` returns, with their values.
     shell_env: Mapping[str, str] = field(default_factory=dict)
     tty: bool = False
     open_stdin: bool = False

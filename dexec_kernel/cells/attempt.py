@@ -83,9 +83,10 @@ class Attempt:
         background = self.execution.heard.background
         if inspect is None:
             return Backgrounded(background.exit_code if background else 0)
-        return await self._exited(inspect)
+        return await self.exited(inspect)
 
-    async def _exited(self, inspect: ExecInspect) -> Exited:
+    async def exited(self, inspect: ExecInspect) -> Exited:
+        """Return how the exec has ended. Raises :class:`ExecLost` where nobody knows."""
         if inspect.exit_code is None:
             raise ExecLost("The engine does not know the exit code.")
         cause = await cause_of(

@@ -21,7 +21,6 @@ from dexec_kernel.cells.outcome import (
     Snapshot,
     Stopped,
     TimedOut,
-    exit_reason,
     snapshot_of,
 )
 from dexec_kernel.cells.output.output import Output
@@ -107,19 +106,16 @@ class CellRun:
         assert rest is not None  # noqa: S101 -- so the outcome says
         try:
             inspect = await rest
-        except DexecError as error:
-            self._set_outcome(Failed(error))
-        except Exception as error:  # noqa: BLE001 -- its display is to end all the same
-            self._set_outcome(Failed(unexpected(error)))
-        else:
-            if attempt.execution.note and not self._is_stopping:
-                self._notes.append(attempt.execution.note)
-            code = inspect.exit_code or 0
             background = attempt.execution.heard.background
             if self._is_stopping:
                 self._set_outcome(Stopped(background.exit_code if background else 0))
             else:
-                self._set_outcome(Exited(code, exit_reason(code)))
+                self._notes += [attempt.execution.note] if attempt.execution.note else []
+                self._set_outcome(await attempt.exited(inspect))
+        except DexecError as error:
+            self._set_outcome(Failed(error))
+        except Exception as error:  # noqa: BLE001 -- its display is to end all the same
+            self._set_outcome(Failed(unexpected(error)))
         finally:
             rest.cancel()
         return self._outcome or Exited(0, "")

@@ -20,13 +20,13 @@ from dexec_kernel.backend.lifecycle import (
     Usage,
 )
 from dexec_kernel.backend.models import (
-    SHELL_VARIABLES,
     ContainerInspect,
     ContainerSummary,
     ContainerTop,
     ExecConfig,
     ExecInspect,
     ExecState,
+    shell_env,
 )
 from dexec_kernel.engine.values import as_labels, as_list, as_name, as_number, as_text, reading
 from dexec_kernel.errors import ProtocolError
@@ -111,7 +111,7 @@ def container_inspect(body: Any) -> ContainerInspect:
             working_dir=as_text(config.get("WorkingDir")),
             labels=as_labels(config.get("Labels")),
             env_names=tuple(env),
-            shell_env={name: env[name] for name in SHELL_VARIABLES if name in env},
+            shell_env=shell_env(env),
             tty=bool(config.get("Tty")),
             open_stdin=bool(config.get("OpenStdin")),
             stdin_once=bool(config.get("StdinOnce")),

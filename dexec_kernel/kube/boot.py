@@ -62,7 +62,8 @@ def needs_boot(config: ExecConfig) -> bool:
 def is_script(command: Sequence[str]) -> bool:
     """Return whether a command is a shell with its script as an argument."""
     name = PurePosixPath(command[0]).name
-    return len(command) > 2 and command[1] == "-c" and _shells.fullmatch(name) is not None  # noqa: PLR2004 -- SHELL -c SCRIPT
+    is_given = len(command) > 2 and command[1] in {"-c", "-pc"}  # noqa: PLR2004 -- SHELL -c SCRIPT
+    return is_given and _shells.fullmatch(name) is not None
 
 
 def boot(config: ExecConfig, mark: str, *, detached: bool = False) -> Boot:

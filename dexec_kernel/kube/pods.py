@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from dexec_kernel.backend.models import SHELL_VARIABLES, ContainerInspect, ContainerSummary
+from dexec_kernel.backend.models import ContainerInspect, ContainerSummary, shell_env
 from dexec_kernel.backend.targets import KUBE_BOUND_LABEL
 from dexec_kernel.errors import ConfigurationError, ContainerNotFound, ProtocolError
 from dexec_kernel.kube.names import PodName
@@ -143,7 +143,7 @@ def inspect_of(pod: Any, container: str) -> ContainerInspect:
         working_dir=_text(spec, "workingDir"),
         labels=labels_of(pod, container),
         env_names=tuple(env),
-        shell_env={key: env[key] for key in SHELL_VARIABLES if key in env},
+        shell_env=shell_env(env),
         tty=bool(spec.get("tty")),
         open_stdin=bool(spec.get("stdin")),
         stdin_once=bool(spec.get("stdinOnce")),

@@ -18,7 +18,7 @@ from dexec_kernel.shell.commands import (
 
 _COMMAND_TITLES, _PID_TITLES = ("CMD", "COMMAND"), ("HPID", "PID")
 _PARENT_TITLES = ("PPID",)
-_script = re.compile(rf"\S+ -c {re.escape(SCRIPT_COMMAND)} dexec-([a-z]+)\b")
+_script = re.compile(rf"\S+ -p?c {re.escape(SCRIPT_COMMAND)} dexec-([a-z]+)\b")
 _cell = re.compile(rf"(\S+) -c {re.escape(CELL_COMMAND)}")
 #: The shell of a cell whose own commands have ended (lingering.sh): the exit code and its own PID.
 _lingering = re.compile(r"(?:/bin/sh|/proc/\d+/exe -p) -s \d+ \d+")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from pathlib import PurePosixPath
 from typing import ClassVar
 
 from dexec_kernel.errors import ConfigurationError
@@ -222,10 +223,12 @@ def script_program(
 ) -> Program:
     """Return what runs ``scripts``, one after the other, with ``name`` as ``$0``.
 
-    They do not have their own text in their environment.
+    They do not have their own text in their environment. Bash takes neither functions nor options
+    nor a file to read from there with ``-p``.
     """
     text = "\n".join(["unset -v DEXEC_SCRIPT", *map(script_text, scripts)])
-    command = [shell.value, "-c", SCRIPT_COMMAND, f"dexec-{name}", *arguments]
+    flags = "-pc" if PurePosixPath(shell.value).name == "bash" else "-c"
+    command = [shell.value, flags, SCRIPT_COMMAND, f"dexec-{name}", *arguments]
     return Program(command, {"DEXEC_SCRIPT": text})
 
 

@@ -11,12 +11,13 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from dexec_kernel.backend.models import SHELL_VARIABLES
+from dexec_kernel.backend.models import SHELL_FUNCTION, shell_env
 from dexec_kernel.shell.dump import aliases_of, functions_of, is_text, quote, variables_of
 from dexec_kernel.shell.handover import Handover
 from dexec_kernel.shell.names import (
     BUILTINS,
     LATE_VARIABLES,
+    NEVER_CARRIED_FUNCTIONS,
     OPTIONS_LAST,
     OPTIONS_NEVER_CARRIED,
     OPTIONS_SET_BY_DEFAULT,
@@ -128,11 +129,11 @@ def initial_state(env: Mapping[str, str]) -> ShellState | None:
     driver. It is started without them, and has them for the text of the cell alone. None is
     returned where there is nothing of the kind.
     """
-    shield = {name: "" for name in env if name in SHELL_VARIABLES}
+    shield = dict.fromkeys(shell_env(env), "")
     if not shield or "noexec" in env.get("SHELLOPTS", ""):
         # A shell that executes nothing says nothing, and the cell fails for that.
         return None
-    exports = [f"export {name}={shlex.quote(env[name])}" for name in shield if "OPTS" not in name]
+    exports = [f"export {name}={shlex.quote(env[name])}" for name in shield if name == "BASH_ENV"]
     shopts = [name for name in env.get("BASHOPTS", "").split(":") if name and _is_shopt(name)]
     options = [name for name in env.get("SHELLOPTS", "").split(":") if name]
     lines = [
@@ -140,10 +141,27 @@ def initial_state(env: Mapping[str, str]) -> ShellState | None:
         'if [ -n "${BASH_VERSION-}" ]; then',
         " ".join(["shopt -s expand_aliases", *shopts]),
         '[ -z "${BASH_ENV-}" ] || . "$BASH_ENV" 2>&8 8>&- 9<&-',
-        _set_options(dict.fromkeys(options, True)),
+        *_functions(env),
+        _set_options(dict.fromkeys(options, True), "\\builtin "),
         "fi",
     ]
     return ShellState(late="\n".join(lines).encode(), shield=shield)
+
+
+def _functions(env: Mapping[str, str]) -> list[str]:
+    """Return what defines the functions that bash would take from its environment.
+
+    They may be called as what the driver uses.
+    """
+    lines = []
+    for variable, text in env.items():
+        found = SHELL_FUNCTION.fullmatch(variable)
+        is_one = text.startswith("() {") and text.endswith("}")
+        if found and is_one and found[1] not in NEVER_CARRIED_FUNCTIONS:
+            name = shlex.quote(found[1])
+            definition = shlex.quote(f"function {found[1]} {text}")
+            lines.append(f"\\eval {definition}&&\\builtin export -f -- {name}")
+    return lines
 
 
 def put_together(

@@ -14,7 +14,7 @@ from dexec_kernel.backend.models import USER_LABEL, WORKDIR_LABEL
 from dexec_kernel.cells import attempt as attempt_module
 from dexec_kernel.cells import start as start_module
 from dexec_kernel.cells.attempt import NO_SHELL_NOTE
-from dexec_kernel.cells.outcome import Exited, Failed, Interrupted, State
+from dexec_kernel.cells.outcome import Backgrounded, Exited, Failed, Interrupted, State
 from dexec_kernel.cells.signals.ladder import Ended
 from dexec_kernel.cells.signals.leftovers import Leftovers
 from dexec_kernel.cells.source.options import CellOptions
@@ -89,6 +89,24 @@ async def test_reason_of_a_kill_never_hides_the_exit_code(container, oom, reason
     backend = FakeBackend(Script(end=exited(137)))
     backend.container, backend.oom = container, oom
     assert await Cell(backend).outcome() == Exited(137, reason)
+
+
+@pytest.mark.parametrize(
+    ("end", "oom", "suspicion", "outcome"),
+    [
+        (exited(137), True, "", Exited(137, "SIGKILL, out of memory")),
+        (exited(143), False, "the guardian", Exited(143, "SIGTERM, the guardian")),
+        (exited(0), False, "the guardian", Exited(0, "")),
+    ],
+)
+async def test_background_processes_that_were_killed_say_why(end, oom, suspicion, outcome):
+    steps = [greeting, lambda mark: err(f"{mark}background 0 1{mark}"), 0.05]
+    backend = FakeBackend(Script(steps, end))
+    backend.oom = oom
+    cell = Cell(backend)
+    assert await cell.outcome() == Backgrounded(0)
+    cell.run._attempt.execution.suspicion = suspicion
+    assert await cell.run.wait_for_background() == outcome
 
 
 # --- shells ---------------------------------------------------------------------------------------

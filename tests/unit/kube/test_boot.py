@@ -204,3 +204,4 @@ def test_a_variable_that_no_shell_can_set_is_refused(name):
 def test_only_what_exec_lacks_needs_a_shell(config, needs):
     assert needs_boot(config) is needs
     assert is_script(["sh", "x"]) is False
+    assert is_script(["bash", "-pc", "x", "name"])

@@ -454,6 +454,30 @@ CASES = [
     case(
         "SHELLOPTS xtrace", BASH, ("echo a", Says("a\n", stderr="++ echo a\n")), SHELLOPTS="xtrace"
     ),
+    *(
+        case(
+            f"{name}() of the image",
+            BASH,
+            ("x=1; (exit 3)", Says("", 3)),
+            (f"\\builtin echo $x; \\builtin declare -Fp {name}", Says(f"1\ndeclare -fx {name}\n")),
+            **{f"BASH_FUNC_{name}%%": "() {  builtin printf fake\n}"},
+        )
+        for name in ("unset", "printf", "exec", "read", "set", "[", "trap")
+    ),
+    case(
+        "eval() of the image",
+        BASH,
+        ("eval echo a", Says("a\n")),
+        **{"BASH_FUNC_eval%%": "() { :; }"},
+    ),
+    case(
+        "module() of the image",
+        BASH,
+        ("module x; bash -c 'module y'", Says("m x\nm y\n")),
+        ("module z; unset -f module", Says("m z\n")),
+        ("type module 2>/dev/null", Says("", 1)),
+        **{"BASH_FUNC_module%%": "() {  echo m $1\n}"},
+    ),
     # --- one text for the whole state
     case(
         "extglob",
