@@ -118,7 +118,7 @@ async def test_a_huge_error_page_is_neither_kept_nor_shown(engine, client, call)
         r"\w+ /v",
         hang_up(answer(502, b"<HTML><title>\n Bad&amp;Gateway </title>" + b"x" * 5_000_000)),
     )
-    with pytest.raises(EngineApiError, match=r"502: a web page, 'Bad&Gateway'\.$") as caught:
+    with pytest.raises(EngineApiError, match="502: a web page, 'Bad&Gateway'") as caught:
         await call(client)
     assert len(str(caught.value)) < 3_000
 
