@@ -6,13 +6,14 @@ JSON calls run in the client's own threads; streams are read by the event loop.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from dexec_kernel.backend.models import Ping
-from dexec_kernel.engine.answers import checked
+from dexec_kernel.engine.answers import NOT_FOUND, checked
 from dexec_kernel.engine.connection import HijackedConnection
 from dexec_kernel.engine.endpoint import Endpoint
 from dexec_kernel.engine.http.address import Address
@@ -51,6 +52,8 @@ _CONNECTIONS = 3
 _NOBODY_THERE = (FileNotFoundError, ConnectionRefusedError)
 #: What an engine answers to a ping, whatever its version.
 _PONG = b"OK"
+#: A container's whole id, and how many characters of it an error shows.
+_ID, _SHORT_ID = re.compile("[0-9a-f]{64}"), 12
 
 
 def version_tuple(version: str) -> tuple[int, ...]:
@@ -152,10 +155,15 @@ class EngineCalls:
     async def ping(self) -> Ping:
         """Ask who is there (Go's ``Ping``). An engine that names no API version speaks 1.24."""
         answer = await self._ping()
+        if answer.status == NOT_FOUND:
+            raise ProtocolError(
+                f"There is no engine at {self.url}; the answer to a ping is status 404.",
+                advice=self.endpoint.advice,
+            )
         headers = checked(answer).headers
         if "api-version" not in headers and answer.body.strip() != _PONG:
             raise ProtocolError(
-                f"There is no engine at the address; the answer to a ping is {shown(answer.body)}.",
+                f"There is no engine at {self.url}; the answer to a ping is {shown(answer.body)}.",
                 advice=self.endpoint.advice,
             )
         return Ping(
@@ -315,4 +323,5 @@ def path_segment(name: str, kind: str) -> str:
 
 def subject_of(container: str) -> str:
     """Return a call's subject, in words; "" for none."""
-    return f"the container {container!r}" if container else ""
+    name = container[:_SHORT_ID] if _ID.fullmatch(container) else container
+    return f"the container {name!r}" if name else ""

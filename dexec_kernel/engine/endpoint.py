@@ -35,6 +35,10 @@ HOW_TO_START = (
     "Start one (`sudo systemctl start docker`, Docker Desktop, or"
     " `systemctl --user start podman.socket`), or name one in DOCKER_HOST."
 )
+HOW_TO_LISTEN = (
+    "Is the machine on, does its engine listen on that port (dockerd --host=tcp://…), and does the"
+    " network let you reach it?"
+)
 HOW_TO_INSTALL = (
     "Neither Docker nor Podman is installed here. Install Docker"
     " (https://docs.docker.com/engine/install/) or Podman"
@@ -44,6 +48,10 @@ HOW_TO_INSTALL = (
 HOW_TO_MOUNT = (
     "This is a container itself. Start it with the engine's socket:"
     " docker run -v /var/run/docker.sock:/var/run/docker.sock …, or name an engine in DOCKER_HOST."
+)
+_EXAMPLES = (
+    "For example unix:///var/run/docker.sock, tcp://engine.example.com:2376 or"
+    " ssh://me@engine.example.com"
 )
 #: Docker and Podman put these into their containers.
 _CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
@@ -104,6 +112,8 @@ class Endpoint:
         """What to do when nothing answers here."""
         if self.ssh is not None:
             return f"The address comes from {self.source}. {SshWords.socket_advice(self.ssh)}"
+        if not self.is_unix:
+            return f"The address comes from {self.source}. {HOW_TO_LISTEN}"
         return f"The address comes from {self.source}. {HOW_TO_START}"
 
     async def ready(self) -> None:
@@ -144,14 +154,17 @@ def parse_host(url: str, *, source: str, tls: TlsConfig | None = None) -> Endpoi
         # A name that cannot be looked up at all: a part of more than 63 characters, say.
         (host or "").encode("idna")
     except ValueError as error:
-        raise ConfigurationError(f"{source} is {shown!r}: {error}.") from error
+        raise ConfigurationError(f"{source} is {shown!r}: {error}.", advice=_EXAMPLES) from error
     if parts.scheme not in {"tcp", "http", "https"}:
         raise ConfigurationError(
             f"{source} is {shown!r}: only unix://, tcp:// and ssh:// are supported, not"
             f" {parts.scheme}://.",
+            advice=_EXAMPLES,
         )
     if parts.path.strip("/"):
-        raise ConfigurationError(f"{source} is {shown!r}: an address with a path is not supported.")
+        raise ConfigurationError(
+            f"{source} is {shown!r}: an address with a path is not supported.", advice=_EXAMPLES
+        )
     if parts.scheme == "https" and tls is None:
         tls = TlsConfig(ca=None, cert=None, key=None)
     if parts.scheme == "http":

@@ -34,11 +34,15 @@ class SwarmInfo:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service. The tasks of a ``is_global`` one have nodes where others have slots."""
+    """A service. The tasks of a ``is_global`` one have nodes where others have slots.
+
+    ``replicas`` is the number of tasks that it is to have, None for a global service or a job.
+    """
 
     id: str
     name: str
     is_global: bool = False
+    replicas: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +124,10 @@ def service(body: Any) -> Service:
     """Read a service. Raises :class:`ProtocolError`."""
     with reading("service"):
         spec = body["Spec"]
-        is_global = "Global" in (spec.get("Mode") or {})
-        return Service(as_name(body["ID"]), as_name(spec["Name"]), is_global)
+        mode = spec.get("Mode") or {}
+        replicas = as_number((mode.get("Replicated") or {}).get("Replicas"))
+        is_global = "Global" in mode or "GlobalJob" in mode
+        return Service(as_name(body["ID"]), as_name(spec["Name"]), is_global, replicas)
 
 
 def task(body: Any) -> Task:

@@ -20,6 +20,7 @@ from dexec_kernel.engine.endpoint import Endpoint
 from dexec_kernel.errors import ContainerNotFound, EngineUnavailable
 from dexec_kernel.swarm.nodes import find_place, require_node
 from dexec_kernel.swarm.places import Place, Places, Way
+from dexec_kernel.swarm.tasks import READY
 from dexec_kernel.swarm.ways import VARIABLE
 
 #: Makes a client.
@@ -126,19 +127,16 @@ class SwarmEngine(ForwardingEngine):
         place = await find_place(
             self._engine, name, node_hosts=self._node_hosts, environ=self._environ
         )
-        if lost is not None and place == before:
-            raise lost
-        return await self._inspect(place), place
+        if lost is not None and before is not None and place.is_at(before):
+            raise _on_node(place.way, lost) from lost
+        try:
+            return await self._inspect(place), place
+        except EngineUnavailable as error:
+            raise _on_node(place.way, error) from error
 
     async def _inspect(self, place: Place) -> ContainerInspect:
-        try:
-            engine = await self._through(place.way)
-            return await engine.container_inspect(place.container_id)
-        except EngineUnavailable as error:
-            if place.way.endpoint is None:
-                raise
-            where = f"The task runs on the node {place.way.node.name!r}."
-            raise EngineUnavailable(f"{where} {error.message}", advice=error.advice) from error
+        engine = await self._through(place.way)
+        return await engine.container_inspect(place.container_id)
 
     # --- execs --------------------------------------------------------------------------------
 
@@ -198,3 +196,14 @@ class SwarmEngine(ForwardingEngine):
 
     def _connect_as_environment_says(self, endpoint: Endpoint) -> EngineClient:
         return EngineClient(endpoint, api_version=self._environ.get("DOCKER_API_VERSION", ""))
+
+
+def _on_node(way: Way, error: EngineUnavailable) -> EngineUnavailable:
+    """Return the error with the node whose engine it is, unless that is the engine at hand."""
+    if way.endpoint is None:
+        return error
+    node = way.node
+    # A node that has just gone is "ready" for a quarter of a minute.
+    state = "" if node.state == READY else f", which is {node.state or 'unknown'} in the swarm"
+    where = f"The task runs on the node {node.name or node.id!r}{state}."
+    return EngineUnavailable(f"{where} {error.message}", advice=error.advice)

@@ -26,6 +26,11 @@ class Place:
     container_id: str
     way: Way
 
+    def is_at(self, other: Place) -> bool:
+        """Whether it is the same container on the same engine, in whichever state its node is."""
+        mine, theirs = self.way.endpoint, other.way.endpoint
+        return self.container_id == other.container_id and mine == theirs
+
 
 class Places:
     """The ways to containers by their ids and names, and to execs by their ids."""

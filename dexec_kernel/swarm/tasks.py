@@ -11,7 +11,18 @@ from dexec_kernel.backend.targets import SWARM_PREFIX, slot_of
 from dexec_kernel.engine.swarm import Node, Service, Task
 from dexec_kernel.errors import ConfigurationError, ContainerNotFound, ContainerNotRunning
 
-_RUNNING, _READY = "running", "ready"
+_RUNNING, READY = "running", "ready"
+#: The states of a task before it runs.
+_STARTING = {
+    "new",
+    "allocated",
+    "pending",
+    "assigned",
+    "accepted",
+    "preparing",
+    "ready",
+    "starting",
+}
 #: How many slots or services an error names at most.
 _SHOWN = 12
 #: In characters: what is shown of a task's error.
@@ -30,7 +41,7 @@ class TaskName:
     task: str = ""
 
     def __str__(self) -> str:
-        return f"{self.service}.{self.slot}" if self.slot else self.service
+        return ".".join(part for part in (self.service, self.slot, self.task) if part)
 
 
 def parse_name(text: str) -> TaskName:
@@ -51,8 +62,9 @@ def parse_name(text: str) -> TaskName:
 def unknown_service(name: TaskName, services: Iterable[Service]) -> ContainerNotFound:
     """Return the error for a service that the swarm does not have."""
     known = sorted(service.name for service in services)
-    near = difflib.get_close_matches(name.service, known, n=1)
-    hint = f" Did you mean {SWARM_PREFIX}{near[0]}?" if near else ""
+    lower = {service.casefold(): service for service in known}
+    near = difflib.get_close_matches(name.service.casefold(), lower, n=1)
+    hint = f" Did you mean {SWARM_PREFIX}{lower[near[0]]}?" if near else ""
     advice = f"The services are: {_some(known)}." if known else "It has none."
     return ContainerNotFound(
         f"The swarm has no service {name.service!r}.{hint}", status=404, advice=advice
@@ -79,7 +91,7 @@ def choose_task(
         node = by_id.get(task.node_id)
         return (
             task.desired_state != _RUNNING,
-            node is not None and node.state != _READY,
+            node is not None and node.state != READY,
             not task.slot and task.node_id != here,
             task.slot,
             "" if task.slot else node_name(task.node_id, by_id),
@@ -139,15 +151,22 @@ def _not_running(
 ) -> ContainerNotFound | ContainerNotRunning:
     """Return the error for a name that means no running task."""
     look = f"`docker service ps --no-trunc {service.name}` shows its tasks."
+    if service.replicas == 0:
+        return ContainerNotRunning(
+            f"The service {service.name!r} is scaled to 0: it has no task.",
+            status=409,
+            advice=f"Start some: docker service scale {service.name}=1",
+        )
     if meant:
         newest = max(meant, key=lambda task: task.created_at)
         where = f" on the node {node_name(newest.node_id, nodes)!r}" if newest.node_id else ""
         why = (newest.error or newest.message).strip()[:_SHOWN_ERROR].rstrip(".")
+        starts = newest.state in _STARTING and not newest.error
         return ContainerNotRunning(
             f"No task {SWARM_PREFIX}{name} is running. The newest is {newest.state or 'unknown'}"
             f"{where}{f': {why}' if why else ''}.",
             status=409,
-            advice=look,
+            advice=f"It may run in a moment: try again. {look}" if starts else look,
         )
     there = sorted(
         {str(t.slot) if t.slot else node_name(t.node_id, nodes) for t in tasks if _runs(t)},

@@ -47,7 +47,13 @@ class NodeHosts:
                 raise ConfigurationError(f"{VARIABLE} has two addresses for {name!r}.")
             hosts[key] = url
             # A mistake is told before the node is needed.
-            parse_host(_filled(url, "node", "192.0.2.1"), source=source_of(name))
+            try:
+                parse_host(_filled(url, "node", "192.0.2.1"), source=source_of(name))
+            except ConfigurationError as error:
+                if "," not in url:
+                    raise
+                advice = f"Write spaces between entries, no commas. {_EXAMPLE}"
+                raise ConfigurationError(error.message, advice=advice) from error
         return cls(hosts)
 
     def url_for(self, node: Node) -> tuple[str, str]:

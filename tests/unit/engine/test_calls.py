@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from dexec_kernel.backend.models import ConsoleSize, ExecConfig
+from dexec_kernel.engine.calls import subject_of
 from dexec_kernel.engine.client import NEWEST_API, EngineClient, version_tuple
 from dexec_kernel.engine.http.answer import no_answer
 from dexec_kernel.engine.ssh.destination import SshDestination
@@ -216,3 +217,15 @@ async def test_a_call_without_an_answer_through_a_tunnel(engine):
         assert error.advice.startswith("Try again: that makes a new connection. ")
         assert advised in error.advice
     assert "connection" not in no_answer(engine.endpoint, 10, "GET /_ping", subject="c").message
+
+
+async def test_a_server_that_is_no_engine(engine, client):
+    engine.on("GET /_ping", answer(404))
+    with pytest.raises(ProtocolError, match="There is no engine at") as caught:
+        await client.container_list()
+    assert engine.endpoint.url in caught.value.message
+
+
+async def test_an_error_shows_the_beginning_of_an_id():
+    assert subject_of("0123456789abcdef" * 4) == "the container '0123456789ab'"
+    assert (subject_of("web"), subject_of("")) == ("the container 'web'", "")

@@ -29,12 +29,13 @@ NODE = {
 
 
 async def test_the_verbs(engine, client):
-    engine.on("GET /v1.41/services$", answer(200, [{"ID": "s1", "Spec": {"Name": "web"}}]))
+    spec = {"Name": "web", "Mode": {"Replicated": {"Replicas": 2}}}
+    engine.on("GET /v1.41/services$", answer(200, [{"ID": "s1", "Spec": spec}]))
     found = {"ID": "s2", "Spec": {"Name": "agent", "Mode": {"Global": {}}}}
     engine.on("GET /v1.41/services/agent$", answer(200, found))
     engine.on("GET /v1.41/tasks", answer(200, [TASK]))
     engine.on("GET /v1.41/nodes", answer(200, [NODE]))
-    assert await client.service_list() == [Service("s1", "web")]
+    assert await client.service_list() == [Service("s1", "web", replicas=2)]
     assert await client.service_inspect("agent") == Service("s2", "agent", is_global=True)
     [task] = await client.task_list("s1")
     assert (task.slot, task.node_id, task.container_id, task.message) == (2, "n1", "c1", "started")
@@ -86,3 +87,17 @@ def test_nonsense_is_a_protocol_error(read, body):
 def test_nonsense_of_an_info(body):
     with pytest.raises(ProtocolError):
         swarm.swarm_info(body)
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_global", "replicas"),
+    [
+        (None, False, None),
+        ({"Replicated": {"Replicas": 0}}, False, 0),
+        ({"ReplicatedJob": {"TotalCompletions": 3}}, False, None),
+        ({"GlobalJob": {}}, True, None),
+    ],
+)
+def test_modes_of_a_service(mode, is_global, replicas):
+    read = swarm.service({"ID": "s1", "Spec": {"Name": "web", "Mode": mode}})
+    assert (read.is_global, read.replicas) == (is_global, replicas)

@@ -28,6 +28,7 @@ from tests.unit.support.fake_engine import FakeEngine, answer, hang_up
 from tests.unit.support.fake_swarm import HOSTS, node, three_engines
 
 MANAGER = {"NodeID": "n1", "LocalNodeState": "active", "ControlAvailable": True}
+GONE = {**node(2), "Status": {"State": "down"}}
 WORKER = {"NodeID": "n2", "LocalNodeState": "active", "ControlAvailable": False}
 
 
@@ -150,6 +151,12 @@ async def test_a_node_that_is_lost(swarm, engine):
     with pytest.raises(EngineUnavailable, match="runs on the node 'node2'"):
         await engine.container_inspect("swarm:web.1")
     assert not await engine.answers()
+    # The manager has noticed it. The node is not asked a second time, which may take as long.
+    swarm.home.on("GET /v1.41/nodes", answer(200, [GONE, node(3)]))
+    before = len(swarm.far.calls)
+    with pytest.raises(EngineUnavailable, match="'node2', which is down in the swarm"):
+        await engine.container_inspect("swarm:web.1")
+    assert len(swarm.far.calls) == before + 1
     swarm.runs("c2", 3)
     swarm.has(swarm.third, "c2")
     assert (await engine.container_inspect("swarm:web.1")).id == "c2"

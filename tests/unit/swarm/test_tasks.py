@@ -96,6 +96,8 @@ def test_no_such_slot():
         chosen("swarm:web.99", many)
     with pytest.raises(ContainerNotFound):
         chosen("swarm:web.node1", [task("a", 1)])
+    with pytest.raises(ContainerNotFound, match=r"no task 'web\.1\.old'\. Its slots are 1\."):
+        chosen("swarm:web.1.old", [task("new", 1)])
 
 
 def test_no_task_runs():
@@ -108,8 +110,16 @@ def test_no_task_runs():
     )
     assert "docker service ps --no-trunc web" in caught.value.advice
     pending = task("a", 1, "", state="pending", message="pending task scheduling")
-    with pytest.raises(ContainerNotRunning, match="is pending: pending task scheduling"):
+    with pytest.raises(ContainerNotRunning, match="is pending: pending task scheduling") as caught:
         chosen("swarm:web", [pending])
+    assert caught.value.advice.startswith("It may run in a moment: try again. `docker service ps")
+    with pytest.raises(ContainerNotRunning) as caught:
+        chosen("swarm:web", [replace(pending, error="no suitable node")])
+    assert "moment" not in caught.value.advice
+    # The tasks that ran before are still known.
+    with pytest.raises(ContainerNotRunning, match="is scaled to 0: it has no task") as caught:
+        chosen("swarm:web.1", [task("a", 1, state="shutdown")], replace(WEB, replicas=0))
+    assert "docker service scale web=1" in caught.value.advice
     with pytest.raises(ContainerNotRunning, match=r"is unknown\."):
         chosen("swarm:web", [task("a", 1, "", state="")])
 
@@ -128,6 +138,7 @@ def test_an_unknown_service():
     assert "Did you mean swarm:web?" in error.message
     assert error.advice == "The services are: agent, web."
     assert unknown_service(parse_name("swarm:wob"), []).advice == "It has none."
+    assert "Did you mean swarm:web?" in unknown_service(parse_name("swarm:WEB"), [WEB]).message
 
 
 def test_the_containers_of_one_node():

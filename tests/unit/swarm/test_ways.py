@@ -108,3 +108,9 @@ def test_no_way(env):
     assert "docker context create node2" in caught.value.advice
     with pytest.raises(ConfigurationError, match=r"the node 'abc' \(address unknown"):
         url("", env, Node("abc", "", "", "down"))
+
+
+def test_entries_with_commas_between():
+    with pytest.raises(ConfigurationError) as caught:
+        NodeHosts.parse("a=tcp://x,b=tcp://y")
+    assert caught.value.advice.startswith("Write spaces between entries, no commas. For example")
