@@ -15,6 +15,7 @@ from dexec_kernel.cli.lab_runs import (
     run_until_stopped,
     write_file,
 )
+from dexec_kernel.cli.lab_sweep import swept
 from dexec_kernel.cli.progress import grading_progress
 from dexec_kernel.cli.table import OUTCOMES, show_table
 from dexec_kernel.cli.terminal import complain, say
@@ -51,7 +52,7 @@ def grade_notebooks(options: argparse.Namespace) -> int:
             limits=Limits(options.cell_timeout, options.timeout),
             parallel=options.jobs,
         )
-        with suppress(Stopped):  # What is graded is reported.
+        with swept(), suppress(Stopped):  # What is graded is reported.
             run_until_stopped(grader.grade(paths))
     report = grader.report
     if options.json:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dexec_kernel.cli.lab_images import have_images_ready
 from dexec_kernel.cli.lab_runs import INTERRUPTED, Stopped, lab_starter, run_until_stopped
+from dexec_kernel.cli.lab_sweep import swept
 from dexec_kernel.cli.progress import step_teller
 from dexec_kernel.cli.table import OUTCOMES, show_table
 from dexec_kernel.cli.terminal import complain, say, say_json
@@ -33,7 +34,8 @@ def prove_lab(options: argparse.Namespace) -> int:
         with step_teller() as told:
             start = lab_starter(folder, tells=True)
             work = prove(found.lab, solutions, start, runs=options.runs, told=told)
-            proof = run_until_stopped(work)
+            with swept():
+                proof = run_until_stopped(work)
     except Stopped:
         return INTERRUPTED
     if options.json:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from devtools import containers, images
+from devtools import containers, images, processes
 from tests.kernel.labs import containers_of
 from tests.kernel.submissions import (
     CHEATS,
@@ -24,7 +26,7 @@ from tests.kernel.submissions import (
     solved,
     without_checks,
 )
-from tests.waiting import GUARD
+from tests.waiting import GUARD, until
 
 TASKS = ("folders", "copy", "search", "count", "top", "run", "private", "process")
 #: No command works any more after it.
@@ -54,6 +56,29 @@ def command(host: str, *words: object, **environment: str) -> subprocess.Complet
         timeout=10 * GUARD,
         check=False,
     )
+
+
+def start(host: str, *words: object) -> subprocess.Popen[str]:
+    """Start the command."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DEXEC_")}
+    return subprocess.Popen(
+        [sys.executable, "-c", _COMMAND, "lab", *map(str, words)],
+        env={**kept, "DOCKER_HOST": host},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def kernels_of(lab: Path) -> list[int]:
+    """Return the processes of a lab's kernels."""
+    found = (processes.find(pid) for pid in processes.pids())
+    return [process.pid for process in found if process and f"--lab={lab}" in process.arguments]
+
+
+def commands(found: Iterable[str]) -> list[str]:
+    """Return the command lines in containers."""
+    return [item.command for one in found for item in processes.of_container(one)]
 
 
 def grade(host: str, lab: Path, *words: object) -> dict[str, dict[str, Any]]:
@@ -137,6 +162,24 @@ def test_grading_goes_on_after_endless_cells(host, lab, tmp_path):
     assert row["problem"] == ""
     assert "not reached" not in states(row)
     assert containers_of(host, "linux-basics") == {}
+
+
+def test_a_kernel_that_is_killed_is_a_problem_of_one_row_and_leaves_nothing(host, tmp_path):
+    images.ensure_image(host, images.BUSYBOX)
+    lab = root_lab(tmp_path)
+    paper = hand_in(tmp_path / "killed.ipynb", [code("kill -STOP -1; sleep 1000")])
+    program = start(host, "grade", lab, paper, "--json", "-")
+
+    def has_begun() -> bool:
+        found = containers_of(host, "first-steps")
+        return "sleep 1000" in commands(found)
+
+    until(has_begun)
+    for kernel in kernels_of(lab):
+        os.kill(kernel, signal.SIGKILL)
+    [row] = json.loads(program.communicate(timeout=GUARD)[0])["notebooks"]
+    assert row["problem"] == "its kernel ended, or stopped answering, in cell 1"
+    assert containers_of(host, "first-steps", checkers=True) == {}
 
 
 def test_a_student_who_is_root_reaches_nothing(host, tmp_path, run_container):
