@@ -18,6 +18,14 @@
 # in one eval.
 exec 7>&1 8>&2
 {
+  # Busybox counts the lines of what it evaluates from 0. This is line 4: comments are not sent.
+  case ${LINENO-}${ZSH_VERSION-} in
+    3)
+      __dexec_above='
+'
+      ;;
+    *) __dexec_above='' ;;
+  esac
   __dexec_greeting=$DEXEC_GREETING
   __dexec_handover=$DEXEC_HANDOVER
   if [ -n "${BASH_VERSION-}" ]; then
@@ -164,6 +172,7 @@ else
   # the pipe, so that the trap does nothing, not even a fork, in a shell that has handed over.
   [ -n "${YASH_VERSION-}${KSH_VERSION-}" ] ||
     trap '{ { (. /proc/self/fd/9;__after_leave "$@")&&. /proc/self/fd/9;} 4<&9||\:;} 2>/dev/null' EXIT
+  __dexec_part=$__dexec_above$__dexec_part
   _=$__dexec_part
   case ${_-} in
     "$__dexec_part") unset -v BASH_EXECUTION_STRING ;;
@@ -174,6 +183,6 @@ fi
 case $__dexec_path in bad) unset -f printf ;; esac
 unset -v __dexec_greeting __dexec_handover __dexec_part __dexec_standby __dexec_wait __dexec_keep __dexec_user \
   __dexec_gone __dexec_folder __dexec_prelude __dexec_early __dexec_late __dexec_first __dexec_bad \
-  __dexec_lines __dexec_name __dexec_line __dexec_mark __dexec_path
+  __dexec_lines __dexec_name __dexec_line __dexec_mark __dexec_path __dexec_above
 exec 2>&8
 { eval "set --;$1"; } 2>/dev/null

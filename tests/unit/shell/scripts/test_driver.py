@@ -80,15 +80,15 @@ def test_errors_count_the_lines_of_the_cell(shell, line):
     said = {
         "bash": f"bash: line {line}: no-such-command-at-all: command not found\n",
         "dash": f"sh: {line}: eval: no-such-command-at-all: not found\n",
-        # The line that it names is one less in an eval.
-        "busybox": f"sh: eval: line {line - 1}: no-such-command-at-all: not found\n",
+        "busybox": f"sh: eval: line {line}: no-such-command-at-all: not found\n",
     }
     assert result.stderr == said[shell]
 
 
-def test_line_number_variable():
-    # Dash is built without it, and busybox begins at 0 in an eval.
-    assert run_cell("bash", "\n\necho $LINENO").stdout == "3\n"
+@pytest.mark.parametrize("shell", ["bash", "busybox"])
+def test_line_number_variable(shell):
+    # Dash is built without it.
+    assert run_cell(shell, "echo $LINENO\n\necho $LINENO").stdout == "1\n3\n"
 
 
 @each_shell
