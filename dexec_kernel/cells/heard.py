@@ -65,6 +65,6 @@ class Heard:
                     return StreamEvent.LEFT
             case HandedOver():
                 self.handover = self._last = event
-            case ToldEnd():
+            case _:  # ToldEnd
                 self._last = event
         return None
