@@ -178,9 +178,8 @@ def variables(value: object) -> dict[str, str] | None:
 def tmpfs_fault(text: str) -> str:
     """Return what is wrong with a folder in memory, whose path is absolute; "" for nothing."""
     path, _, options = text.partition(":")
-    parts = PurePosixPath(path).parts
-    if len(parts) == 1 or ".." in parts:
-        return "should be a folder below /, without .."
+    if fault := _place_fault(path):
+        return fault
     wrong = [word for word in options.split(",") if word and not _TMPFS.fullmatch(word)]
     if wrong:
         return f"has the option {wrong[0]!r}; there are size=64m, mode=1777, uid=1000, noexec …"
@@ -192,6 +191,8 @@ def volume_fault(text: str) -> str:
     match = _VOLUME.fullmatch(text)
     if match is None:
         return "should be NAME:/path or ./folder:/path, with :ro or without"
+    if fault := _place_fault(match["target"]):
+        return fault
     source = match["source"]
     if not source.startswith("."):
         if _VOLUME_NAME.fullmatch(source):
@@ -202,6 +203,16 @@ def volume_fault(text: str) -> str:
         return "shows the whole lab, with its checks, or leaves it; name a folder inside it"
     if parts[0] in SECRETS:
         return f"shows {parts[0]} to the student"
+    return ""
+
+
+def _place_fault(path: str) -> str:
+    """Return what is wrong with an absolute path that something is mounted at, "" for nothing."""
+    parts = PurePosixPath(path).parts
+    if len(parts) == 1 or ".." in parts:
+        return "should be a folder below /, without .."
+    if parts[1] in {"proc", "sys"} or parts[1:] == ("dev",):
+        return f"is in /{parts[1]}, where an engine mounts nothing of a lab's"
     return ""
 
 

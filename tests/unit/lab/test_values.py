@@ -109,7 +109,8 @@ def test_a_fault_of_variables_names_one_and_no_value(value, words):
     [
         *(("/run", ""), ("/run:size=64m,mode=1777", ""), ("/run:size=10%,noexec,uid=7", "")),
         *(("/run:size=lots", "'size=lots'"), ("/run:exec;", "'exec;'"), ("/run:mode=9", "mode=9")),
-        *(("/", "below /"), ("/a/../..", "below /")),
+        *(("/", "below /"), ("/a/../..", "below /"), ("/dev/shm", "")),
+        *(("/proc", "in /proc"), ("/sys/x:size=1m", "in /sys"), ("/dev", "in /dev")),
     ],
 )
 def test_a_folder_in_memory(text, words):
@@ -161,7 +162,7 @@ def test_limits_that_an_engine_can_count_to():
         *(("/etc:/etc", "kernel's machine"), ("/var/run/docker.sock:/s", "kernel's machine")),
         *(("~/x:/x", "kernel's machine"), ("a/b:/x", "kernel's machine")),
         *((".:/x", "the whole lab"), ("./:/x", "the whole lab"), ("../x:/x", "leaves it")),
-        *(("./a/../..:/x", "leaves it"),),
+        *(("./a/../..:/x", "leaves it"), ("data:/x/..", "without .."), ("data:/proc", "in /proc")),
         *(("./checks:/x", "shows checks"), ("./solutions/a:/x", "shows solutions")),
         *(("./hints:/x:ro", "shows hints"), ("./lab.toml:/x", "shows lab.toml")),
     ],
