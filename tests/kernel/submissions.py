@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -38,6 +39,31 @@ def example_lab(parent: Path, image: str = images.DEBIAN) -> Path:
     folder = parent / "linux-basics"
     shutil.copytree(EXAMPLE, folder)
     return _with_image(folder, image)
+
+
+def small_lab(parent: Path, tasks: Sequence[str]) -> Path:
+    """Copy the example lab with some of its tasks, and the cells that they need; return its folder.
+
+    Each check of each notebook takes a second of processor time.
+    """
+    folder = example_lab(parent)
+    toml = folder / "lab.toml"
+    beginning, *blocks = re.split(r"(?m)^(?=\[tasks\.)", toml.read_text())
+    kept = [block for block in blocks if block.startswith(tuple(f"[tasks.{t}]" for t in tasks))]
+    assert len(kept) == len(tasks)
+    toml.write_text("".join([beginning, *kept]))
+    for file in folder.glob("*/*"):
+        if file.stem not in tasks:
+            file.unlink()
+    path = folder / "lab.ipynb"
+    notebook = json.loads(path.read_text())
+    needed = (*(f"%check {task}" for task in tasks), "for name in red green blue")
+    notebook["cells"] = [
+        cell for cell in notebook["cells"] if "".join(cell["source"]).startswith(needed)
+    ]
+    assert len(notebook["cells"]) == len(needed)
+    path.write_text(json.dumps(notebook))
+    return folder
 
 
 def root_lab(parent: Path, image: str = images.BUSYBOX) -> Path:
