@@ -21,7 +21,6 @@ from tests.unit.support.ingredients import ENDS, PIECES, Piece
 from tests.unit.support.local_shells import (
     GUARD,
     Cells,
-    as_in_a_container,
     each_shell,
     plain_environment,
     program,
@@ -91,7 +90,7 @@ class Plain:
             stderr=subprocess.PIPE,
             cwd=folder,
             env=plain_environment(),
-            preexec_fn=as_in_a_container,  # noqa: PLW1509 -- one thread
+            start_new_session=True,
         ) as process:
             try:
                 stdout, stderr = process.communicate(b"", timeout=GUARD)

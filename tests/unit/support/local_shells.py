@@ -106,12 +106,6 @@ def signals(shell: str, signal: str, leader: int) -> list[str]:
     return script(shell, signal_program(Shell.SH, signal, leader))
 
 
-def as_in_a_container() -> None:
-    """Make a child like a process in a container: with its own session, and no signal ignored."""
-    os.setsid()
-    signals_module.signal(signals_module.SIGINT, signals_module.SIG_DFL)
-
-
 class Result:
     """The result of a cell: ``events`` are the driver's, ``stdout`` and ``stderr`` its own."""
 
@@ -205,7 +199,8 @@ def _run(  # noqa: PLR0917 -- private
         stderr=subprocess.PIPE,
         cwd=cwd,
         env=env,
-        preexec_fn=as_in_a_container,  # noqa: PLW1509 -- one thread
+        # As in a container. With a preexec_fn Python would fork, and copy the tests' large process.
+        start_new_session=True,
     ) as process:
         try:
             stdout, stderr = process.communicate(data, timeout=timeout)
