@@ -14,7 +14,7 @@ from dexec_kernel.backend.models import (
     Ping,
 )
 from dexec_kernel.backend.protocol import Exec
-from dexec_kernel.backend.targets import SWARM_PREFIX
+from dexec_kernel.backend.targets import SWARM_PREFIX, SWARM_SERVICE_LABEL
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import Endpoint
 from dexec_kernel.errors import ContainerNotFound, EngineUnavailable
@@ -111,6 +111,18 @@ class SwarmEngine(ForwardingEngine):
         for name in (found.id, found.name):
             self._places.note(name, place.way)
         return found
+
+    async def container_restart(self, container: str, *, stop_timeout: int | None = None) -> None:
+        """Restart a container. That of a task is stopped: the swarm starts another in its place.
+
+        The swarm does so after a restart, too, and would leave the old one running for good.
+        """
+        engine = await self.of(container)
+        found = await engine.container_inspect(container)
+        if found.labels.get(SWARM_SERVICE_LABEL):
+            await engine.container_stop(container, stop_timeout=stop_timeout)
+        else:
+            await engine.container_restart(container, stop_timeout=stop_timeout)
 
     async def _inspect_task(self, name: str) -> tuple[ContainerInspect, Place]:
         before, lost = self._places.chosen(name), None
