@@ -28,6 +28,21 @@ def scanned(text: str) -> Scanner:
         ('echo "a b" c', [], "", "c"),
         ('echo "a b"c', [], "", "a bc"),
         ("echo a\\ b\\\nc", [], "", "a bc"),
+        ("echo 'a'b", [], "", "ab"),
+        ("echo $'a\\x41", [], "$'", "ax41"),
+        ('echo "a\\Xb', [], '"', "a\\Xb"),
+        ("echo $((1) x", [")"], "", ""),
+        ("echo $(('1", [")", ")"], "'", "1"),
+        ("echo $(a", [")"], "", "a"),
+        ("echo `a", ["`"], "", "a"),
+        ("echo `ls` a", [], "", "a"),
+        ("echo `ls`ab", [], "", "ab"),
+        ("echo `a $(b` c", [], "", "c"),
+        ("(ls <a", [")"], "", "a"),
+        ("cat <(a", [")"], "", "a"),
+        ("cat <<A", [], "", "A"),
+        ("ls >>a", [], "", "a"),
+        ("cat <<\\A\nb\nA\necho c", [], "", "c"),
         ("echo $(ls a", [")"], "", "a"),
         ("echo `ls a", ["`"], "", "a"),
         ("echo $(ls `ls` a", [")"], "", "a"),
@@ -61,6 +76,12 @@ def test_what_is_open_at_the_end(text, closers, quote, value):
         ("echo $(ls)a", False, "echo"),
         ("echo ${a:-b}c", False, "echo"),
         ("a=(b) l", True, ""),
+        ("a=(b", False, ""),
+        ("f(l", True, ""),
+        ("ls; l", True, ""),
+        ("cat <(ls) a", False, "cat"),
+        ("2>a l", True, ""),
+        ("22>a l", True, ""),
         ("echo; (ls) ", True, ""),
     ],
 )
@@ -71,10 +92,28 @@ def test_whether_a_command_is_typed(text, takes_command, command):
 
 @pytest.mark.parametrize(
     ("text", "is_known"),
-    [("echo $'a\\x41", False), ("echo $'a\\tb", True), ("echo a$b/", False)],
+    [
+        ("echo $'a\\x41", False),
+        ("echo $'a\\tb", True),
+        ("echo a$b/", False),
+        ("echo `a`b", False),
+        ("cat <(a)b", False),
+    ],
 )
 def test_whether_the_word_is_known(text, is_known):
     assert scanned(text).levels[-1].is_known is is_known
+
+
+@pytest.mark.parametrize(
+    ("text", "is_target"),
+    [("ls >a", True), ("ls >&a", True), ("ls >|a", True), ("ls <>a", True), ("ls >a; l", False)],
+)
+def test_whether_the_word_is_a_redirections(text, is_target):
+    assert scanned(text).levels[-1].is_target is is_target
+
+
+def test_a_word_begins_at_its_backquote():
+    assert scanned("echo `a").levels[0].start == len("echo ")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +134,13 @@ def test_a_variable_at_the_end(text, found):
     assert scanned(text).variable == found
 
 
-@pytest.mark.parametrize("text", ["# a", "a # b", "cat <<A\nb", "cat <<A\nb\nc"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("# a", "a # b", "cat <<A\nb", "cat <<A\nb\nc", "cat <<A\n\tA\nb"),
+        *("cat <<-A\n  A\nb", "cat <<-A\nXA\nb", "cat <<A <<B\na\nA\nb"),
+    ],
+)
 def test_where_nothing_is_completed(text):
     assert scanned(text).is_nothing
 
