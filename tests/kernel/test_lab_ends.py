@@ -15,7 +15,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-import websocket
 from jupyter_client.blocking.client import BlockingKernelClient
 
 from devtools import api, containers, images
@@ -67,8 +66,8 @@ class Server:
         self._runtime = folder / "runtime"
         self.host = host
 
-    def start_kernel(self) -> str:
-        return str(ask(self.page, "api/kernels", {"name": SPEC})["id"])
+    def start_kernel(self, name: str = SPEC) -> str:
+        return str(ask(self.page, "api/kernels", {"name": name})["id"])
 
     def open_kept(self, notebook: str) -> str:
         """Open a notebook of the lab that is kept; return its kernel."""
@@ -286,7 +285,7 @@ def test_a_kernel_ends_in_the_middle_of_a_check(start_kernel, host, tmp_path):
 
 
 class Fragile(Server):
-    """A server that culls at once, with kernels whose starts can be made to fail."""
+    """A server with kernels whose starts can be made to fail."""
 
     def __init__(self, host: str, home: Path, folder: Path) -> None:
         super().__init__(host, home, folder)
@@ -299,7 +298,6 @@ class Fragile(Server):
         files = {
             f"data/kernels/{FRAGILE}/kernel.json": spec,
             "config/jupyter_server_config.json": {
-                "MappingKernelManager": {"cull_idle_timeout": 2, "cull_interval": 1},
                 "AsyncIOLoopKernelRestarter": {"time_to_dead": 0.2},
             },
         }
@@ -308,14 +306,8 @@ class Fragile(Server):
             path.parent.mkdir(parents=True)
             path.write_text(json.dumps(content))
 
-    def open_kernel(self) -> tuple[str, websocket.WebSocket]:
-        """Start a kernel, and have a front end that keeps it from being culled."""
-        while True:
-            kernel = str(ask(self.page, "api/kernels", {"name": FRAGILE})["id"])
-            url = f"{self.page.url.replace('http', 'ws')}/api/kernels/{kernel}/channels"
-            header = [f"Authorization: token {self.page.token}"]
-            with suppress(websocket.WebSocketBadStatusException):  # It was culled by then.
-                return kernel, websocket.create_connection(url, header=header, timeout=GUARD)
+    def start_kernel(self, name: str = FRAGILE) -> str:
+        return super().start_kernel(name)
 
     def kernels(self) -> dict[str, str]:
         listed = ask(self.page, "api/kernels")
@@ -336,19 +328,11 @@ class Fragile(Server):
             await sweep(client, server=Parent.of(process.pid), kernels=lambda: kernels)
 
 
-def test_the_ends_of_kernels_that_a_server_culls_or_cannot_start_again(host, home, tmp_path):
+def test_the_ends_of_kernels_that_a_server_cannot_start_again(host, home, tmp_path):
     server = Fragile(host, home, tmp_path)
     with server.page:
-        kernel, front_end = server.open_kernel()
-        server.run(kernel, "true")
-        assert list(containers_of(host, NAME).values()) == ["running"]
-        front_end.close()
-        until(lambda: kernel not in server.kernels())
-        until(lambda: containers_of(host, NAME, checkers=True) == {})
-
         # Five starts fail, and the server has the kernel no more; or none has a program.
-        kernel, front_end = server.open_kernel()
-        other, another_front_end = server.open_kernel()
+        kernel, other = server.start_kernel(), server.start_kernel()
         server.run(kernel, "true")
         [first] = containers_of(host, NAME)
         server.run(other, "true")
@@ -367,5 +351,3 @@ def test_the_ends_of_kernels_that_a_server_culls_or_cannot_start_again(host, hom
         shut_down(server.page, other)
         asyncio.run(server.sweep())
         until(lambda: containers_of(host, NAME, checkers=True) == {})
-        front_end.close()
-        another_front_end.close()
