@@ -195,8 +195,11 @@ async def test_streams_that_fall_silent(host, debian):
 async def test_lost_cell_is_asked_after_again(host, debian):
     async with proxied(host, debian) as (proxy, session):
         proxy.spoil_stream(faults.cut_after, at=b"middle")
-        lost = await session.run(code=3, pause="sleep 1")
+        # It runs until it was asked after, however long that takes.
+        wait = '[ -z "$second" ] || until [ -e /tmp/asked ]; do sleep 0.1; done; second=1'
+        lost = await session.run(code=3, pause=wait)
         assert isinstance(lost.error, ExecLost)
+        await asyncio.to_thread(containers.run, host, debian, ["touch", "/tmp/asked"])
 
         async def has_ended() -> bool:
             return (await session.counts(lost))[1] == 1
