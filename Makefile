@@ -88,7 +88,8 @@ engine: $(ALL) ## test with real engines
 
 kernel: $(ALL) ## test the kernel as Jupyter runs it
 	@$(NEED) test
-	$(PYTEST) $(BESIDE) tests/kernel
+	@# Its tests wait half the time, for kernels and for messages.
+	$(PYTEST) -n 6 --dist worksteal tests/kernel
 
 # It makes a namespace, and removes it. KUBE_IMAGE is an image with bash, Python and tar; KUBE_SPEC is JSON
 # for the pods' specs, such as '{"nodeName": "a"}'.
