@@ -16,8 +16,8 @@ from devtools.notebook_page import NotebookPage
 
 VIEWPORT: ViewportSize = {"width": 1200, "height": 800}
 
-# JupyterLab waits 4 s for the states of widgets. If the kernel is slower after a restart, its bars keep
-# the words that style sheets show, and no test is to depend on that.
+# JupyterLab waits 4 s for the states of widgets. If the kernel is slower after a restart, its bars
+# keep the words that style sheets show, and no test is to depend on that.
 PATIENT_WIDGETS = """const wait = window.setTimeout;
 window.setTimeout = (call, time, ...more) => wait(call, time === 4000 ? 300000 : time, ...more)"""
 

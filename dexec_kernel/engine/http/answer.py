@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import unescape
 from typing import Any
 
 from dexec_kernel.engine.http.address import Address
@@ -83,7 +82,7 @@ def _page_of(body: bytes) -> str:
     text = body[:MAX_MESSAGE].decode("utf-8", "replace")
     if not _page.match(text):
         return ""
-    title = " ".join(unescape(found[1]).split()) if (found := _title.search(text)) else ""
+    title = " ".join(found[1].split()) if (found := _title.search(text)) else ""
     return f"a web page, {title[:_SHOWN]!r}" if title else "a web page"
 
 
