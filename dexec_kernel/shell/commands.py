@@ -32,6 +32,8 @@ def _in_posix_mode(command: str) -> str:
     return f"case ${{SHELLOPTS-}} in *posix*)\\{command};;*)POSIXLY_CORRECT=1 \\{command};;esac;"
 
 
+#: In quotes: IFS may hold digits.
+_EXIT = f'exit "${AFTER}code"'
 #: What a shell that runs a cell is told as its ``-c``, on one line: errors count the cell's.
 #:
 #: 1. what `ps` shows;
@@ -58,7 +60,7 @@ _BOOTSTRAP = (
     f'\\trap>/proc/self/fd/9;{AFTER}leave "$@")'
     ' 2>&- >/dev/null 2>&1 2>&"$((0*(BASH_XTRACEFD=2)+1))"'
     '&&{ . /proc/self/fd/9;} 2>/dev/null 7>&"$((0*(BASH_XTRACEFD=2)+7))"'
-    f'||({_in_posix_mode(f"exit ${AFTER}code")}/proc/$$/exe -pc "exit ${AFTER}code")'
+    f'||({_in_posix_mode(_EXIT)}/proc/$$/exe -pc "exit ${AFTER}code")'
     " 2>&- >&-&&for _ in;do :;done;}"
 )
 _CODE = f"0*({AFTER}code=$?)"

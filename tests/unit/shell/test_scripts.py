@@ -626,6 +626,12 @@ CASES = [
         ("echo $state$part0$end$x", Says("123dexec:\n")),
     ),
     case(
+        "IFS of digits, and a function like a word of ours",
+        BASH,
+        ("IFS=0123; unset() { :; }", OK),
+        ("(exit 3)", Says(exit_code=3)),
+    ),
+    case(
         "unset everything",
         BASH,
         ("unset -v $(compgen -v) 2>/dev/null; echo a", Says("a\n", stderr=None)),
