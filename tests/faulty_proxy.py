@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Self
 
 _HEADER = 8
+_last_word = re.compile(rb"dexec:[0-9a-f]{32}:(state|end|part)")
 _content_length = re.compile(rb"(?im)^content-length: *(\d+)\r\n")
 
 
@@ -56,6 +57,9 @@ class Link:
         #: A fault for the stream of this link, from outside.
         self.sudden: asyncio.Future[StreamFault] = asyncio.get_running_loop().create_future()
         self.kind = Kind.OTHER
+        #: Frames that were read ahead; whether the last of the output has been passed on.
+        self.ahead: list[bytes] = []
+        self.has_output = False
 
     async def read_request(self) -> bytes:
         """Return the next request, whole; of one in chunks the head alone."""
@@ -80,6 +84,27 @@ class Link:
                 size = int(line, 16)
                 body += line + await self.engine_reader.readexactly(size + 2)
         return head, body
+
+    async def frame(self, output_end: bytes) -> bytes:
+        """Return the next frame of a stream, b"" at its end.
+
+        An engine passes stdout and stderr on in no order of their own, and a cut between the last
+        word of a shell and the last of the output cannot be told from an end. So that word comes
+        after the frame with ``output_end`` here, b"" for any order.
+        """
+        if self.ahead:
+            return self.ahead.pop(0)
+        data = await _read_frame(self.engine_reader)
+        if output_end and not self.has_output and _last_word.search(data):
+            while data and output_end not in data:
+                self.ahead.append(data)
+                data = await _read_frame(self.engine_reader)
+            if not data:
+                self.ahead.append(data)
+                data = self.ahead.pop(0)
+            self.has_output = True
+        self.has_output = self.has_output or (bool(output_end) and output_end in data)
+        return data
 
     async def send(self, data: bytes, *, slowly: bool = False) -> None:
         for piece in [data[i : i + 1] for i in range(len(data))] if slowly else [data]:
@@ -139,6 +164,8 @@ class FaultyProxy:
     requests: list[Kind] = field(default_factory=list)
     #: Whether streams go over one byte at a time.
     slowly: bool = False
+    #: The last of a cell's output, which passes before the last word of its shell.
+    output_end: bytes = b""
     _rules: list[_Rule] = field(default_factory=list)
     #: In the order in which they were opened.
     _links: dict[Link, None] = field(default_factory=dict)
@@ -271,7 +298,7 @@ class FaultyProxy:
 
     async def _pass_frames(self, link: Link) -> None:
         while True:
-            frame = asyncio.ensure_future(_read_frame(link.engine_reader))
+            frame = asyncio.ensure_future(link.frame(self.output_end))
             await asyncio.wait({frame, link.sudden}, return_when=asyncio.FIRST_COMPLETED)
             if link.sudden.done():
                 frame.cancel()

@@ -184,7 +184,8 @@ async def proxied(
 ) -> AsyncIterator[tuple[FaultyProxy, Session]]:
     """Open a session behind a proxy of its own."""
     with tempfile.TemporaryDirectory(prefix="dexec-") as folder:
-        async with FaultyProxy(host.removeprefix("unix://"), Path(folder)) as proxy:
+        target = host.removeprefix("unix://")
+        async with FaultyProxy(target, Path(folder), output_end=b"last\n") as proxy:
             url = proxy.tcp if tcp else proxy.host
             async with EngineClient(parse_host(url, source="the test")) as client:
                 session = Session(host, container, client, standbys=standbys, tidies=tidies)
