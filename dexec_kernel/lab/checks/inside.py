@@ -18,7 +18,7 @@ from dexec_kernel.errors import EngineError, ExecLost
 from dexec_kernel.files.owner import owner_of
 from dexec_kernel.lab.checks.exits import why_ended
 from dexec_kernel.lab.checks.facts import Facts
-from dexec_kernel.lab.checks.script import EVALUATE, UNCLEAN, CheckScript, inside_text
+from dexec_kernel.lab.checks.script import TELL_AND_EVALUATE, UNCLEAN, CheckScript, inside_text
 from dexec_kernel.lab.checks.speech import Speech
 from dexec_kernel.lab.result import Broken, CheckResult, TimedOut, result_of
 from dexec_kernel.lab.spec import Capabilities, Lab
@@ -27,6 +27,8 @@ from dexec_kernel.lab.spec import Capabilities, Lab
 _CLEAN = dict.fromkeys(UNCLEAN, "")
 #: A folder in memory that every container has. Names in it are random, and made by root alone.
 _MEMORY = "/dev/shm"  # noqa: S108 -- see above
+#: In seconds: for the engine to start the shell. A check's time begins after that.
+_START_WITHIN = 60.0
 _KILL = 'kill -9 -- "-$1"; rm -rf "$2"'
 
 
@@ -50,18 +52,21 @@ async def check_inside(
     """Run a check in the container ``student``. Raises the engine's errors."""
     folder = f"{_MEMORY}/.dexec-{secrets.token_hex(8)}"
     mark = secrets.token_hex(16)
-    config = ExecConfig(
-        ["sh", "-c", EVALUATE, "check"], attach_stdin=True, user="0", working_dir="/", env=_CLEAN
-    )
+    command = ["sh", "-c", TELL_AND_EVALUATE, "check", mark]
+    config = ExecConfig(command, attach_stdin=True, user="0", working_dir="/", env=_CLEAN)
     speech, begun = Speech(), time.time()
     process = _Process(mark)
     attached = await engine.exec(student, config)
+    reader = _Reader(attached, process)
     try:
+        if not await _has_begun(reader, process, speech):
+            reason = f"The shell of the check did not start in {_START_WITHIN:g} s."
+            return Broken(**speech.texts(), reason=reason)
         async with asyncio.timeout(timeout):
-            text = inside_text(script, folder, facts, mark)
+            text = inside_text(script, folder, facts)
             await asyncio.gather(
                 _write(attached, text.encode("utf-8", "surrogateescape")),
-                speech.listen(_Reader(attached, process)),
+                speech.listen(reader),
             )
             if fault := speech.fault:
                 await _end(engine, student, process, folder)
@@ -118,6 +123,17 @@ class _Reader:
             else frame
             for frame in frames
         ]
+
+
+async def _has_begun(reader: _Reader, process: _Process, speech: Speech) -> bool:
+    """Wait for the shell's first words, or its end; return False where neither comes."""
+    try:
+        async with asyncio.timeout(_START_WITHIN):
+            while not process.id and (frames := await reader.read()):
+                speech.hear(frames)
+    except TimeoutError:
+        return False
+    return True
 
 
 async def _write(attached: Exec, data: bytes) -> None:

@@ -31,6 +31,8 @@ MOUNTED = "mounted"
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "yash"})
 #: Evaluates the text on its stdin, the whole of it, which the text does not see any more.
 EVALUATE = 'script=$(cat && echo .) || exit 125; exec </dev/null; eval "${script%.}"'
+#: The same, after a line with its argument and its PID.
+TELL_AND_EVALUATE = f"printf '%s %s\\n' \"$1\" $$; set --; {EVALUATE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +111,13 @@ def check_line(folder: str, mark: str) -> str:
     )
 
 
-def inside_text(script: CheckScript, folder: str, facts: Facts, mark: str) -> str:
+def inside_text(script: CheckScript, folder: str, facts: Facts) -> str:
     """Return the text that runs a check beside a student who is not root.
 
-    It prints the mark and its PID first. The files of the facts are in ``folder`` meanwhile.
+    The files of the facts are in ``folder`` meanwhile.
     """
     lines = [
-        f"printf '%s %s\\n' {mark} $$; umask 077; trap 'rm -rf {folder}' EXIT",
+        f"umask 077; trap 'rm -rf {folder}' EXIT",
         f"PATH={_SYSTEM_PATH}:{_LOCAL_PATH}; export PATH; unset {' '.join(UNCLEAN)}",
     ]
     files = list(facts.files())
