@@ -34,7 +34,13 @@ def start(kube: PrivateKube, start_kernel):
 
     def begin(pod: str, protocol: str = "v5", **settings: str) -> Kernel:
         config = kube.kubeconfig(protocol, namespace=_NAMESPACE)
-        settings = {"KUBECONFIG": str(config), "DEXEC_CONTAINER": f"kube:{pod}", **settings}
+        settings = {
+            "KUBECONFIG": str(config),
+            "DEXEC_CONTAINER": f"kube:{pod}",
+            # On a busy machine the answer takes longer than people wait.
+            "DEXEC_COMPLETION_TIMEOUT": "60",
+            **settings,
+        }
         return start_kernel(engine="unix:///nowhere.sock", **settings)
 
     return begin
