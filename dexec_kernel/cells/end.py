@@ -33,6 +33,8 @@ from dexec_kernel.errors import EngineError, ExecLost, SignalError
 _LOOKS = (0.002, 0.005, 0.01, 0.03, 0.05, 0.15, 0.25)
 #: After so many looks an engine that is not very busy has noticed.
 _MOMENT = 5
+#: In seconds: for an engine to say whether an exec runs, where a cell is not to wait for that.
+_SOON = 0.3
 #: The exit code that an engine makes up for a process whose output it could not pass on.
 BROKEN_STREAM = 126
 
@@ -79,6 +81,20 @@ async def end_of(attached: Exec, *, tells_end: bool, has_told: bool) -> End:
     if tells_end and not has_told:
         raise ExecLost("the stream ended while the command was running")
     return End(await attached.wait(), LATE_NOTE if is_doubtful else "")
+
+
+async def has_exited(attached: Exec) -> bool:
+    """Return whether an exec has ended whose stream goes on, so that the engine drops it soon.
+
+    True where no answer comes soon: it may be the end that the engine is busy with.
+    """
+    try:
+        async with asyncio.timeout(_SOON):
+            return (await attached.inspect()).state is ExecState.EXITED
+    except TimeoutError:
+        return True
+    except EngineError:
+        return False
 
 
 async def is_alive(signaller: Callable[[], Signaller]) -> bool:

@@ -14,7 +14,7 @@ from dexec_kernel.cells.beside import run_beside
 from dexec_kernel.cells.command import Command
 from dexec_kernel.cells.delivery import Delivery
 from dexec_kernel.cells.driver import Background, Driver, Event
-from dexec_kernel.cells.end import BROKEN_STREAM, end_of
+from dexec_kernel.cells.end import BROKEN_STREAM, end_of, has_exited
 from dexec_kernel.cells.heard import Heard
 from dexec_kernel.cells.not_run import StandbyLost, StdinNotPassed, cell_not_run
 from dexec_kernel.cells.output.output import Output
@@ -267,14 +267,17 @@ class Execution:
             self._changed()
 
     async def _pump(self, attached: Exec) -> None:
-        silence = self._silence
+        silence, is_over = self._silence, False
         while frames := await attached.read():
             silence.heard()
             for frame in frames:
                 self._take(frame)
             self.output.flush()
+            if is_over:
+                continue
             silence.is_reading = False
-            await self.output.ready()
+            # Pauses would be too long for the little that is left when the command has ended.
+            is_over = not await self.output.ready() and await has_exited(attached)
             silence.is_reading = True
         if silence.reason and not self.running.is_set():
             raise ExecLost(silence.reason)

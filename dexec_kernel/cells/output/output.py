@@ -42,7 +42,7 @@ from dexec_kernel.cells.output.text import Coalescer, Piece
 from dexec_kernel.cells.states import Machine
 
 #: In seconds: the longest pause between two reads. The engine drops unread output two seconds after
-#: the process ends; its pipes hold less than one read takes.
+#: the process ends.
 _MAX_PAUSE = 0.8
 #: In bytes: what is left of the limit for background processes is divided down to this.
 _MIN_ROUND = 4 * 1024
@@ -211,8 +211,11 @@ class Output:
         if times:
             self._timer = asyncio.get_running_loop().call_at(min(times), self.flush)
 
-    async def ready(self) -> None:
-        """Wait until more output may come, or must: see ``_MAX_PAUSE``."""
+    async def ready(self) -> bool:
+        """Wait until more output may come, or must; return False where it must.
+
+        Output that must come waits in memory. See ``_MAX_PAUSE``.
+        """
         last = self._now() + _MAX_PAUSE
         while self._waiting and not self._hurries and self._now() < last:
             await asyncio.sleep(min(self._delay(self._now()), 0.1))
@@ -220,6 +223,7 @@ class Output:
         if self._waiting and self._hurries:
             self._limiter.end_head()
         await self._log.drain()
+        return not self._waiting or self._hurries
 
     def hurry(self) -> None:
         """Stop waiting for the front end, as the cell is being ended.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from dataclasses import replace
 
 import pytest
 
-from dexec_kernel.backend.models import Frame
-from dexec_kernel.cells.end import BROKEN_NOTE, LATE_NOTE, SILENT_NOTE
+from dexec_kernel.backend.models import ExecInspect, Frame
+from dexec_kernel.cells.end import BROKEN_NOTE, LATE_NOTE, SILENT_NOTE, has_exited
+from dexec_kernel.cells.limits import CellLimits
 from dexec_kernel.cells.outcome import Exited
+from dexec_kernel.cells.output.limits import MIB, OutputLimits
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.errors import EngineUnavailable, ExecLost
 from tests.unit.support.fake_backend import (
@@ -146,3 +150,51 @@ async def test_126_of_a_cell_with_exec_is_the_cells():
     cell = Cell(FakeBackend(script, Script([out(".\n")])), source="exec ./not-executable")
     assert await cell.outcome() == Exited(126, "not executable")
     assert BROKEN_NOTE in cell.run.snapshot().note
+
+
+@pytest.mark.parametrize(("look", "has_pauses"), [(RUNNING, True), (exited(0), False)])
+async def test_what_a_command_that_has_ended_left_is_read_without_pauses(look, has_pauses):
+    """The front end is behind, and the engine drops in two seconds what is not read."""
+    loop, moments = asyncio.get_running_loop(), []
+
+    def more(_mark: str) -> Frame:
+        moments.append(loop.time())
+        return out("x" * 99_999 + "\n")
+
+    script = Script([greeting, out("y\n" * 1_500_000), *[more] * 5], look=look)
+    limits = CellLimits(OutputLimits(20 * MIB))
+    cell = Cell(FakeBackend(script), limits=limits)
+    assert await cell.run.run() == Exited(0, "")
+    assert len(cell.stdout) == 3_500_000
+    pauses = [after - before for before, after in itertools.pairwise(moments)]
+    assert (min(pauses[:2]) > 0.5) is has_pauses
+    assert (max(pauses) > 0.5) is has_pauses
+
+
+class Inspected:
+    """An exec whose inspect has an answer, an error, or none."""
+
+    def __init__(self, answer: ExecInspect | Exception | None) -> None:
+        self._answer = answer
+
+    async def inspect(self) -> ExecInspect:
+        if self._answer is None:
+            await asyncio.sleep(10_000)
+        if isinstance(self._answer, ExecInspect):
+            return self._answer
+        raise self._answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "has_ended"),
+    [
+        (exited(0), True),
+        (RUNNING, False),
+        (EngineUnavailable("gone"), False),
+        (None, True),  # Docker does not answer while it waits for the last output to be read.
+    ],
+)
+async def test_whether_an_exec_has_ended_is_said_soon(answer, has_ended):
+    before = asyncio.get_running_loop().time()
+    assert await has_exited(Inspected(answer)) is has_ended
+    assert asyncio.get_running_loop().time() - before < 1

@@ -294,6 +294,7 @@ class Cell:
         workspaces: Workspaces | None = None,
         options: CellOptions | None = None,
         container: ContainerInspect = CONTAINER,
+        limits: CellLimits = CellLimits(interrupt_grace=0.05),  # noqa: B008 -- frozen
     ) -> None:
         self.workspaces = workspaces or Workspaces()
         self.workspace = self.workspaces.of(backend, container)
@@ -301,7 +302,7 @@ class Cell:
         self.run = CellRun(
             self.workspace,
             SourceCell(body=source, options=options or CellOptions()),
-            CellLimits(interrupt_grace=0.05),
+            limits,
             self.listener,
         )
 
