@@ -18,6 +18,8 @@ from dexec_kernel.errors import (
     DexecError,
     EngineUnavailable,
     ExecNotFound,
+    StreamCutOff,
+    StreamFault,
 )
 from dexec_kernel.kube import oom
 from dexec_kernel.kube.api import KubeApi
@@ -211,14 +213,20 @@ class KubeExecs:
         """Return whether a process of a container that runs was killed for want of memory.
 
         ``since`` is in epoch seconds. False where the container has no shell that tells, or no
-        exec before has told. Raises :class:`ContainerNotRunning` for one that does not run.
+        exec before has told. Raises :class:`ContainerNotRunning` for one that does not run, or
+        seems to have ended meanwhile.
         """
         try:
             said, error = await self._look(name, ["sh", "-c", oom.LOOK])
         except TimeoutError:
             return False
-        if not said and error is None:
-            raise ContainerNotRunning.of(str(name))  # It was ended while it was looked into.
+        except (StreamCutOff, StreamFault) as fault:
+            raise ContainerNotRunning.of(str(name)) from fault
+        is_shell_there = error is None or not error.missing_command
+        if not said and is_shell_there:
+            # It was ended before or while it was looked into; a runtime that has not noticed yet
+            # fails in ways of its own.
+            raise ContainerNotRunning.of(str(name)) from error
         if (count := oom.looked(said)) is None:
             return False
         self._counted(name, count)

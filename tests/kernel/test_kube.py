@@ -177,19 +177,21 @@ def test_a_container_that_restarts_and_a_pod_that_goes(start, run_pod, kube):
     assert name in missing["evalue"]
 
 
-def test_a_cell_that_ran_out_of_memory_says_so(start, run_pod):
+def test_a_cell_that_ran_out_of_memory_says_so(start, run_pod, kube):
     """A process alone is in no pod's status; the end of the whole container is, later."""
     hog = "dd if=/dev/zero of=/dev/null bs=200M count=1"
     main = {
         "command": ["sh", "-c", f"until [ -e /tmp/go ]; do sleep 0.1; done; exec {hog}"],
         "resources": {"limits": {"memory": "32Mi"}},
     }
-    kernel = start(f"{_NAMESPACE}/{run_pod(namespace=_NAMESPACE, containers={'main': main})}")
+    pod = run_pod(namespace=_NAMESPACE, containers={"main": main})
+    kernel = start(f"{_NAMESPACE}/{pod}")
     kernel.run("echo a")
     assert kernel.run(hog).reply["evalue"] == "exit code 137 (SIGKILL, out of memory)"
     assert kernel.run("kill -9 $$").reply["evalue"] == "exit code 137 (SIGKILL)"
     ended = kernel.run("touch /tmp/go; sleep 1000").reply
-    assert ended["evalue"] == "exit code 137 (SIGKILL, out of memory)"
+    status = str(kube.pod(pod, namespace=_NAMESPACE)["status"]["containerStatuses"])
+    assert ended["evalue"] == "exit code 137 (SIGKILL, out of memory)", status
 
 
 def test_an_owner_names_its_pod_and_the_next_one(start, run_pod, kube):

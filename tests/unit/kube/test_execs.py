@@ -42,9 +42,13 @@ def said(text: str) -> list[bytes]:
     return [ws(b"\1" + text.encode()), *OK]
 
 
-def refused() -> list[bytes]:
-    causes = [{"message": NOT_FOUND}]
+def refused(message: str = NOT_FOUND) -> list[bytes]:
+    causes = [{"message": message}]
     return [ws(b"\3" + failure(reason="InternalError", details={"causes": causes})), CLOSE]
+
+
+def broken(message: str) -> list[bytes]:
+    return [ws(b"\3" + failure(reason="InternalError", message=message)), CLOSE]
 
 
 async def end(attached):
@@ -183,6 +187,20 @@ async def test_closing_the_client_closes_its_connections(kube, execs):
         await execs.start(NAME, ExecConfig(["ls"]), lambda _: None)
     execs.close()
     assert [stream.closed for stream in kube.streams] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [CLOSE],
+        broken("container not created: not found"),
+        refused("OCI runtime exec failed: exec failed: setns process: exit status 1"),
+    ],
+)
+async def test_a_container_that_ends_as_it_is_looked_into_does_not_run(kube, execs, answer):
+    kube.answers = [answer]
+    with pytest.raises(ContainerNotRunning):
+        await execs.oom_kills_since(NAME, 0.0)
 
 
 @pytest.mark.parametrize(

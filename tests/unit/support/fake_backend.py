@@ -294,6 +294,7 @@ class Cell:
         workspaces: Workspaces | None = None,
         options: CellOptions | None = None,
         container: ContainerInspect = CONTAINER,
+        *,
         limits: CellLimits = CellLimits(interrupt_grace=0.05),  # noqa: B008 -- frozen
     ) -> None:
         self.workspaces = workspaces or Workspaces()
