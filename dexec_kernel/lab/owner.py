@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -29,7 +28,7 @@ from dexec_kernel.lab.create import (
 )
 from dexec_kernel.lab.images import have_images
 from dexec_kernel.lab.member import UNFINISHED, Member
-from dexec_kernel.lab.parent import KEEP_LABEL, MAKER_LABEL, PARENT_LABEL, Parent, is_of_gone
+from dexec_kernel.lab.parent import KEEP_LABEL, is_of_gone, labels_of_maker
 from dexec_kernel.lab.removal import remove_containers
 from dexec_kernel.lab.setup import run_setup
 from dexec_kernel.lab.shielded import to_the_end as _to_the_end
@@ -77,8 +76,7 @@ class LabOwner:
         self.folder = folder
         self.name = folder.name
         self.owner = owner
-        me = str(Parent.of(os.getpid()))
-        self._labels = {PARENT_LABEL: me, MAKER_LABEL: me, **(labels or {})}
+        self._labels = {**labels_of_maker(), **(labels or {})}
         self._members: dict[str, Member] = {}
         self._network = ""
         self._turn = asyncio.Lock()

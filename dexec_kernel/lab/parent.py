@@ -75,6 +75,12 @@ def parent_of_kernel(environ: Mapping[str, str]) -> Parent:
     return found if is_one else Parent.of(os.getpid())
 
 
+def labels_of_maker() -> dict[str, str]:
+    """Return the labels of a container that this process makes, and that is its own."""
+    me = str(Parent.of(os.getpid()))
+    return {PARENT_LABEL: me, MAKER_LABEL: me}
+
+
 def is_of_gone(labels: Mapping[str, str], label: str = PARENT_LABEL) -> bool:
     """Return whether the process that a label names has ended for certain."""
     parent = Parent.read(labels.get(label, ""))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -19,7 +18,7 @@ from dexec_kernel.lab.checks.inside import check_inside, refusal
 from dexec_kernel.lab.checks.script import CheckScript
 from dexec_kernel.lab.checks.scripts import LabTexts
 from dexec_kernel.lab.checks.waiting import WaitingChecker
-from dexec_kernel.lab.parent import MAKER_LABEL, PARENT_LABEL, Parent
+from dexec_kernel.lab.parent import labels_of_maker
 from dexec_kernel.lab.result import Broken, CheckResult, TimedOut
 from dexec_kernel.lab.setup import run_setup
 from dexec_kernel.lab.spec import Lab, Task, Where
@@ -54,8 +53,7 @@ class CheckRunner:
     ) -> None:
         self._connect = connect
         self._lab, self._folder, self._owner = lab, folder, owner
-        me = str(Parent.of(os.getpid()))
-        self._labels = {PARENT_LABEL: me, MAKER_LABEL: me, **(labels or {})}
+        self._labels = {**labels_of_maker(), **(labels or {})}
         self._log = log
         self.texts = LabTexts(folder)
         self._waiting = WaitingChecker(self._start_fresh, log)
