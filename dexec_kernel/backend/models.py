@@ -212,7 +212,8 @@ class ContainerInspect:
     one stream, without frames. With ``open_stdin`` its main process has a stdin; ``stdin_once``
     closes it when the first attached client leaves. ``started_at`` differs for each run of the
     container; ``exec_count`` is the number of running execs. ``why_not_running`` is the engine's
-    reason, "" where it gives none.
+    reason, "" where it gives none. ``note`` says why a name means this container, where that is not
+    plain.
     """
 
     id: str
@@ -233,6 +234,7 @@ class ContainerInspect:
     started_at: str = ""
     exec_count: int = 0
     why_not_running: str = ""
+    note: str = ""
 
     @property
     def closes_stdin(self) -> bool:

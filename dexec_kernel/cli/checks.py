@@ -178,7 +178,10 @@ class Patient:
         found = self._container
         also = f" ({name})" if name not in {"", found.name} else ""
         why = f"from {source}" if name else "the only running one"
-        return Finding("container", Verdict.OK, f"{found.name}{also}, {why}; image {found.image}")
+        message = f"{found.name}{also}, {why}; image {found.image}"
+        if found.note:
+            message += f"\n{found.note}"
+        return Finding("container", Verdict.OK, message)
 
     async def _how_to_start(self) -> str:
         """Return the command for a container that could be used, if there is one at all."""

@@ -85,6 +85,7 @@ def choice_data(
         how = "" if setting else ", the only running one"
         also = f", chosen as {setting}" if setting not in {"", chosen.name} else ""
         head = f"Cells run in {short_name(chosen.name)} (image {chosen.image}{how}{also})."
+        head += f" {chosen.note}" if chosen.note else ""
     if chosen is None and not running:
         head += " No container is running."
     head = one_line(head)

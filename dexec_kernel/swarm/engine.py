@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from dexec_kernel.backend.forwarding import ForwardingEngine
 from dexec_kernel.backend.models import (
@@ -17,14 +18,20 @@ from dexec_kernel.backend.protocol import Exec
 from dexec_kernel.backend.targets import SWARM_PREFIX, SWARM_SERVICE_LABEL
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.endpoint import Endpoint
-from dexec_kernel.errors import ContainerNotFound, EngineUnavailable
-from dexec_kernel.swarm.nodes import find_place, require_node
+from dexec_kernel.errors import (
+    ConfigurationError,
+    ContainerNotFound,
+    EngineUnavailable,
+    PolicyRefused,
+)
+from dexec_kernel.swarm.nodes import find_places, require_node
 from dexec_kernel.swarm.places import Place, Places, Way
 from dexec_kernel.swarm.tasks import READY
 from dexec_kernel.swarm.ways import VARIABLE
 
 #: Makes a client.
 Connect = Callable[[Endpoint], EngineClient]
+_PASSED_OVER = "Another task of the service was passed over:"
 
 
 class SwarmEngine(ForwardingEngine):
@@ -100,8 +107,8 @@ class SwarmEngine(ForwardingEngine):
     async def container_inspect(self, container: str) -> ContainerInspect:
         """Look at a container, or at that of a task.
 
-        Raises what :func:`find_place` raises. A task is looked for anew once its container does not
-        run any more.
+        Raises what :func:`find_places` raises. A task is looked for anew once its container does
+        not run any more. A name without a slot means the best that can be reached.
         """
         if not container.startswith(SWARM_PREFIX):
             return await super().container_inspect(container)
@@ -135,16 +142,26 @@ class SwarmEngine(ForwardingEngine):
                 lost = error
             else:
                 if found.running:
-                    return found, before
-        place = await find_place(
+                    return replace(found, note=before.note), before
+        places, errors = await find_places(
             self._engine, name, node_hosts=self._node_hosts, environ=self._environ
         )
-        if lost is not None and before is not None and place.is_at(before):
-            raise _on_node(place.way, lost) from lost
-        try:
-            return await self._inspect(place), place
-        except EngineUnavailable as error:
-            raise _on_node(place.way, error) from error
+        if lost is not None and before is not None:
+            for place in places:
+                if place.is_at(before) and (place is places[0] or place.way.node.state == READY):
+                    # Another would have none of its session, and the connection may be back soon.
+                    raise _on_node(place.way, lost) from lost
+        for place in places:
+            try:
+                found = await self._inspect(place)
+            except EngineUnavailable as error:
+                errors.append(_on_node(place.way, error))
+            except (ConfigurationError, PolicyRefused) as error:
+                errors.append(error)
+            else:
+                note = f"{_PASSED_OVER} {errors[0].message}" if errors else ""
+                return replace(found, note=note), replace(place, note=note)
+        raise errors[0]
 
     async def _inspect(self, place: Place) -> ContainerInspect:
         engine = await self._through(place.way)

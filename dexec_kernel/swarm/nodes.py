@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dexec_kernel.backend.targets import SWARM_PREFIX, SWARM_SERVICE_LABEL
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.engine.swarm import Node, SwarmInfo
-from dexec_kernel.errors import ConfigurationError, EngineApiError
+from dexec_kernel.errors import ConfigurationError, DexecError, EngineApiError
 from dexec_kernel.swarm.places import Place, Way
 from dexec_kernel.swarm.tasks import (
     TaskName,
     choose_container,
-    choose_task,
     parse_name,
+    running_tasks,
     unknown_service,
 )
 from dexec_kernel.swarm.ways import NodeHosts, find_way
@@ -23,21 +23,22 @@ _NOT_FOUND = 404
 _ACTIVE = "active"
 
 
-async def find_place(
+async def find_places(
     engine: EngineClient, name: str, *, node_hosts: str, environ: Mapping[str, str]
-) -> Place:
-    """Find the container of a task ``swarm:SERVICE.SLOT``, and the way to its node.
+) -> tuple[list[Place], list[DexecError]]:
+    """Find the containers that a task's name may mean, and the ways to their nodes; best first.
 
-    An engine that is no manager knows its own tasks alone.
+    There are several for ``swarm:SERVICE`` alone: those in slots whose nodes have a way. The errors
+    are those of better slots. An engine that is no manager knows its own tasks alone.
 
     Raises :class:`ConfigurationError` for a name that is none, an engine without a swarm, a task
-    that only a manager knows, and a node to which there is no way; :class:`ContainerNotFound`,
+    that only a manager knows, and nodes to which there is no way; :class:`ContainerNotFound`,
     :class:`ContainerNotRunning`.
     """
     wanted, hosts = parse_name(name), NodeHosts.parse(node_hosts)
     info = await engine.swarm_info()
     if not info.is_manager:
-        return await _find_here(engine, wanted, info)
+        return [await _find_here(engine, wanted, info)], []
     try:
         service = await engine.service_inspect(wanted.service)
     except EngineApiError as error:
@@ -45,14 +46,29 @@ async def find_place(
             raise
         raise unknown_service(wanted, await engine.service_list()) from error
     tasks, nodes = await asyncio.gather(engine.task_list(service.id), engine.node_list())
-    task = choose_task(wanted, service, tasks, nodes, here=info.node_id)
-    unknown = Node(task.node_id, "", "", "unknown")
-    node = next((node for node in nodes if node.id == task.node_id), unknown)
-    if node.id == info.node_id:
-        return Place(task.container_id, Way(node, None))
-    return Place(
-        task.container_id, Way(node, await asyncio.to_thread(find_way, node, hosts, environ))
-    )
+    found = running_tasks(wanted, service, tasks, nodes, here=info.node_id)
+    if wanted.slot:
+        del found[1:]
+    by_id = {node.id: node for node in nodes}
+    here = info.node_id
+
+    def places() -> tuple[list[Place], list[DexecError]]:
+        made: list[Place] = []
+        errors: list[DexecError] = []
+        for task in found:
+            node = by_id.get(task.node_id, Node(task.node_id, "", "", "unknown"))
+            try:
+                endpoint = None if node.id == here else find_way(node, hosts, environ)
+            except ConfigurationError as error:
+                if not made:
+                    errors.append(error)
+            else:
+                made.append(Place(task.container_id, Way(node, endpoint)))
+        if not made:
+            raise errors[0]
+        return made, errors
+
+    return await asyncio.to_thread(places)
 
 
 async def require_node(engine: EngineClient, way: Way) -> None:

@@ -21,10 +21,11 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A task's container, and the node that it is on."""
+    """A task's container, and the node that it is on. ``note`` is a ContainerInspect's."""
 
     container_id: str
     way: Way
+    note: str = ""
 
     def is_at(self, other: Place) -> bool:
         """Whether it is the same container on the same engine, in whichever state its node is."""

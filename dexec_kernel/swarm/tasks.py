@@ -71,13 +71,14 @@ def unknown_service(name: TaskName, services: Iterable[Service]) -> ContainerNot
     )
 
 
-def choose_task(
+def running_tasks(
     name: TaskName, service: Service, tasks: Sequence[Task], nodes: Sequence[Node], *, here: str
-) -> Task:
-    """Return the running task that a name means; ``here`` is the id of this engine's node.
+) -> list[Task]:
+    """Return the running tasks that a name may mean, the best first, one of each slot.
 
-    Without a slot it is the lowest slot; of a global service the task on this node, or else on the
-    first by name. Of several in a slot, as in an update, it is the newest.
+    Without a slot the lowest is best; of a global service the task on this node, whose id is
+    ``here``, or else on the first by name. Of several in a slot, as in an update, it is the newest.
+    A task that is to end comes after the others, and one whose node is not ready before those.
 
     Raises :class:`ContainerNotFound` for a slot that there is not, :class:`ContainerNotRunning`.
     """
@@ -97,8 +98,11 @@ def choose_task(
             "" if task.slot else node_name(task.node_id, by_id),
         )
 
-    best = min(map(rank, running))
-    return max((task for task in running if rank(task) == best), key=lambda task: task.created_at)
+    newest_first = sorted(running, key=lambda task: task.created_at, reverse=True)
+    best: dict[int | str, Task] = {}
+    for task in sorted(newest_first, key=rank):
+        best.setdefault(task.slot or task.node_id, task)
+    return list(best.values())
 
 
 def choose_container(

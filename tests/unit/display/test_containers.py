@@ -18,8 +18,8 @@ def summary(name: str, image: str = "busybox", status: str = "Up 3 hours") -> Co
     )
 
 
-def chosen(name: str, image: str = "busybox") -> SimpleNamespace:
-    return SimpleNamespace(id=f"id-{name}", name=name, image=image)
+def chosen(name: str, image: str = "busybox", note: str = "") -> SimpleNamespace:
+    return SimpleNamespace(id=f"id-{name}", name=name, image=image, note=note)
 
 
 def test_no_container_runs():
@@ -51,6 +51,11 @@ def test_chosen_by_another_name():
     expected = "Cells run in shop-web-1 (image busybox, chosen as compose:shop/web)."
     assert data["text/plain"] == expected
     assert expected in data["text/html"]
+
+
+def test_why_it_is_this_one():
+    data = choice_data([], chosen=chosen("web", note="Another was passed over."), setting="web")
+    assert data["text/plain"] == "Cells run in web (image busybox). Another was passed over."
 
 
 def test_a_swarms_task_is_named_by_its_slot():

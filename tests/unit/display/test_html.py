@@ -94,7 +94,7 @@ MAKERS: dict[str, Callable[[str], str]] = {
     "display.containers.choice_data": lambda text: html_of(
         containers.choice_data(
             running(text),
-            chosen=SimpleNamespace(id="1", name=text, image=text),  # type: ignore[arg-type]
+            chosen=SimpleNamespace(id="1", name=text, image=text, note=text),  # type: ignore[arg-type]
             setting=text,
         )
     ),

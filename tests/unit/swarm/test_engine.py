@@ -61,6 +61,11 @@ class Swarm:
         """Let the manager say that the task runs in a container on a node."""
         self.home.on("GET /v1.41/tasks", answer(200, [task(container, number)]))
 
+    def has_slots(self, *numbers: int) -> None:
+        """Let the manager say that slots 1, 2, … of the service run on these nodes."""
+        tasks = [task(f"c{slot}", node, slot) for slot, node in enumerate(numbers, 1)]
+        self.home.on("GET /v1.41/tasks", answer(200, tasks))
+
     def engine(self, hosts: str = HOSTS, **options: Any) -> SwarmEngine:
         def connect(endpoint: Endpoint) -> EngineClient:
             self.connected.append(endpoint.url)
@@ -74,9 +79,9 @@ def labels_of(container: str) -> dict[str, str]:
     return {SWARM_SERVICE_LABEL: "web", SWARM_TASK_LABEL: f"web.1.{container}"}
 
 
-def task(container: str, number: int) -> dict[str, Any]:
+def task(container: str, number: int, slot: int = 1) -> dict[str, Any]:
     status = {"State": "running", "ContainerStatus": {"ContainerID": container}}
-    names = {"ID": container, "NodeID": f"n{number}", "Slot": 1, "DesiredState": "running"}
+    names = {"ID": container, "NodeID": f"n{number}", "Slot": slot, "DesiredState": "running"}
     return {**names, "Status": status}
 
 
@@ -160,6 +165,53 @@ async def test_a_node_that_is_lost(swarm, engine):
     swarm.runs("c2", 3)
     swarm.has(swarm.third, "c2")
     assert (await engine.container_inspect("swarm:web.1")).id == "c2"
+
+
+async def test_a_slot_that_can_be_reached_is_preferred(swarm):
+    swarm.has_slots(2, 9, 3)
+    swarm.has(swarm.third, "c3")
+    engine = swarm.engine(hosts="node3=tcp://third:1")
+    found = await engine.container_inspect("swarm:web")
+    assert found.id == "c3"
+    assert "the node 'node2' (10.0.0.2), and no way" in found.note
+    assert (await engine.container_inspect("swarm:web")).note == found.note
+    with pytest.raises(ConfigurationError, match="the node 'node2'"):
+        await engine.container_inspect("swarm:web.1")
+    await engine.aclose()
+
+    # There is a way, and nobody answers at its end.
+    swarm.far.on("GET ", hang_up())
+    swarm.places = Places()
+    engine = swarm.engine()
+    found = await engine.container_inspect("swarm:web")
+    assert found.id == "c3"
+    assert "runs on the node 'node2'" in found.note
+    assert await engine.container_inspect("swarm:web")
+    with pytest.raises(EngineUnavailable, match="'node2'"):
+        await engine.container_inspect("swarm:web.1")
+    # It stays there when the lower slot is back, and also while its own node is not reached.
+    swarm.far.on("GET /v1.41/info", answer(200, {"Swarm": WORKER}))
+    swarm.has(swarm.far, "c1")
+    assert (await engine.container_inspect("swarm:web")).id == "c3"
+    swarm.third.on("GET ", hang_up())
+    with pytest.raises(EngineUnavailable, match="'node3'"):
+        await engine.container_inspect("swarm:web")
+    await engine.aclose()
+
+
+async def test_a_slot_after_the_best_needs_no_way(swarm):
+    swarm.has_slots(3, 2)
+    swarm.has(swarm.third, "c1")
+    engine = swarm.engine(hosts="node3=tcp://third:1")
+    found = await engine.container_inspect("swarm:web")
+    assert (found.id, found.note) == ("c1", "")
+    swarm.third.on("GET ", hang_up())
+    await engine.aclose()
+    swarm.places = Places()
+    engine = swarm.engine(hosts="node3=tcp://third:1")
+    with pytest.raises(EngineUnavailable, match="'node3'"):
+        await engine.container_inspect("swarm:web")
+    await engine.aclose()
 
 
 async def test_the_container_of_a_task_is_stopped_for_a_restart(swarm, engine):

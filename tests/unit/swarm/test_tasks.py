@@ -13,8 +13,8 @@ from dexec_kernel.errors import ConfigurationError, ContainerNotFound, Container
 from dexec_kernel.swarm.tasks import (
     TaskName,
     choose_container,
-    choose_task,
     parse_name,
+    running_tasks,
     unknown_service,
 )
 
@@ -32,7 +32,7 @@ def task(name: str, slot: int, node: str = "n1", **changes: str) -> Task:
 
 
 def chosen(name: str, tasks: list[Task], service: Service = WEB, here: str = "n1") -> str:
-    return choose_task(parse_name(name), service, tasks, NODES, here=here).id
+    return running_tasks(parse_name(name), service, tasks, NODES, here=here)[0].id
 
 
 @pytest.mark.parametrize(
