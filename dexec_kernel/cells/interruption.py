@@ -13,7 +13,7 @@ from dexec_kernel.cells.attempt import Attempt
 from dexec_kernel.cells.outcome import Interrupted, Outcome
 from dexec_kernel.cells.signals.ladder import Ladder
 from dexec_kernel.cells.why import survival
-from dexec_kernel.errors import EngineError, SignalError
+from dexec_kernel.errors import EngineError, EngineUnavailable, SignalError
 
 #: In seconds: for the stream to end after the processes have, which is a matter of milliseconds,
 #: and for a look at an exec beside its signals. The engine may hang.
@@ -42,7 +42,11 @@ async def end_processes(
         ended = await ladder.climb(signaller, work)
     except (SignalError, EngineError) as error:
         attempt.leave()
-        return Interrupted("", f"the processes go on until they can be ended: {error.message}")
+        is_unanswered = isinstance(error, EngineUnavailable) or isinstance(
+            error.__cause__, TimeoutError
+        )
+        note = f"the processes go on until they can be ended: {error.message}"
+        return Interrupted("", note, is_unanswered)
     attempt.is_over()
     if ended.survivors:
         attempt.leave(is_killed=True)

@@ -90,10 +90,14 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """The cell was interrupted. ``signal`` is the last that was sent, "" where none could be."""
+    """The cell was interrupted. ``signal`` is the last that was sent, "" where none could be.
+
+    ``is_unanswered`` tells whether the engine did not answer when it was to send one.
+    """
 
     signal: str
     note: str
+    is_unanswered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ class TimedOut:
     seconds: float
     signal: str
     note: str
+    is_unanswered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

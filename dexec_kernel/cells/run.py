@@ -236,7 +236,7 @@ class CellRun:
             return await self._interrupt(work)
         outcome = await self._interrupt(work)
         if isinstance(outcome, Interrupted):
-            return TimedOut(seconds, outcome.signal, outcome.note)
+            return TimedOut(seconds, outcome.signal, outcome.note, outcome.is_unanswered)
         return outcome
 
     async def _interrupt(self, work: asyncio.Task[Outcome]) -> Outcome:

@@ -248,7 +248,11 @@ class Service:
         self._is_executing = True
         self._work.begin()
         try:
-            return await work
+            ending = await work
+            if self._work.is_unanswered:
+                # Its connection may be frozen: the next cell would wait as long for an answer.
+                await self._forget_engine()
+            return ending
         except DexecError as error:
             if isinstance(error, EngineUnavailable):
                 await self._forget_engine()

@@ -11,7 +11,7 @@ from ipykernel.kernelbase import Kernel
 
 from dexec_kernel.backend.models import ContainerInspect
 from dexec_kernel.backend.protocol import Backend
-from dexec_kernel.cells.outcome import Exited, Failed, Interrupted, Outcome
+from dexec_kernel.cells.outcome import Exited, Failed, Interrupted, Outcome, TimedOut
 from dexec_kernel.cells.source.cell import Cell, parse_cell
 from dexec_kernel.display.fault import CellFault, fault_of, interrupted, of_error
 from dexec_kernel.display.mode import Mode
@@ -55,10 +55,12 @@ class CellWork:
         self._has_waiting = has_waiting
         self._finding = Interruptible()
         self._is_interrupted = False
+        #: Whether the engine did not answer when the cell's processes were to be ended.
+        self.is_unanswered = False
 
     def begin(self) -> None:
         """Leave the interrupts of earlier cells behind."""
-        self._is_interrupted = False
+        self._is_interrupted = self.is_unanswered = False
 
     def interrupt(self, *, by_front_end: bool) -> None:
         """End the work that goes on; ``by_front_end``, or by a button of ours."""
@@ -168,6 +170,9 @@ class CellWork:
             return Interrupted("", "")
         backend, container = found
         past = None if messages.silent else self._cells.past.begin(number, code)
-        return await self._cells.run(
+        outcome = await self._cells.run(
             backend, container, cell, messages, interactive=interactive, past=past
         )
+        if isinstance(outcome, Interrupted | TimedOut):
+            self.is_unanswered = outcome.is_unanswered
+        return outcome

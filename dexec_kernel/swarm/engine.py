@@ -21,6 +21,7 @@ from dexec_kernel.engine.endpoint import Endpoint
 from dexec_kernel.errors import (
     ConfigurationError,
     ContainerNotFound,
+    DexecError,
     EngineUnavailable,
     PolicyRefused,
 )
@@ -151,6 +152,12 @@ class SwarmEngine(ForwardingEngine):
                 if place.is_at(before) and (place is places[0] or place.way.node.state == READY):
                     # Another would have none of its session, and the connection may be back soon.
                     raise _on_node(place.way, lost) from lost
+        return await self._first_reached(places, errors)
+
+    async def _first_reached(
+        self, places: Sequence[Place], errors: list[DexecError]
+    ) -> tuple[ContainerInspect, Place]:
+        """Look at the first container whose engine can be reached; ``errors`` are those before."""
         for place in places:
             try:
                 found = await self._inspect(place)

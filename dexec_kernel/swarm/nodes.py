@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 from dexec_kernel.backend.targets import SWARM_PREFIX, SWARM_SERVICE_LABEL
 from dexec_kernel.engine.client import EngineClient
@@ -50,25 +51,31 @@ async def find_places(
     if wanted.slot:
         del found[1:]
     by_id = {node.id: node for node in nodes}
-    here = info.node_id
+    known = [by_id.get(task.node_id, Node(task.node_id, "", "", "unknown")) for task in found]
+    ways = await asyncio.to_thread(_ways, known, info.node_id, hosts, environ)
+    places = [
+        Place(task.container_id, way)
+        for task, way in zip(found, ways, strict=True)
+        if isinstance(way, Way)
+    ]
+    missing = list(takewhile(lambda way: not isinstance(way, Way), ways))
+    errors: list[DexecError] = [error for error in missing if isinstance(error, DexecError)]
+    if not places:
+        raise errors[0]
+    return places, errors
 
-    def places() -> tuple[list[Place], list[DexecError]]:
-        made: list[Place] = []
-        errors: list[DexecError] = []
-        for task in found:
-            node = by_id.get(task.node_id, Node(task.node_id, "", "", "unknown"))
-            try:
-                endpoint = None if node.id == here else find_way(node, hosts, environ)
-            except ConfigurationError as error:
-                if not made:
-                    errors.append(error)
-            else:
-                made.append(Place(task.container_id, Way(node, endpoint)))
-        if not made:
-            raise errors[0]
-        return made, errors
 
-    return await asyncio.to_thread(places)
+def _ways(
+    nodes: Sequence[Node], here: str, hosts: NodeHosts, environ: Mapping[str, str]
+) -> list[Way | ConfigurationError]:
+    """Return the way to each node, or why there is none. Blocks: it reads files."""
+    found: list[Way | ConfigurationError] = []
+    for node in nodes:
+        try:
+            found.append(Way(node, None if node.id == here else find_way(node, hosts, environ)))
+        except ConfigurationError as error:
+            found.append(error)
+    return found
 
 
 async def require_node(engine: EngineClient, way: Way) -> None:

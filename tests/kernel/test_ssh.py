@@ -84,6 +84,31 @@ def test_a_kernel(sshd, host, start_kernel, run_container, tmp_path):
     until(lambda: not processes.of_session(session))
 
 
+def test_a_connection_that_is_frozen(sshd, host, start_kernel, run_container):
+    """The cell after an interrupt connects anew, and does not wait for the old connection."""
+    container = run_container()
+    kernel = start_kernel(engine=sshd.url(host), PATH=sshd.path, DEXEC_CONTAINER=container)
+    assert kernel.run("A=kept; echo $A").text() == "kept\n"
+    ssh = ssh_of(kernel.manager.provisioner.pid)
+    begun = kernel.interrupt_at("begun")
+
+    def freeze(message: dict[str, object]) -> None:
+        if message["msg_type"] == "stream":
+            os.kill(ssh, signal.SIGSTOP)
+        begun(message)
+
+    reply = kernel.run("echo begun; sleep 98765", at=freeze).reply
+    assert reply["ename"] == "KeyboardInterrupt"
+    assert "the processes go on until they can be ended" in "\n".join(reply["traceback"])
+    assert kernel.run("echo $A").text() == "kept\n"
+    until(lambda: not any("98765" in line for line in commands(host, container)))
+
+
+def commands(host: str, container: str) -> list[str]:
+    """The command lines of a container's processes."""
+    return [row["COMMAND"] for row in containers.top(host, container, "-e -o pid -o args")]
+
+
 def test_a_kernel_that_cannot_connect(sshd, host, start_kernel):
     path = sshd.client("kernel-unknown", "UserKnownHostsFile /dev/null")
     kernel = start_kernel(engine=sshd.url(host), PATH=path, DEXEC_CONTAINER="any")
