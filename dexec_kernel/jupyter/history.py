@@ -29,8 +29,9 @@ _T = TypeVar("_T")
 Entry = tuple[int, int, str | tuple[str, str | None]]
 
 MEMORY = ":memory:"
-#: In seconds: storing waits until the reply and the messages of the cell are out.
-_DELAY = 0.1
+#: In seconds: cells that are run one after the other are written together, which takes a
+#: millisecond of CPU time however many they are. A kernel that is killed loses as much.
+_DELAY = 1.0
 #: IPython writes by itself after as many; we say when.
 _NEVER = 1_000_000_000
 _DEFAULT_LENGTH = 10
