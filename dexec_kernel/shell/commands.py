@@ -93,8 +93,7 @@ SHELLS = (Shell.BASH, Shell.SH, Shell.NONE)
 def script_text(name: str) -> str:
     """Return a script of this package without its comments."""
     text = resources.files(__package__).joinpath("scripts", name).read_text(encoding="utf-8")
-    lines = text.splitlines()
-    head = lines[0]
+    head, *lines = text.splitlines()
     text = "\n".join([head, *(line for line in lines if not line.lstrip().startswith("#"))])
     return text.replace("__after_", AFTER)
 

@@ -15,6 +15,8 @@ _own_in_bash = re.compile(rf'^declare -\S+ {_own}="[\w./-]*"\n'.encode(), re.MUL
 _own_elsewhere = re.compile(rf"^{_own}='[\w./-]*'\n".encode(), re.MULTILINE)
 _ours = re.compile(OURS)
 _name = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
+#: Flags of ``declare`` that keep a value as it is; "i", "l", "u" and "c" change it.
+_steady_flags = b"-aAnrtx"
 _function_name = re.compile(rb"declare -(\S+) (.+)\n")
 
 
@@ -91,8 +93,27 @@ def _bash_variables(printed: bytes) -> tuple[dict[str, Variable], list[str]]:
         value = None
         if is_exported and is_set and not words[1].strip(b"-rx"):
             value = unquote(words[2].partition(b"=")[2]).decode("utf-8", "replace")
-        found[name] = Variable(statement.text, is_exported and bool(is_set), value)
+        text = statement.text
+        if is_set and (changing := words[1].translate(None, _steady_flags)):
+            text = _set_before(changing, statement.text, words[1], name_bytes)
+        found[name] = Variable(text, is_exported and bool(is_set), value)
     return found, dropped
+
+
+def _set_before(changing: bytes, text: bytes, flags: bytes, name: bytes) -> bytes:
+    """Return what sets a variable first, and then its flags that change what is assigned.
+
+    Its value may be from before them: a folder's name, assigned to an integer, ends the shell.
+    """
+    flags_of_value = flags.translate(None, changing + b"-r")
+    last = changing + (b"r" if b"r" in flags else b"")
+    return b"\n".join(
+        [
+            b"declare +%s %s" % (changing, name),
+            b"declare -%s " % (flags_of_value or b"-") + text.partition(flags + b" ")[2],
+            b"declare -%s %s" % (last, name),
+        ]
+    )
 
 
 def is_text(value: bytes) -> bool:
@@ -128,7 +149,9 @@ def functions_of(printed: bytes) -> tuple[dict[str, bytes], list[str]]:
             dropped.append(f"the function {name}")
             continue
         attributes = flags.replace(b"f", b"")
-        found[name] = b"function %s ()%s" % (name_bytes, body.rstrip(b"\n")) + (
+        # The body begins on the first line, as most people write it: errors name its lines.
+        text = b" " + body.strip(b" \n")
+        found[name] = b"function %s ()%s" % (name_bytes, text) + (
             b"\nbuiltin declare -f%s -- %s" % (attributes, quote(name_bytes)) if attributes else b""
         )
     return found, dropped

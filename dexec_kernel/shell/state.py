@@ -12,7 +12,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from dexec_kernel.backend.models import SHELL_FUNCTION, shell_env
-from dexec_kernel.shell.dump import aliases_of, functions_of, is_text, quote, variables_of
+from dexec_kernel.shell.dump import (
+    Variable,
+    aliases_of,
+    functions_of,
+    is_text,
+    quote,
+    variables_of,
+)
 from dexec_kernel.shell.handover import Handover
 from dexec_kernel.shell.names import (
     BUILTINS,
@@ -200,7 +207,7 @@ def put_together(
             pieces[f"variable {name}"] = variable.text
     late_functions = []
     for name, text in functions.items():
-        line = b"eval " + quote(text)
+        line = b"__dexec_restore " + quote(text)
         if name in BUILTINS:
             late_functions.append(line)
         else:
@@ -221,7 +228,7 @@ def put_together(
     late = [
         b" ".join([b"set --", *map(quote, arguments)]),
         f"{prefix}umask {handover.one('umask').decode('ascii', 'replace').strip()}".encode(),
-        *(b"unset -v " + name.encode() for name in ("IFS", "PS4") if name not in variables),
+        *(b"unset -v " + name for name in (b"IFS", b"PS4") if not _is_set(name, variables)),
         *late_variables,
         *(_folders(handover) if is_bash else []),
         *late_functions,
@@ -251,6 +258,12 @@ def put_together(
         traps=traps,
     )
     return state, dropped
+
+
+def _is_set(name: bytes, variables: Mapping[str, Variable]) -> bool:
+    """Return whether a variable has a value; it may be exported without one."""
+    found = variables.get(name.decode())
+    return found is not None and name + b"=" in found.text
 
 
 def _shield(env_names: Iterable[str], before: ShellState | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-# dexec-kernel: one notebook cell. Nothing of this stays in the container.
+__dexec_restore() { eval "$1"; } # dexec-kernel: one notebook cell. Nothing of this stays in the container.
 #
 # commands.py runs it as SHELL -c 'eval "$DEXEC_DRIVER";eval CELL …;(. /proc/self/fd/9)…' and
 # explains each word there. In the environment, where neither `ps` nor the engine's events show:
@@ -15,7 +15,8 @@
 #
 # Only builtins are used, for images that have nothing but a shell. State that could change the
 # meaning of a word of ours (functions called as builtins, aliases, traps, options, IFS) comes last,
-# in one eval.
+# in one eval. Bash counts a function's lines from that of the `eval` which defines it: __dexec_restore
+# is on the first line, so that errors in a function of the session have its own lines.
 exec 7>&1 8>&2
 {
   # Busybox counts the lines of what it evaluates from 0. This is line 4: comments are not sent.
@@ -161,13 +162,16 @@ case ${1-} in ok) printf '%scell %s%s' "$__dexec_mark" "$PWD" "$__dexec_mark" >&
 # Other shells lose a SIGTERM that reaches a new child before the child has dropped the trap, as that
 # of `sleep 9 & kill $!` does.
 trap '\exit 130' INT
-set -- "$__dexec_late"
 if [ -n "${BASH_VERSION-}" ]; then
   trap '\exit 143' TERM
   # The last one is for a shell that ends in a function: it does not restore its descriptors before.
   trap '(. /proc/self/fd/9;\trap>/proc/self/fd/9;__after_leave "$@") 2>&- >/dev/null 2>&1&&{ . /proc/self/fd/9;} 2>/dev/null||! (. /proc/self/fd/15;\trap>/proc/self/fd/9;__after_leave "$@") 2>&- >/dev/null 2>&1' EXIT
   BASH_EXECUTION_STRING=$__dexec_prelude$__dexec_part
+  set -- "$__dexec_late
+\\builtin unset -f __dexec_restore"
 else
+  set -- "$__dexec_late"
+  unset -f __dexec_restore
   # A subshell of an EXIT trap of yash would run that trap again, without end. The last commands close
   # the pipe, so that the trap does nothing, not even a fork, in a shell that has handed over.
   [ -n "${YASH_VERSION-}${KSH_VERSION-}" ] ||

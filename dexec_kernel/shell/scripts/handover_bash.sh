@@ -15,7 +15,7 @@ case :$SHELLOPTS: in *:posix:*) ;; *) \set -o posix ;; esac
 case :$SHELLOPTS: in *:posix:*) ;; *) POSIXLY_CORRECT=1 \: ;; esac
 \unset -f builtin
 \builtin enable builtin [ . : alias continue declare dirs eval exec exit printf pwd read set shift shopt trap umask unset
-\set +euvxf
+\set +aeuvxf
 # Without them nothing of this works, and an error in an expansion ends a subshell without a builtin.
 \builtin printf -v __after_p ok
 case ${__after_p-} in ok) ;; *) case ${__after_none?} in *) ;; esac ;; esac

@@ -882,6 +882,73 @@ CASES = [
         ("ulimit -n 8; (exit 5)", Says("", 5, None)),
         ("echo b", Says("b\n")),
     ),
+    # --- attributes that change what is assigned, for a value from before them
+    *(
+        case(
+            f"declare -i {name}",
+            BASH,
+            (f"{name}=/a; declare -i {name}; (exit 3)", Says("", 3)),
+            (f"declare -p {name}; (exit 4)", Says(f'declare -{flags} {name}="/a"\n', 4)),
+            ("builtin echo on", Says("on\n")),
+        )
+        for name, flags in (("x", "i"), ("HOME", "ix"), ("PS4", "i"), ("LANG", "ix"))
+    ),
+    *(
+        case(
+            f"declare -{flags} of {value}",
+            BASH,
+            (f"x={value}; declare -{flags} x; declare -p x >was; y=1", OK),
+            ("declare -p x >is; cmp was is; echo $y; test -e run", Says("1\n", 1)),
+        )
+        for flags in ("i", "u", "l", "c", "ir", "ux", "lt")
+        for value in ("/a", "010", "aBc", "(aBc '1 /')", "'x[$(touch run)]'", "'two\nlines'")
+    ),
+    case(
+        "an integer that becomes none",
+        BASH,
+        ("declare -i x=1+1", OK),
+        ("x+=1; echo $x; declare +i x; x=/; declare -i x", Says("3\n")),
+        ("echo $x", Says("/\n")),
+    ),
+    case(
+        "set -a, and FUNCNEST",
+        BASH,
+        ("FUNCNEST=50; set -a", OK),
+        ("declare -p FUNCNEST", Says('declare -- FUNCNEST="50"\n')),
+    ),
+    case(
+        "unset and exported",
+        ALL,
+        ("IFS=1; PS4=2; export IFS PS4; unset IFS PS4; export IFS PS4", OK),
+        ('echo "${IFS-none} ${PS4-none}"', Says("none none\n")),
+    ),
+    # --- the lines of functions
+    *(
+        case(
+            f"the line in {name}()",
+            BASH,
+            (f"echo a\n{name}() {{\n  builtin echo $LINENO\n  nosuch\n}}", Says("a\n")),
+            (
+                f"b=1; c=2\n{name}",
+                Says("2\n", 127, "environment: line 3: nosuch: command not found\n"),
+            ),
+            (
+                f"\n{name}; declare -F | grep -c restore",
+                Says("2\n0\n", 1, "environment: line 3: nosuch: command not found\n"),
+            ),
+        )
+        for name in ("f", "cd", "unset")
+    ),
+    case(
+        "functions that are no lists",
+        BASH,
+        (
+            "f() [[ a = a ]]\ng() (cd /; pwd)\nh() for i in 1; do echo $i; done\nk() ((1))\nl() { echo l; } >&2\nm() if true; then echo m; fi",
+            OK,
+        ),
+        ("f && g; h; k && l; m", Says("/\n1\nm\n", stderr="l\n")),
+        ("f && g; h; k && l; m", Says("/\n1\nm\n", stderr="l\n")),
+    ),
 ]
 ENVS = {
     "env_e": "set -e\n",

@@ -48,16 +48,21 @@ def cells(draw: st.DrawFn, shell: str) -> list[tuple[Piece, ...]]:
 #: A command in the background, which is no `&&`, and no redirection.
 _at_once = re.compile(r"(?<![&>])&(?![&>])|coproc|>\(")
 
+_makes_file = re.compile(r">[a-z]")
+
 
 def are_comparable(drawn: list[tuple[Piece, ...]]) -> bool:
     """Return whether the cells end where they end without a session.
 
     A shell that goes on would print later what it could not write to /dev/full, so that this is
     left out there; but with `set -e` it ends the cell. Two processes that run at once have no order
-    in a trace.
+    in a trace. What is not carried over is not repeated without a session, and with `set -C` the
+    file that it has made is missed there.
     """
     text = "\n".join(piece.text for cell in drawn for piece in cell)
     if "set -x" in text and _at_once.search(text):
+        return False
+    if "set -C" in text and _makes_file.search(text):
         return False
     return not ("/dev/full" in text and "set -e" in text)
 
@@ -132,7 +137,9 @@ def sections(printed: str) -> dict[str, Any]:
         lines = _ours.sub(b"", text.encode()).decode()
         if name in {"exported", "readonly"}:
             entries = re.split(r"\n(?=export |readonly )", lines.strip("\n"))
-            found[name] = sorted(entry for entry in entries if not entry.startswith("export _="))
+            # They are not carried over.
+            own = ("export _=", "export LINENO=")
+            found[name] = sorted(entry for entry in entries if not entry.startswith(own))
         else:
             found[name] = lines
         name, _, rest = rest.partition("\n")
