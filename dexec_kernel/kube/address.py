@@ -92,7 +92,13 @@ class KubeAddress:
 
     def advice_on(self, error: BaseException) -> str:
         """Return what to do when ``error`` keeps us from connecting."""
-        if "certificate verify failed" in str(error).lower():
+        said = str(error).lower()
+        if "hostname mismatch" in said or "ip address mismatch" in said:
+            return (
+                "The server's certificate is for other names. The kubeconfig's server is to have"
+                " one of them, or its tls-server-name."
+            )
+        if "certificate verify failed" in said:
             return (
                 "The server's certificate is not signed by the authority that the kubeconfig"
                 " names (certificate-authority-data): get a new kubeconfig."

@@ -261,8 +261,9 @@ class KubeApi:
     async def _renewing(self, ask: Callable[[], Awaitable[_Answered]]) -> _Answered:
         """Ask, and once more with new credentials where those that we have are refused."""
         found = await ask()
-        if found.status == UNAUTHORIZED and self._credentials.is_renewable:
-            self._credentials.forget()
+        if found.status == UNAUTHORIZED and await self._credentials.renew():
+            # A connection that is kept has the old certificate.
+            self._kept.drop_idle()
             found = await ask()
         return found
 

@@ -16,14 +16,14 @@ import ssl
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from dexec_kernel.engine.http.tls import load_certificate
 from dexec_kernel.errors import ConfigurationError, CredentialsRefused
-from dexec_kernel.kube.kubeconfig import Cluster, ClusterAccess, ExecPlugin, User
+from dexec_kernel.kube.kubeconfig import Cluster, ClusterAccess, ExecPlugin, User, user_now
 
 _log = logging.getLogger(__name__)
 _header_value = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
@@ -74,14 +74,18 @@ class Credentials:
         self._fetching = asyncio.Lock()
         self._context: tuple[tuple[str, str], ssl.SSLContext] | None = None
 
-    @property
-    def is_renewable(self) -> bool:
-        """Whether a refused credential may be followed by another."""
-        return self._access.user.plugin is not None or bool(self._access.user.token_file)
+    async def renew(self) -> bool:
+        """Forget what the cluster has refused; return whether it may be followed by another.
 
-    def forget(self) -> None:
-        """Fetch again with the next :meth:`ready`: the cluster has refused what there is."""
+        The kubeconfig is read again, as the user may have logged in on a terminal.
+        """
         self._fetched = None
+        user = await asyncio.to_thread(user_now, self._access, self._environ)
+        is_other = user != self._access.user
+        self._access = replace(self._access, user=user)
+        if is_other:
+            self._context = None
+        return is_other or user.plugin is not None or bool(user.token_file)
 
     async def ready(self) -> None:
         """Have a credential that is valid now. Raises :class:`CredentialsRefused`."""
@@ -138,11 +142,14 @@ def _token(user: User) -> str:
 
 def tls_context(cluster: Cluster, user: User, fetched: Credential) -> ssl.SSLContext:
     """Return the context for a cluster. Raises :class:`ConfigurationError`."""
+    what = "authority of the cluster"
+    file = "" if cluster.ca_data else cluster.ca_file  # The data count where there is a file, too.
     try:
-        if cluster.ca_data:  # It counts where there is a file, too.
-            context = ssl.create_default_context(cadata=_certificates(cluster.ca_data))
-        else:
-            context = ssl.create_default_context(cafile=cluster.ca_file or None)
+        data = _certificates(cluster.ca_data) if cluster.ca_data else None
+        context = ssl.create_default_context(cafile=file or None, cadata=data)
+        names = [name for name in (user.cert_file, user.key_file) if name]
+        missing = [name for name in names if not Path(name).is_file()]
+        what, file = "client's certificate", "".join([*missing, *names][:1])
         # Clusters' own authorities often lack what newer Pythons ask of them.
         context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
         # Python before 3.11.4 takes a stream that was cut off for one that has ended.
@@ -153,9 +160,10 @@ def tls_context(cluster: Cluster, user: User, fetched: Credential) -> ssl.SSLCon
         _load_certificate(context, user, fetched)
     except (OSError, ValueError) as error:
         # The cause may name private files only.
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        where = f" ({file})" if file else ""
         raise ConfigurationError(
-            "The certificates of the kubeconfig cannot be used:"
-            f" {error.strerror if isinstance(error, OSError) and error.strerror else error}."
+            f"The {what} in the kubeconfig cannot be used{where}: {why}."
         ) from None
     return context
 
@@ -206,7 +214,7 @@ async def fetch(plugin: ExecPlugin, cluster: Cluster, environ: Mapping[str, str]
     output = await _run(plugin, env)
     try:
         return _credential(json.loads(output))
-    except (ValueError, TypeError, AttributeError, KeyError):
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         # The cause would show what may be a secret.
         raise CredentialsRefused(
             f"The exec plugin {plugin.command!r} has printed no credential."

@@ -100,6 +100,20 @@ def access_of(environ: Mapping[str, str]) -> ClusterAccess:
     return find_access(environ, context=environ.get(CONTEXT_VARIABLE, ""))
 
 
+def user_now(access: ClusterAccess, environ: Mapping[str, str]) -> User:
+    """Return the user of an access as the files have it now: somebody may have logged in again.
+
+    It is the old one where the files name another cluster, or cannot be used. Blocks.
+    """
+    if not access.context:
+        return access.user
+    try:
+        found = find_access(environ, context=access.context)
+    except ConfigurationError:
+        return access.user
+    return found.user if found.cluster == access.cluster else access.user
+
+
 def find_access(
     environ: Mapping[str, str], *, context: str = "", account: Path = SERVICE_ACCOUNT
 ) -> ClusterAccess:
@@ -238,7 +252,7 @@ def _user(content: dict[str, Any], file: Path) -> User:
         )
     plugin = content.get("exec")
     return User(
-        token=values.text(content, "token", file),
+        token=values.secret(content, "token", file),
         token_file=values.path(content, "tokenFile", file),
         username=values.text(content, "username", file),
         password=values.text(content, "password", file),

@@ -15,6 +15,8 @@ from dexec_kernel.errors import ConfigurationError
 
 #: In bytes: no kubeconfig is as large, and reading another file may never end.
 _MAX_SIZE = 16 * 1024 * 1024
+#: Stands for secrets in what kubectl shows.
+_LEFT_OUT = frozenset({"DATA+OMITTED", "REDACTED"})
 _DATES = "tag:yaml.org,2002:timestamp"
 
 
@@ -128,16 +130,34 @@ def mappings(content: dict[str, Any], key: str, file: Path) -> list[dict[str, An
 
 def data(content: dict[str, Any], key: str, file: Path) -> bytes:
     """Return what is there in base64."""
+    given = text(content, key, file)
+    if given in _LEFT_OUT:
+        raise _left_out(file, key)
     try:
-        return base64.b64decode(text(content, key, file), validate=False)
+        return base64.b64decode("".join(given.split()), validate=True)
     except (binascii.Error, ValueError):
         raise _unusable(file, key, "base64") from None
+
+
+def secret(content: dict[str, Any], key: str, file: Path) -> str:
+    """Return a text that nobody may see, "" for none."""
+    found = text(content, key, file)
+    if found in _LEFT_OUT:
+        raise _left_out(file, key)
+    return found
 
 
 def path(content: dict[str, Any], key: str, file: Path) -> str:
     """Return a path, which is relative to the file; "" for none."""
     name = text(content, key, file)
     return str(file.parent / name) if name else ""
+
+
+def _left_out(file: Path, key: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"In the kubeconfig {file}, {key} was left out by `kubectl config view`.",
+        advice="`kubectl config view --raw` writes a file that can be used.",
+    )
 
 
 def _unusable(file: Path, key: object, wanted: str) -> ConfigurationError:

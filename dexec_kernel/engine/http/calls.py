@@ -68,6 +68,12 @@ class KeptCalls:
             what = f"{method} {path}"
             raise no_answer(self._endpoint, self._read_timeout, what, subject=subject) from error
 
+    def drop_idle(self) -> None:
+        """Close the connections that wait for a call."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
     def close(self) -> None:
         """Close the connections; calls that still wait fail."""
         self._is_closed = True

@@ -112,6 +112,10 @@ def parse_ssh(url: str, *, source: str) -> SshDestination:
     socket = unquote(f"{slash}{path}")
     if _UNSAFE_PATH.search(socket):
         raise refuse("the socket's path has characters that ssh would take for something else")
+    if socket.startswith("/~"):
+        raise refuse(
+            "no shell there reads the '~'", "Write the whole path: ssh://me@far/home/me/x.sock"
+        )
     return SshDestination(host, user, port, socket.rstrip("/") or DEFAULT_SOCKET)
 
 

@@ -147,8 +147,9 @@ class SshWords:
         user = destination.user or "the user"
         return (
             f"Is the engine running there, may {user} use {destination.socket}, and does the ssh"
-            " server forward sockets (AllowStreamLocalForwarding)? Another socket goes into the"
-            " address: ssh://HOST/run/user/1000/podman/podman.sock"
+            " server forward sockets (AllowStreamLocalForwarding; AllowTcpForwarding and PermitOpen"
+            " hold for sockets, too)? Another socket goes into the address:"
+            " ssh://HOST/run/user/1000/podman/podman.sock"
         )
 
     def _keep(self, line: bytes) -> None:

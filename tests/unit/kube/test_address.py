@@ -216,3 +216,16 @@ async def test_a_certificate_of_another_authority_is_told(servers, tmp_path):
     finally:
         api.close()
     assert "certificate-authority-data" in raised.value.advice
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ("Hostname mismatch, certificate is not valid for 'k8s.test'", "tls-server-name"),
+        ("IP address mismatch, certificate is not valid for '10.0.0.1'", "tls-server-name"),
+        ("self-signed certificate in certificate chain", "certificate-authority-data"),
+    ],
+)
+def test_a_certificate_that_is_not_accepted_has_its_remedy(words, advice):
+    error = OSError(f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {words}.")
+    assert advice in address(Cluster("https://c")).advice_on(error)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -87,6 +89,37 @@ async def test_refused_credentials_are_fetched_anew_once(
     with pytest.raises(CredentialsRefused):
         await call(api)
     assert len(tokens) == 2
+    api.close()
+
+
+async def test_who_logs_in_again_on_a_terminal_is_let_in(cluster, tmp_path, monkeypatch):
+    api, tokens = await cluster(OK, REFUSED, OK, REFUSED, REFUSED)
+    file = tmp_path / "kubeconfig"
+
+    def write(token: str, server: str = "") -> None:
+        content = {
+            "current-context": "other",
+            "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+            "clusters": [{"name": "k", "cluster": {"server": server or access.cluster.server}}],
+            "users": [{"name": "u", "user": {"token": token}}],
+        }
+        file.write_text(json.dumps(content))
+
+    access = replace(api.access, user=User(token="old"))
+    api = KubeApi(access, {"KUBECONFIG": str(file)})
+    write("old")
+    assert await api.version() == "v1.31"
+    write("new")
+    assert await api.version() == "v1.31"
+    assert tokens == ["old", "old", "new"]
+    # No other cluster is told the token of this one, nor this one the other's.
+    write("other", "https://elsewhere")
+    with pytest.raises(CredentialsRefused):
+        await api.version()
+    file.unlink()
+    with pytest.raises(CredentialsRefused):
+        await api.version()
+    assert tokens == ["old", "old", "new", "new", "new"]
     api.close()
 
 

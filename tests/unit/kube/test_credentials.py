@@ -48,20 +48,20 @@ async def test_a_token_is_a_header_and_so_is_impersonation():
     found = Credentials(access(user), {})
     await found.ready()
     assert found.headers() == [("Impersonate-User", "jane"), ("Authorization", f"Bearer {SECRET}")]
-    assert not found.is_renewable
+    assert not await found.renew()
     assert Credentials(access(User()), {}).headers() == []
     basic = Credentials(access(User(username="u", password="p")), {})
     assert basic.headers() == [("Authorization", "Basic dTpw")]
 
 
-def test_a_token_file_is_read_each_time(tmp_path):
+async def test_a_token_file_is_read_each_time(tmp_path):
     file = tmp_path / "token"
     file.write_text("one\n")
     found = Credentials(access(User(token_file=str(file))), {})
     assert found.headers() == [("Authorization", "Bearer one")]
     file.write_text("two\n")
     assert found.headers() == [("Authorization", "Bearer two")]
-    assert found.is_renewable
+    assert await found.renew()
     file.write_text("\n")
     with pytest.raises(ConfigurationError, match="is empty"):
         found.headers()
@@ -128,7 +128,7 @@ async def test_a_plugin_runs_again_when_its_credential_ends_or_is_refused(
     await found.ready()
     assert len(runs.read_text().split()) == 2
     clock[0] = NOW
-    found.forget()
+    assert await found.renew()
     await found.ready()
     assert len(runs.read_text().split()) == 3
 
@@ -139,6 +139,7 @@ async def test_a_plugin_runs_again_when_its_credential_ends_or_is_refused(
         ("echo hello", "has printed no credential"),
         (said({}), "has printed no credential"),
         (said({"clientCertificateData": "x"}), "has printed no credential"),
+        ("head -c 100000 /dev/zero | tr '\\0' '['", "has printed no credential"),
         (said({"token": SECRET, "expirationTimestamp": "soon"}), "has printed no credential"),
         ("echo log in first >&2; exit 3", "exit code 3: log in first"),
     ],
@@ -223,6 +224,33 @@ def test_certificates_are_loaded_and_leave_no_file(tmp_path, monkeypatch):
     files = User(cert_file=str(tmp_path / "tls/cert.pem"), key_file=str(tmp_path / "tls/key.pem"))
     insecure = Cluster("https://c", ca_file=str(tmp_path / "tls/ca.pem"), insecure=True)
     assert module.tls_context(insecure, files, module.Credential()).verify_mode is ssl.CERT_NONE
+
+
+@pytest.mark.parametrize(
+    ("cluster", "user", "words"),
+    [
+        (
+            Cluster("https://c", ca_file="/no/ca"),
+            User(),
+            "authority of the cluster in the kubeconfig cannot be used (/no/ca): No such file",
+        ),
+        (Cluster("https://c", ca_data=b"x"), User(), "authority of the cluster in the kubeconfig"),
+        (
+            Cluster("https://c"),
+            User(cert_file="/no/crt", key_file="/no/key"),
+            "client's certificate in the kubeconfig cannot be used (/no/crt): No such file",
+        ),
+        (
+            Cluster("https://c"),
+            User(cert_data=b"x", key_data=b"y"),
+            "client's certificate in the kubeconfig cannot be used: ",
+        ),
+    ],
+)
+def test_a_certificate_that_cannot_be_used_is_named(cluster, user, words):
+    with pytest.raises(ConfigurationError) as caught:
+        module.tls_context(cluster, user, module.Credential())
+    assert words in caught.value.message
 
 
 def test_an_authority_counts_as_data_before_its_file(tmp_path):

@@ -206,6 +206,15 @@ def test_in_a_pod_the_service_account_is_used(tmp_path):
             config(users=[{"name": "u", "user": {"client-key-data": f"{SECRET}!"}}]),
             "client-key-data is not base64",
         ),
+        (config(users=[{"name": "u", "user": {"client-key-data": "%%%%"}}]), "is not base64"),
+        (
+            config(users=[{"name": "u", "user": {"client-key-data": "DATA+OMITTED"}}]),
+            "client-key-data was left out by `kubectl config view`",
+        ),
+        (
+            config(users=[{"name": "u", "user": {"token": "REDACTED"}}]),
+            "token was left out by `kubectl config view`",
+        ),
         (
             config(users=[{"name": "u", "user": {"auth-provider": {"name": "gcp"}}}]),
             "auth-provider",

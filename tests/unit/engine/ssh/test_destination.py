@@ -81,6 +81,7 @@ def test_arguments_cannot_be_options():
         ("ssh://[::1]x", "not an IPv6 address"),
         ("ssh://[::1%25]", "not an IPv6 address"),
         ("ssh://[::1%25$(id)]", "not an IPv6 address"),
+        ("ssh://far/~/docker.sock", "no shell there reads the '~'"),
         ("ssh://far?x=1", "no query"),
         ("ssh://far/x.sock?y", "no query"),
         ("ssh://far#x", "no query"),

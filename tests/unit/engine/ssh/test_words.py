@@ -54,7 +54,10 @@ def test_anything_is_one_printable_line(pieces):
             b"@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.",
             "ssh-keygen -R '[far]:2222'",
         ),
-        (b"channel 2: open failed: connect failed: open failed\n", "AllowStreamLocalForwarding"),
+        (
+            b"channel 2: open failed: connect failed: open failed\n",
+            "AllowStreamLocalForwarding; AllowTcp",
+        ),
         (b"ssh: connect to host far port 22: Connection refused\n", "its ssh server running"),
         (b"ssh: Could not resolve hostname far: Name or service not known\n", "`ssh -p 2222 -v"),
         # What it is called where the configuration has a HostName or a HostKeyAlias.
