@@ -5,7 +5,7 @@
 #   devtools/system.sh want GROUP...
 #
 # python   venv for $PYTHON (default: python3)
-# unit     the shells that the unit tests run cells with
+# unit     the shells and interpreters that the unit tests run cells with
 # engine   a Docker engine, and what demo and tests need beside it
 # test     engine, and containerd, Podman, openssl, OpenSSH, shellcheck
 # browser  Chromium and fonts
@@ -51,6 +51,12 @@ look_for() {
         program mksh mksh
         program yash yash
         program zsh zsh
+        program perl perl-base
+        program node nodejs
+        program ruby ruby
+        program lua lua5.4
+        program php php-cli
+        program Rscript r-base-core
         ;;
     engine)
         has dockerd || engine_answers || missing="$missing docker.io"
