@@ -65,6 +65,11 @@ def labels_of(lab_name: str, owner: str, container: str = "") -> dict[str, str]:
     return {**labels, CONTAINER_LABEL: container} if container else labels
 
 
+def has_leash(labels: Mapping[str, str]) -> bool:
+    """Return whether a container was made with a leash. Podman does not tell of ``StdinOnce``."""
+    return UNHELD_LABEL not in labels
+
+
 def volume_prefix(lab_name: str, owner: str) -> str:
     """Return what the names of an owner's volumes begin with: the next kernel has the same."""
     token = hashlib.sha256(f"{lab_name}\0{owner}".encode()).hexdigest()[:12]

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from dexec_kernel.backend.lifecycle import Health, HealthConfig, LabEngine, Leash
 from dexec_kernel.errors import (
     ContainerNotFound,
-    ContainerNotRunning,
+    DexecError,
     EngineApiError,
     LabUnusable,
 )
 from dexec_kernel.lab.removal import remove_container
+from dexec_kernel.lab.shielded import to_the_end
 from dexec_kernel.lab.spec import Container
 
 #: Ends the name of a container that is not ready yet: nobody takes such a one over.
@@ -58,13 +59,33 @@ class Member:
         if leash is not None:
             leash.close()
 
-    async def start(self, engine: LabEngine, *, has_leash: bool = True) -> None:
-        """Start it, held by its stdin where it ends with that."""
+    async def start(
+        self, engine: LabEngine, *, has_leash: bool = True, is_new: bool = False
+    ) -> None:
+        """Start it, held by its stdin where it ends with that.
+
+        One that ``is_new`` is held before it starts. Another is held only once it runs: Podman
+        cleans up a moment after a container's end, and takes an attached stdin away with that. A
+        sweep ends one whose owner is killed in between.
+        """
         self.let_go()
         self.was_healthy = False
+        if has_leash and not is_new:
+            await to_the_end(self._start_again(engine))
+            return
         if has_leash:
-            await self._hold(engine)
+            self.leash = await engine.container_hold(self.id)
         await engine.container_start(self.id)
+
+    async def _start_again(self, engine: LabEngine) -> None:
+        await engine.container_start(self.id)
+        try:
+            self.leash = await engine.container_hold(self.id)
+        except DexecError:
+            # It would run on without an owner.
+            with suppress(DexecError):
+                await engine.container_stop(self.id, stop_timeout=1)
+            raise
 
     async def pause(self, engine: LabEngine) -> EngineApiError | None:
         """Freeze it, unless nothing of it runs; return the engine's refusal, if it refuses."""
@@ -134,22 +155,6 @@ class Member:
                 "The lab's container is in use by another kernel.",
                 advice="Shut the other kernel of this notebook down, and run the cell again.",
             )
-
-    async def _hold(self, engine: LabEngine) -> None:
-        """Attach to it while it is stopped. Podman needs a moment after its end."""
-        fault: ContainerNotRunning | None = None
-
-        async def is_held() -> bool:
-            nonlocal fault
-            try:
-                self.leash = await engine.container_hold(self.id)
-            except ContainerNotRunning as error:
-                fault = error
-                return False
-            return True
-
-        if not await _look_until(is_held, _ENDED_WITHIN) and fault is not None:
-            raise fault
 
 
 def _patience(check: HealthConfig | None) -> float:

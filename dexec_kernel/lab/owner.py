@@ -22,13 +22,20 @@ from dexec_kernel.lab.create import (
     CONTAINER_LABEL,
     OWNER_LABEL,
     create_config,
+    has_leash,
     labels_of,
     start_order,
     volume_prefix,
 )
 from dexec_kernel.lab.images import have_images
 from dexec_kernel.lab.member import UNFINISHED, Member
-from dexec_kernel.lab.parent import KEEP_LABEL, is_of_gone, labels_of_maker
+from dexec_kernel.lab.parent import (
+    KEEP_LABEL,
+    held_name,
+    is_let_go,
+    is_of_gone,
+    labels_of_maker,
+)
 from dexec_kernel.lab.removal import remove_containers
 from dexec_kernel.lab.setup import run_setup
 from dexec_kernel.lab.shielded import to_the_end as _to_the_end
@@ -126,7 +133,7 @@ class LabOwner:
                     mended[member.spec.name] = Restored.RESUMED
                 elif not state.running:
                     progress(f"starting {member.spec.name} again")
-                    await member.start(self._engine, has_leash=state.closes_stdin)
+                    await member.start(self._engine, has_leash=has_leash(state.labels))
                     mended[member.spec.name] = Restored.STARTED
             await self._rejoin(mended)
             return mended
@@ -196,7 +203,7 @@ class LabOwner:
         name = f"{self.name}-{secrets.token_hex(3)}"
         member = Member(spec, f"{name}-{spec.name}" if several else name)
         self._members[spec.name] = member
-        for has_leash in (True, False):
+        for is_held in (True, False):
             config = create_config(
                 self.lab,
                 spec,
@@ -205,15 +212,15 @@ class LabOwner:
                 image=image,
                 prefix=self._prefix,
                 network=network,
-                has_leash=has_leash,
+                has_leash=is_held,
             )
             creating = self._engine.container_create(config, name=member.unfinished_name)
             member.id = await _to_the_end(creating)
             try:
-                await member.start(self._engine, has_leash=has_leash)
+                await member.start(self._engine, has_leash=is_held, is_new=True)
             except (CommandNotStarted, EngineApiError) as error:
                 # Only an image without a shell has no leash: its containers are swept.
-                if not has_leash or "not found" not in error.message.lower():
+                if not is_held or "not found" not in error.message.lower():
                     raise
                 await _to_the_end(member.remove(self._engine))
             else:
@@ -233,7 +240,7 @@ class LabOwner:
             if member.spec.name not in mended:
                 state = await self._engine.container_inspect(member.id)
                 await member.stop(self._engine)
-                await member.start(self._engine, has_leash=state.closes_stdin)
+                await member.start(self._engine, has_leash=has_leash(state.labels))
                 mended[member.spec.name] = Restored.STARTED
 
     def _own_labels(self, container: str = "") -> dict[str, str]:
@@ -310,12 +317,16 @@ class LabOwner:
                 state = await self._engine.container_inspect(member.id)
                 if state.paused:
                     await self._engine.container_unpause(member.id)
-                if state.closes_stdin:
+                if has_leash(state.labels):
                     # What is not kept is this kernel's alone, whose last process has ended.
-                    await member.until_stopped(self._engine, is_alone=not self.lab.keep)
+                    is_alone = not self.lab.keep or is_let_go(state.name, state.labels)
+                    await member.until_stopped(self._engine, is_alone=is_alone)
                 else:
                     await self._engine.container_stop(member.id, stop_timeout=1)
-                await member.start(self._engine, has_leash=state.closes_stdin)
+                if self.lab.keep and held_name(state.name) != state.name:
+                    member.name = held_name(state.name)
+                    await self._engine.container_rename(member.id, member.name)
+                await member.start(self._engine, has_leash=has_leash(state.labels))
             await self._finish(self._members.values(), progress)
             networks = await self._networks()
             self._network = networks[0] if networks else ""

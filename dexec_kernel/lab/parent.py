@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,6 +24,8 @@ _PROC = Path("/proc")
 #: In the fields after the name: the time of the start, in ticks since the boot.
 _START = 19
 _INIT = 1
+#: Ends the name of a container that was given back: the place, PID and start of its holder.
+_MARK = re.compile(r"\.(?P<place>[0-9a-f]{6})-(?P<pid>[0-9]+)-(?P<started>[0-9]+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,12 @@ class Parent:
             return True
         return self.namespace == _namespace() and _started(self.pid) != self.started
 
+    @property
+    def place(self) -> str:
+        """A short name for where its PID means anything."""
+        words = f"{self.machine}/{self.boot}/{self.namespace}"
+        return hashlib.sha256(words.encode()).hexdigest()[:6]
+
 
 def parent_of_kernel(environ: Mapping[str, str]) -> Parent:
     """Return the process that this one, a kernel, was started by: it may start the next one.
@@ -85,6 +94,29 @@ def is_of_gone(labels: Mapping[str, str], label: str = PARENT_LABEL) -> bool:
     """Return whether the process that a label names has ended for certain."""
     parent = Parent.read(labels.get(label, ""))
     return parent is not None and parent.is_gone
+
+
+def held_name(name: str) -> str:
+    """Return the name of a container that this process holds, and that another one has made.
+
+    A container's labels never change. Where nothing tells one process from another, the name is
+    the plain one.
+    """
+    me = Parent.of(os.getpid())
+    plain = name[: match.start()] if (match := _MARK.search(name)) else name
+    return f"{plain}.{me.place}-{me.pid}-{me.started}" if me.started else plain
+
+
+def is_let_go(name: str, labels: Mapping[str, str]) -> bool:
+    """Return whether the process that holds a container has ended for certain.
+
+    It is the one that its name tells, or else the one that has made it.
+    """
+    match = _MARK.search(name)
+    if match is None:
+        return is_of_gone(labels, MAKER_LABEL)
+    is_here = match["place"] == Parent.of(os.getpid()).place
+    return is_here and _started(int(match["pid"])) != match["started"]
 
 
 def _machine() -> str:

@@ -9,15 +9,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from dexec_kernel.backend.lifecycle import LabEngine
-from dexec_kernel.backend.models import LAB_LABEL
-from dexec_kernel.errors import EngineApiError
+from dexec_kernel.backend.models import LAB_LABEL, ContainerSummary
+from dexec_kernel.errors import ContainerNotFound, EngineApiError
 from dexec_kernel.lab.create import OWNER_LABEL, UNHELD_LABEL, VOLUMES, volume_prefix
 from dexec_kernel.lab.member import UNFINISHED
-from dexec_kernel.lab.parent import KEEP_LABEL, MAKER_LABEL, PARENT_LABEL, Parent, is_of_gone
+from dexec_kernel.lab.parent import (
+    KEEP_LABEL,
+    MAKER_LABEL,
+    PARENT_LABEL,
+    Parent,
+    is_let_go,
+    is_of_gone,
+)
 from dexec_kernel.lab.removal import remove_containers
 
 _log = logging.getLogger(__name__)
-_RUNNING = "running"
+_RUNNING, _PAUSED = "running", "paused"
 _VOLUME = re.compile(rf"{VOLUMES}[0-9a-f]{{12}}-.+")
 
 
@@ -35,7 +42,7 @@ async def sweep(
     server: Parent | None = None,
     kernels: Callable[[], Collection[str]] = tuple,
 ) -> Swept:
-    """Remove what no living process owns.
+    """Remove what no living process owns, and stop what is kept and no living process holds.
 
     A container that runs and is held by its stdin may have an owner, unless the process that made
     it is gone too: a student who is root can cut the leash. ``kernels`` returns those of
@@ -51,10 +58,13 @@ async def sweep(
             is_held=item.state == _RUNNING
             and UNHELD_LABEL not in item.labels
             and not is_of_gone(item.labels, MAKER_LABEL),
-            is_kept=KEEP_LABEL in item.labels and not item.name.endswith(UNFINISHED),
+            is_kept=_is_kept(item),
         )
         for item in found
     }
+    for item in found:
+        if _is_kept(item) and item.state in {_RUNNING, _PAUSED}:
+            await _stop_if_let_go(engine, item)
     refused = await remove_containers(engine, (item for item in is_left if is_left[item]))
     for refusal in refused.values():
         _log.warning("A container of a lab is left: %s", refusal)
@@ -77,6 +87,27 @@ async def sweep(
             with suppress(EngineApiError):
                 await engine.volume_remove(volume)
     return swept
+
+
+def _is_kept(container: ContainerSummary) -> bool:
+    return KEEP_LABEL in container.labels and not container.name.endswith(UNFINISHED)
+
+
+async def _stop_if_let_go(engine: LabEngine, container: ContainerSummary) -> None:
+    """Stop a container that has a leash which was cut, or none, or that was paused."""
+    if not is_let_go(container.name, container.labels):
+        return
+    try:
+        # The next kernel may have it since the list was made: it has given it another name.
+        state = await engine.container_inspect(container.id)
+        if state.name == container.name:
+            if state.paused:
+                await engine.container_unpause(container.id)
+            await engine.container_stop(container.id, stop_timeout=1)
+    except ContainerNotFound:
+        pass
+    except EngineApiError as error:
+        _log.warning("A container of a lab runs on: %s", error)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -11,7 +13,7 @@ from devtools import api, containers, images
 from dexec_kernel.backend.lifecycle import HealthConfig
 from dexec_kernel.backend.models import LAB_LABEL
 from dexec_kernel.errors import ImageNotFound, LabUnusable
-from dexec_kernel.lab import member
+from dexec_kernel.lab import member, parent
 from dexec_kernel.lab.create import volume_prefix
 from dexec_kernel.lab.owner import LabOwner, Restored
 from dexec_kernel.lab.parent import MAKER_LABEL, PARENT_LABEL, Parent
@@ -76,6 +78,11 @@ async def test_the_life_of_a_lab(place, folder):
     assert (again.id, again.running) == (container.id, True)
     assert said[2:] == ["starting the container again"]
     assert run(place, container.id, "cat /root/mine").stdout == "mine\n"
+    # Given back, it is held as at first, however soon after its end.
+    for _ in range(3):
+        second.let_go()
+        await stopped(client, container.id)
+        assert (await second.ready()).id == container.id
 
     await second.reset()
     fresh = await second.ready()
@@ -86,6 +93,9 @@ async def test_the_life_of_a_lab(place, folder):
     assert await second.restore() == {}
     await client.container_stop(fresh.id, stop_timeout=0)
     assert await second.restore() == {"lab": Restored.STARTED}
+    second.let_go()
+    await stopped(client, fresh.id)
+    await second.ready()
     await client.container_remove(fresh.id, force=True)
     assert await second.restore() == {"lab": Restored.MADE}
     await second.aclose()
@@ -111,6 +121,53 @@ async def test_a_student_who_cuts_the_leash_keeps_no_container(place, folder, mo
     second.let_go()
     assert again.name in (await sweep(place.client)).removed
     assert await left(place.client, second) == []
+
+
+async def test_what_is_kept_is_stopped_and_given_back_whatever_has_become_of_its_leash(
+    place, folder, monkeypatch
+):
+    """A leash that was cut, and a pause; where its holder may be there, it is left alone."""
+    monkeypatch.setattr(member, "_ENDED_WITHIN", 1)
+    lab, held = replace(LAB, keep=True), Parent.of(os.getpid())
+    gone = replace(held, started="1")
+    monkeypatch.setattr(parent.Parent, "of", lambda _pid: holder)
+    cut = "kill -STOP -1; until grep -q 'State:.T' /proc/[0-9]*/status; do :; done"
+
+    # As a process that has ended since would make them.
+    holder = gone
+    first = LabOwner(place.client, lab, folder, "cut")
+    container = (await first.ready()).id
+    run(place, container, "echo mine >/root/mine")
+    run(place, container, cut)
+    first.let_go()
+    second = LabOwner(place.client, lab, folder, "cut")
+    again = await second.ready()
+    assert (again.id, again.running) == (container, True)
+    for spoil in (partial(run, place, container, cut), None):
+        if spoil:
+            spoil()
+        else:
+            await second.pause()
+        second.let_go()
+        holder = held
+        assert again.name in (await sweep(place.client)).left
+        await stopped(place.client, container)
+        holder = gone
+        second = LabOwner(place.client, lab, folder, "cut")
+        again = await second.ready()
+    second.let_go()
+    await stopped(place.client, container)
+
+    holder = held
+    third = LabOwner(place.client, lab, folder, "cut")
+    again = await third.ready()
+    assert (again.id, run(place, container, "cat /root/mine").stdout) == (container, "mine\n")
+    assert again.name in (await sweep(place.client)).left
+    assert (await place.client.container_inspect(container)).running
+    with pytest.raises(LabUnusable, match="in use by another kernel"):
+        await LabOwner(place.client, lab, folder, "cut").ready()
+    await third.aclose()
+    assert await left(place.client, third) == []
 
 
 async def test_setup_is_root_with_capabilities_where_the_student_is_not(place, folder):

@@ -210,6 +210,9 @@ def test_servers_that_clean_nothing_up(host, home, tmp_path):
         first.run(first.start_kernel(), "true")
         first.run(first.open_kept("day.ipynb"), "echo mine >/root/mine")
         [kept] = containers_of(host, KEPT)
+        # The student is root, and keeps the end of its stdin from ending it.
+        cut = "kill -STOP -1; until grep -q 'State:.T' /proc/[0-9]*/status; do :; done"
+        containers.run(host, kept, ["sh", "-c", cut])
         # The card of a lab is its only one: its containers have none.
         specs = ask(first.page, "api/kernelspecs")["kernelspecs"]
         assert [name for name in specs if NAME in name] == [SPEC]
@@ -217,10 +220,11 @@ def test_servers_that_clean_nothing_up(host, home, tmp_path):
         process.kill()
         process.wait(GUARD)
     until(lambda: "running" not in containers_of(host, NAME).values())
-    until(lambda: containers_of(host, KEPT) == {kept: "exited"})
+    assert containers_of(host, KEPT) == {kept: "running"}
     second = Server(host, home, tmp_path)
     with second.page:
         until(lambda: containers_of(host, NAME) == {})
+        until(lambda: containers_of(host, KEPT) == {kept: "exited"})
         # What is kept is given back the next day, and stops when its kernel ends.
         again = second.open_kept("day.ipynb")
         assert second.run(again, "cat /root/mine") == "mine\n"
@@ -359,6 +363,7 @@ def test_the_ends_of_kernels_that_a_server_cannot_start_again(host, home, tmp_pa
         server.break_starts(program=True)
         with pytest.raises(urllib.error.HTTPError, match="500"):
             ask(server.page, f"api/kernels/{other}/restart", {})
+        until(lambda: containers_of(host, NAME) == {second: "exited"})
         asyncio.run(server.sweep())
         assert containers_of(host, NAME) == {second: "exited"}, "a kernel that may be started again"
         shut_down(server.page, other)

@@ -9,10 +9,16 @@ from dataclasses import replace
 import pytest
 
 from dexec_kernel.backend.lifecycle import NetworkSummary
-from dexec_kernel.backend.models import LAB_LABEL, ContainerSummary
-from dexec_kernel.errors import EngineApiError
+from dexec_kernel.backend.models import LAB_LABEL, ContainerInspect, ContainerSummary
+from dexec_kernel.errors import ContainerNotFound, EngineApiError
 from dexec_kernel.lab.create import CHECKER, OWNER_LABEL, UNHELD_LABEL, volume_prefix
-from dexec_kernel.lab.parent import KEEP_LABEL, MAKER_LABEL, PARENT_LABEL, Parent
+from dexec_kernel.lab.parent import (
+    KEEP_LABEL,
+    MAKER_LABEL,
+    PARENT_LABEL,
+    Parent,
+    held_name,
+)
 from dexec_kernel.lab.sweep import sweep
 
 HERE = Parent.of(os.getpid())
@@ -28,6 +34,10 @@ class Engine:
         self.networks: dict[str, NetworkSummary] = {}
         self.volumes: list[str] = []
         self.refused = ""
+        self.stopped: list[str] = []
+        self.unpaused: list[str] = []
+        #: The names that containers have by now.
+        self.renamed: dict[str, str] = {}
         self.listed: Callable[[], None] = lambda: None
 
     def add(
@@ -45,6 +55,33 @@ class Engine:
         if container == self.refused:
             raise EngineApiError("no", status=500)
         del self.containers[container]
+
+    async def container_inspect(self, container: str) -> ContainerInspect:
+        if container not in self.containers:
+            raise ContainerNotFound("gone", status=404)
+        item = self.containers[container]
+        name = self.renamed.get(container, container)
+        paused = item.state == "paused"
+        return ContainerInspect(
+            container,
+            name,
+            "image",
+            running=True,
+            paused=paused,
+            oom_killed=False,
+            user="",
+            working_dir="",
+            labels=item.labels,
+        )
+
+    async def container_unpause(self, container: str) -> None:
+        self.unpaused.append(container)
+
+    async def container_stop(self, container: str, *, stop_timeout: int) -> None:
+        assert stop_timeout == 1
+        if container == self.refused:
+            raise EngineApiError("no", status=500)
+        self.stopped.append(container)
 
     async def network_list(self, *, label: str) -> list[NetworkSummary]:
         assert label == LAB_LABEL
@@ -109,6 +146,33 @@ async def test_what_is_kept_is_left_alone_once_it_is_made(engine):
     assert engine.volumes == [
         f"{volume_prefix('lab', owner)}data" for owner in ("keep-1", "keep-3")
     ]
+
+
+async def test_what_is_kept_is_stopped_once_no_process_holds_it(engine, caplog):
+    """Whoever has it given back gives it a name: the labels are of the process that made it."""
+    gone, alive = {**KEPT, MAKER_LABEL: GONE}, {**KEPT, MAKER_LABEL: ALIVE}
+    mark = held_name("a").partition(".")[2]
+    place, pid, _started = mark.split("-")
+    engine.add("cut", GONE, "running", **gone)
+    engine.add("paused", GONE, "paused", **gone)
+    engine.add("stopped", GONE, **gone)
+    engine.add("held", GONE, "running", **alive)
+    engine.add("of who knows whom", GONE, "running", **KEPT)
+    engine.add(held_name("given.back"), GONE, "running", **gone)
+    engine.add(f"again.{place}-{pid}-1", GONE, "running", **alive)
+    engine.add("elsewhere.000000-1-1", GONE, "running", **gone)
+    engine.add("taken", GONE, "running", **gone)
+    engine.renamed["taken"] = held_name("taken")
+    engine.add("refused", GONE, "running", **gone)
+    engine.refused = "refused"
+    engine.listed = lambda: engine.containers.pop("vanished", None)
+    engine.add("vanished", GONE, "running", **gone)
+    before = set(engine.containers) - {"vanished"}
+    assert await left(engine) == before
+    assert engine.stopped == ["cut", "paused", f"again.{place}-{pid}-1"]
+    assert engine.unpaused == ["paused"]
+    assert "A container of a lab runs on: no" in caplog.text
+    assert held_name(held_name("given.back")) == held_name("given.back")
 
 
 async def test_a_kernel_that_begins_meanwhile_keeps_its_containers(engine):
