@@ -13,14 +13,14 @@ import io
 import json
 import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dexec_kernel.display.html import HTML_TYPE, bundle, display, element
 from dexec_kernel.display.markdown import shown_markdown
 from dexec_kernel.display.preview import preview
 from dexec_kernel.display.style import TABLE, box, cell_style
-from dexec_kernel.display.text import is_deep, some_lines, well_formed
+from dexec_kernel.display.text import is_deep, one_line, some_lines, well_formed
 from dexec_kernel.units import format_size
 
 #: In bytes: the limits for reading a file and for showing text.
@@ -40,19 +40,26 @@ _IMAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A mime bundle, and a remark about the parts left out of it, "" if it is complete."""
+    """A mime bundle, and a remark about the parts left out of it, "" if it is complete.
+
+    ``metadata`` is the bundle's, by MIME type: exported pages name an image by its ``alt``.
+    """
 
     data: dict[str, Any]
     note: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 def show_file(name: str, data: bytes, size: int) -> Shown:
     """Return what shows a file; ``data`` is its beginning, ``size`` its whole size in bytes."""
+    if not size:
+        return Shown({"text/plain": f"{one_line(name)} is empty"})
     if image := _image_type(data):
         if len(data) < size:
             return _too_large(image, size)
         plain = f"{image}, {format_size(size)}"
-        return Shown({"text/plain": plain, image: base64.b64encode(data).decode()})
+        shown = {"text/plain": plain, image: base64.b64encode(data).decode()}
+        return Shown(shown, metadata={image: {"alt": one_line(name)}})
     text = _as_text(data)
     if text is None:
         return _hexdump(data, size)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -32,6 +33,8 @@ from dexec_kernel.errors import (
 )
 
 _STAT_HEADER = "x-docker-container-path-stat"
+#: Paths that engines do not reach: they read a container's files from the disk.
+_UNSEEN = re.compile(r"/+(proc|sys|dev)(/|$)")
 
 
 class ArchiveStream(Closing):
@@ -148,7 +151,14 @@ class FileCalls(ContainerCalls):
 
 
 def path_not_found(container: str, path: str, status: int, *, because: str = "") -> PathNotFound:
-    """There is no such path in the container."""
+    """There is no such path in the container, or it is none of the files that the engine sees."""
+    if _UNSEEN.match(path):
+        return PathNotFound(
+            f"The engine sees no {path} in the container {container!r}: it reads files from the"
+            " disk, and /proc, /sys and /dev are in memory.",
+            status=status,
+            advice="Use the file in a cell, with cat for example.",
+        )
     reason = f": {because}" if because else ""
     return PathNotFound(
         f"There is no {path} in the container {container!r}{reason}.", status=status

@@ -136,6 +136,8 @@ async def require_folder(files: Files, container: str, path: str) -> PathStat:
     try:
         found = (await follow(files, container, path)).require()
     except PathNotFound as error:
+        if error.advice:
+            raise
         raise PathNotFound.of(
             f"There is no folder {path} in the container {container!r}.",
             advice=f"Make it: mkdir -p {path}",

@@ -101,9 +101,10 @@ class MagicContext:
         """Print; ``stream`` is ``stdout`` or ``stderr``."""
         self.publish("stream", {"name": stream, "text": text})
 
-    def show(self, data: Mapping[str, Any]) -> None:
+    def show(self, data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> None:
         """Display a mime bundle, the HTML of which is made by :mod:`dexec_kernel.display.html`."""
-        self.publish("display_data", {"data": dict(data), "metadata": {}, "transient": {}})
+        content = {"data": dict(data), "metadata": dict(metadata or {}), "transient": {}}
+        self.publish("display_data", content)
 
     def show_text(self, text: str) -> None:
         """Display plain text, such as help, in a fixed font."""

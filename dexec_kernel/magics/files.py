@@ -109,7 +109,7 @@ async def _show(context: MagicContext, arguments: Namespace) -> None:
     shown = show_file(location.path, content.data, content.size)
     if shown.note:
         context.write(f"{one_line(location.path)}: {shown.note}\n")
-    context.show(shown.data)
+    context.show(shown.data, shown.metadata)
 
 
 async def _writefile(context: MagicContext, arguments: Namespace) -> None:

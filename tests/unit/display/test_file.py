@@ -31,9 +31,10 @@ def show(name, data, size=None):
     ],
 )
 def test_images_are_known_by_what_is_in_them(data, kind):
-    shown = show("/a.txt", data).data
-    assert base64.b64decode(shown[kind]) == data
-    assert kind in shown["text/plain"]
+    shown = show("/a\n.txt", data)
+    assert base64.b64decode(shown.data[kind]) == data
+    assert kind in shown.data["text/plain"]
+    assert shown.metadata == {kind: {"alt": r"/a\n.txt"}}
 
 
 def test_svg_is_an_image_and_never_markup():
@@ -135,7 +136,8 @@ def test_text_is_bounded_and_has_no_commands_for_the_front_end():
     assert len(shown.data["text/plain"]) == TEXT_LIMIT
     assert show("/a", "ü".encode()[:1] + b"x").data["text/plain"].startswith("00000000  c3 78")
     assert show("/a", b"abc\xc3", 10).data["text/plain"] == "abc"
-    assert show("/a", b"").data == {"text/plain": ""}
+    for name in ("/a", "/a.csv", "/a.html"):
+        assert show(name, b"").data == {"text/plain": f"{name} is empty"}
 
 
 def test_anything_else_is_dumped():

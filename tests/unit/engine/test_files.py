@@ -62,6 +62,16 @@ async def test_names_and_paths_are_quoted(engine, api):
             await api.container_stat_path(container, path)
 
 
+@pytest.mark.parametrize("path", ["/proc/cpuinfo", "/sys", "//dev/shm/a"])
+async def test_files_that_no_engine_reaches_may_well_be_there(engine, api, path):
+    engine.on(ARCHIVE, answer(404, {"message": "no"}))
+    with pytest.raises(PathNotFound, match=f"sees no {path} in") as caught:
+        await api.container_stat_path("web", path)
+    assert "in a cell" in caught.value.advice
+    with pytest.raises(PathNotFound, match="There is no /process"):
+        await api.container_stat_path("web", "/process")
+
+
 @pytest.mark.parametrize(
     ("status", "message", "error"),
     [
