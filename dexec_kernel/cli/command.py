@@ -228,7 +228,9 @@ def _parser() -> CommandParser:
 
 
 def _add_lab(commands: argparse._SubParsersAction[CommandParser]) -> None:
-    parser = commands.add_parser("lab", description=_LAB, help="write a lab, and look for mistakes")
+    parser = commands.add_parser(
+        "lab", description=_LAB, help="write labs, prove them, grade notebooks"
+    )
     parser.set_defaults(lab_parser=parser)
     subjects = parser.add_commands("lab_command")
     new = subjects.add_parser(
@@ -293,6 +295,7 @@ def _add_sync(commands: argparse._SubParsersAction[CommandParser]) -> None:
     _add_where(parser)
     parser.add_argument(
         "--label",
+        type=_label,
         action="append",
         default=[],
         metavar="KEY[=VALUE]",
@@ -319,6 +322,13 @@ def _add_sync(commands: argparse._SubParsersAction[CommandParser]) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="change nothing")
     _add_json(parser)
+
+
+def _label(text: str) -> str:
+    """Read a condition on a label. Raises ArgumentTypeError where it names none."""
+    if not text.partition("=")[0].strip():
+        raise argparse.ArgumentTypeError(f"{text!r} names no label: KEY or KEY=VALUE is meant")
+    return text
 
 
 def _add_where(parser: CommandParser) -> None:

@@ -40,7 +40,9 @@ def install_kernelspec(options: argparse.Namespace) -> int:
     installed = kernelspecs.install(
         spec, user=options.user, prefix=options.prefix or "", replace=options.replace
     )
-    warnings += _visibility(spec, installed)
+    remedy = "give this one a --name of its own."
+    if fault := installed.fault(spec.name, remedy=remedy):
+        warnings.append(fault)
     if options.json:
         say_json(
             {
@@ -116,16 +118,4 @@ async def _check(container: str) -> list[str]:
         return [f"{found.name} is not running: {found.why_not_running}"]
     if not found.running:
         return [f"{found.name} is not running; start it with: {tool} start {found.name}"]
-    return []
-
-
-def _visibility(spec: BoundSpec, installed: Installed) -> list[str]:
-    """Return a warning where Jupyter would not use what was just written."""
-    if installed.found is None:
-        folder = installed.path.parent.parent
-        how = f"start it with: JUPYTER_PATH={shlex.quote(str(folder))} jupyter lab"
-        return [f"Jupyter does not look into {folder}; {how}"]
-    if not installed.is_found:
-        how = "give this one a --name of its own."
-        return [f"Jupyter finds another {spec.name!r} before this one: {installed.found}; {how}"]
     return []

@@ -38,11 +38,15 @@ def install_lab(options: argparse.Namespace) -> int:
     installed = kernelspecs.install(
         spec, user=options.user, prefix=options.prefix or "", replace=options.replace
     )
-    if not installed.is_found:
-        complain(f"warning: Jupyter does not find it in {installed.path}")
-    say(f"The lab {found.lab.title!r} has a card in the launcher now.")
+    remedy = f"remove that one: jupyter kernelspec remove {spec.name}"
+    if fault := installed.fault(spec.name, remedy=remedy):
+        complain(f"warning: {fault}")
+    seen = not fault
+    head = "has a card in the launcher now" if seen else "was written"
+    say(f"The kernel of the lab {found.lab.title!r} {head}.")
     say(f"  kernelspec  {spec.name}")
     say(f"  folder      {installed.path}")
     say(f"  lab         {spec.lab}")
-    say(f"To remove it: jupyter kernelspec remove {spec.name}")
+    if seen:
+        say(f"To remove it: jupyter kernelspec remove {spec.name}")
     return _OK

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -136,6 +137,19 @@ class Installed:
     def is_found(self) -> bool:
         """True when that name leads Jupyter to this kernelspec."""
         return self.found is not None and self.found.samefile(self.path)
+
+    def fault(self, name: str, *, remedy: str) -> str:
+        """Return why Jupyter would not use the kernelspec of that name, "" where it would.
+
+        ``remedy`` is for one that another hides.
+        """
+        if self.found is None:
+            folder = self.path.parent.parent
+            how = f"start it with: JUPYTER_PATH={shlex.quote(str(folder))} jupyter lab"
+            return f"Jupyter does not look into {folder}; {how}"
+        if self.is_found:
+            return ""
+        return f"Jupyter finds another {name!r} before this one: {self.found}; {remedy}"
 
 
 def bound_spec(

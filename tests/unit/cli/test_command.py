@@ -108,6 +108,7 @@ def test_every_command_has_help(command, capsys):
         ["nonsense"],
         ["install"],
         ["install", "--container", "a", "--user", "--sys-prefix"],
+        ["sync", "--label", "=data", "--dry-run"],
         ["install", "--cont", "a"],
         ["list", "extra"],
     ],

@@ -58,7 +58,7 @@ def test_what_cannot_be_done_is_said(tmp_path, capsys):
     assert "Did you mean lint?" in capsys.readouterr().err
 
 
-def test_an_installed_lab_is_a_card_with_its_title(tmp_path, capsys):
+def test_an_installed_lab_is_a_card_with_its_title(tmp_path, capsys, monkeypatch):
     folder, prefix = tmp_path / "my", tmp_path / "prefix"
     run(["lab", "new", str(folder)])
     capsys.readouterr()
@@ -68,8 +68,19 @@ def test_an_installed_lab_is_a_card_with_its_title(tmp_path, capsys):
     assert content["display_name"] == "First steps"
     assert content["argv"][2:5] == ["dexec_kernel", "--lab", str(folder)]
     assert (spec / "logo-64x64.png").exists()
-    assert "dexec-lab-my" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "The kernel of the lab 'First steps' was written." in printed.out
+    assert "card" not in printed.out
+    how = f"JUPYTER_PATH={prefix}/share/jupyter jupyter lab"
+    assert (
+        printed.err
+        == f"warning: Jupyter does not look into {prefix}/share/jupyter; start it with: {how}\n"
+    )
+    monkeypatch.setenv("JUPYTER_PATH", str(prefix / "share/jupyter"))
     assert run(["lab", "install", str(folder), "--prefix", str(prefix)]) == OK
+    printed = capsys.readouterr()
+    assert "has a card in the launcher now." in printed.out
+    assert printed.err == ""
     other = tmp_path / "other/my"
     run(["lab", "new", str(other)])
     capsys.readouterr()
