@@ -197,4 +197,6 @@ def _shown(value: object) -> str:
         return str(value).lower()
     if isinstance(value, float) or is_number(value):
         return str(value)
+    if isinstance(value, int):
+        return "too large a number"
     return _KINDS.get(type(value), type(value).__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import PurePosixPath
@@ -129,22 +130,36 @@ def _container(table: Table, name: str) -> Container:
     )
     if container.working_dir and not container.working_dir.startswith("/"):
         table.wrong("working_dir", "an absolute path")
-    for path in container.tmpfs:
-        if not path.startswith("/"):
-            table.wrong("tmpfs", "absolute paths, with :size=64m or without")
-        elif fault := values.tmpfs_fault(path):
-            table.problems.append(f"{table.path('tmpfs')}: {path!r} {fault}")
+    elif fault := values.length_fault(container.working_dir):
+        table.problems.append(f"{table.path('working_dir')} {fault}")
     for capability in container.cap_add:
         word = capability.upper().removeprefix("CAP_")
         if word not in values.CAPABILITIES:
             near = get_close_matches(word, values.CAPABILITIES, 1)
             meant = f"; did you mean {near[0]}?" if near else ""
             table.problems.append(f"{table.path('cap_add')}: there is no {capability!r}{meant}")
+    _check_places(table, container)
+    table.end(foreign.CONTAINER)
+    return container
+
+
+def _check_places(table: Table, container: Container) -> None:
+    """Look at what is mounted, and where."""
+    for path in container.tmpfs:
+        if not path.startswith("/"):
+            table.wrong("tmpfs", "absolute paths, with :size=64m or without")
+        elif fault := values.tmpfs_fault(path):
+            table.problems.append(f"{table.path('tmpfs')}: {path!r} {fault}")
     for volume in container.volumes:
         if fault := values.volume_fault(volume):
             table.problems.append(f"{table.path('volumes')}: {volume!r} {fault}")
-    table.end(foreign.CONTAINER)
-    return container
+    places = [text.partition(":")[0] for text in container.tmpfs]
+    places += [text.split(":")[1] for text in container.volumes if text.count(":")]
+    for place, count in Counter(str(PurePosixPath(place)) for place in places).items():
+        if count > 1:
+            table.problems.append(
+                f"{table.name}: more than one of volumes and tmpfs is at {place!r}"
+            )
 
 
 def _depends_on(value: object) -> tuple[str, ...] | None:

@@ -98,7 +98,8 @@ def notebook_problems(
     ``solutions`` are scripts by the names of their tasks.
     """
     try:
-        notebook = json.loads(content)
+        # JupyterLab reads UTF-8 without a byte order mark, json any Unicode.
+        notebook = json.loads(content.decode("utf-8"))
         cells = [dict(cell) for cell in notebook["cells"]]
         metadata = dict(notebook.get("metadata") or {})
         sources = [(str(cell["cell_type"]), _text(cell["source"])) for cell in cells]

@@ -35,6 +35,12 @@ _LEAST_MEMORY, _LEAST_CPUS = 6 * 1024**2, 0.01
 _MOST_MEMORY, _MOST_CPUS = 2**50, 100_000
 #: In seconds: an engine takes no shorter time for a health check.
 _LEAST_PAUSE = 0.001
+#: In bytes: more has no name in a folder, and no path. Source: limits.h of Linux.
+_LONGEST_NAME, _LONGEST_PATH = 255, 4095
+#: In bytes: a volume is a folder of the engine's, whose name has the lab's token before it.
+_LONGEST_VOLUME = 200
+#: In characters. Source: distribution, ``reference/reference.go``.
+_LONGEST_IMAGE = 255
 #: The largest number of a user or a group that an engine takes.
 _MOST_USER = 2**31 - 1
 #: What no container of a lab may see.
@@ -94,7 +100,11 @@ def cpus(value: object) -> float | None:
 
 def image(value: object) -> str | None:
     """Return the name of an image as engines take it; None for anything else."""
-    return value if isinstance(value, str) and _IMAGE.fullmatch(value) else None
+    if not isinstance(value, str) or not _IMAGE.fullmatch(value):
+        return None
+    repository = value.partition("@")[0]
+    folder, slash, last = repository.rpartition("/")
+    return value if len(f"{folder}{slash}{last.partition(':')[0]}") <= _LONGEST_IMAGE else None
 
 
 def user(value: object) -> str | None:
@@ -196,14 +206,15 @@ def volume_fault(text: str) -> str:
     source = match["source"]
     if not source.startswith("."):
         if _VOLUME_NAME.fullmatch(source):
-            return ""
+            is_short = len(source) <= _LONGEST_VOLUME
+            return "" if is_short else f"has a name of more than {_LONGEST_VOLUME} characters"
         return "reaches the kernel's machine; only a volume's name or ./folder of the lab may"
     parts = PurePosixPath(source).parts
     if not parts or ".." in parts:
         return "shows the whole lab, with its checks, or leaves it; name a folder inside it"
     if parts[0] in SECRETS:
         return f"shows {parts[0]} to the student"
-    return ""
+    return length_fault(source)
 
 
 def _place_fault(path: str) -> str:
@@ -213,7 +224,16 @@ def _place_fault(path: str) -> str:
         return "should be a folder below /, without .."
     if parts[1] in {"proc", "sys"} or parts[1:] == ("dev",):
         return f"is in /{parts[1]}, where an engine mounts nothing of a lab's"
-    return ""
+    return length_fault(path)
+
+
+def length_fault(path: str) -> str:
+    """Return what is wrong with the length of a path, "" for nothing."""
+    longest = max(len(part.encode()) for part in path.split("/"))
+    if longest > _LONGEST_NAME:
+        return f"has a name of {longest} bytes; {_LONGEST_NAME} is the most that a folder takes"
+    is_short = len(path.encode()) <= _LONGEST_PATH
+    return "" if is_short else f"has more than {_LONGEST_PATH} bytes, which is the most for a path"
 
 
 def file_fault(path: str) -> str:
@@ -227,4 +247,4 @@ def file_fault(path: str) -> str:
         return "is not on a disk: no engine copies it into a fresh container"
     if "/".join(parts[1:]) in _OF_THE_CHECK or _LIBRARIES.fullmatch(path):
         return "has the programs and settings that the check itself runs with: name files in it"
-    return ""
+    return length_fault(path)

@@ -66,7 +66,7 @@ def test_what_is_missing_has_its_default():
         (
             "1" + "0" * 400,
             lambda t: t.number("k", above=0, right="s"),
-            "k is a number, and should be s",
+            "k is too large a number, and should be s",
         ),
         ("0", lambda t: t.number("k", above=0, right="s"), "k is 0, and should be s"),
         ("-1", lambda t: t.whole("k", least=0, right="w"), "k is -1, and should be w"),

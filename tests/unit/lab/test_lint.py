@@ -113,7 +113,13 @@ def test_links_that_lead_nowhere(lab):
         *("lab.toml", "setup.sh", "hints/secret.md"),
     ]
     assert "should be text, or a list" in found[0]
-    change(lab, "lab.toml", ', "./a\\u0000b:/x"', "")
+    long = "/".join(["a" * 200] * 20)
+    change(lab, "lab.toml", "./a\\u0000b:/x", f"./{long}:/x")
+    assert problems(lab)[:2] == [
+        "lab.toml: volumes: there is no loop in the lab",
+        f"lab.toml: volumes: there is no {long} in the lab",
+    ]
+    change(lab, "lab.toml", f', "./{long}:/x"', "")
     assert problems(lab)[0] == "lab.toml: volumes: there is no loop in the lab"
 
 

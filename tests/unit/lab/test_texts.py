@@ -90,6 +90,7 @@ def test_a_notebook_with_a_check_for_each_task():
     [
         *(b"", b"[]", b"{}", b'{"cells": 1}', b'{"cells": [1]}', b'{"cells": [{}]}', b"\xff"),
         *(b'{"cells": [{"cell_type": "code", "source": 1}]}', b"[" * 100_000),
+        b"\xef\xbb\xbf" + notebook("%check a", "%check bee"),
     ],
 )
 def test_what_is_no_notebook_is_one_problem(content):

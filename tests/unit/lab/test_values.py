@@ -139,6 +139,11 @@ def test_a_user(user, is_one):
         *(("Debian", False), ("UP/x", False), ("a b", False), ("a:b:c", False), ("-x", False)),
         *(("a@sha256:zz", False), ("", False), ("a:", False), ("/a", False), ("a\n", False)),
         *((1, False), ("ü", False), ("https://a/b", False)),
+        *(
+            ("a" * 256, False),
+            (f"a/{'b' * 254}", False),
+            (f"h:1/{'b' * 251}:t@sha256:{'a' * 64}", True),
+        ),
     ],
 )
 def test_an_image(name, is_one):
