@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
 import dexec_kernel
+from devtools.session import ROOT
 
 PACKAGE = Path(dexec_kernel.__file__).parent
 
@@ -180,3 +182,27 @@ def test_jupyter_stays_where_it_belongs():
         for package in sorted({module.partition(".")[0] for module in imports_of(path)} & JUPYTER)
     ]
     assert wrong == []
+
+
+def rows_of_the_documentation() -> dict[str, list[str]]:
+    """The table of packages in docs/explain/architecture.md: what each may import, in its order."""
+    text = (ROOT / "docs/explain/architecture.md").read_text(encoding="utf-8")
+    block = text.partition("## The map of packages")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([\w.]+)` \| .* \| ?(.*) ?\|$", block, re.MULTILINE)
+    return {package: re.findall(r"`([\w.]+)`", imports) for package, imports in rows}
+
+
+def test_the_documentation_has_each_package_with_its_arrows():
+    rows = rows_of_the_documentation()
+    packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")} - _GROUND
+    assert packages <= rows.keys()
+    for package, imports in rows.items():
+        allowed = ARROWS[package] - _GROUND - {"__init__", package}
+        assert imports == sorted(allowed), package
+
+
+def test_the_documentation_has_each_package_below_those_that_it_imports():
+    above: list[str] = []
+    for package, imports in rows_of_the_documentation().items():
+        assert all(any(is_below(name, place) for place in above) for name in imports), package
+        above.append(package)
