@@ -264,7 +264,8 @@ def _add_install(commands: argparse._SubParsersAction[CommandParser]) -> None:
         "--container",
         required=True,
         metavar="NAME",
-        help="the container: a name, an id, compose:PROJECT/SERVICE, or swarm:SERVICE.SLOT",
+        help="the container: a name, an id, compose:PROJECT/SERVICE, swarm:SERVICE.SLOT,"
+        " or kube:NAMESPACE/POD",
     )
     parser.add_argument(
         "--name", default="", help="of the kernelspec; without it dexec- and the container's name"

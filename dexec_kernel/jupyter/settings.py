@@ -20,8 +20,8 @@ class Settings(HasTraits):
     """The settings. ``fault`` is the error of the first invalid value."""
 
     container = Unicode(
-        help="The container that cells run in: a name, an id, compose:PROJECT/SERVICE, or"
-        " swarm:SERVICE.SLOT. Empty: the only running container."
+        help="The container that cells run in: a name, an id, compose:PROJECT/SERVICE,"
+        " swarm:SERVICE.SLOT, or kube:NAMESPACE/POD. Empty: the only running container."
     ).tag(config=True)
     node_hosts = Unicode(
         help="The engines of a swarm's other nodes, as NODE=ADDRESS with spaces between:"

@@ -1,1 +1,1 @@
-"""Labs: exercises in files. So far: what a lab is, a new one, and what is wrong with one."""
+"""Labs: exercises in files. What a lab is, a new one, what is wrong with one, its containers."""

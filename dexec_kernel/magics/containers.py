@@ -105,7 +105,7 @@ def _container_parser() -> MagicParser:
         "name",
         metavar="NAME",
         nargs="?",
-        help="a name or id, compose:PROJECT/SERVICE, or swarm:SERVICE.SLOT",
+        help="a name or id, compose:PROJECT/SERVICE, swarm:SERVICE.SLOT, or kube:NAMESPACE/POD",
     )
     return parser
 
