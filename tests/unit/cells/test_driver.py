@@ -17,6 +17,8 @@ from dexec_kernel.cells.driver import (
     HasCell,
     Ready,
     Started,
+    ToldEnd,
+    greeting_pid,
 )
 from dexec_kernel.shell.handover import Handover
 from dexec_kernel.shell.marks import Marks
@@ -53,6 +55,20 @@ EXCHANGES = {
     ),
     "a damaged state": said(START, CELL, (S + b"state x" + S, HandedOver(None))),
     "a word that nobody knows": said(START, CELL, (S + b"what" + S, HandedOver(None))),
+    "an end without a state": said(START, CELL, b"out", (S + b"end 3" + S, ToldEnd(3))),
+    "an end that names no exit code": said(START, CELL, S + b"end x" + S, S + b"end" + S),
+    "the longest PID": said((G + b"start 9999999999 /" + G, Started(9_999_999_999, "/"))),
+    "folders that are not UTF-8": said(
+        *(
+            (G + b"start 1 /\xff" + G, Started(1, "/\ufffd")),
+            (S + b"cell /\xfe" + S, HasCell("/\ufffd")),
+        ),
+    ),
+    "a word that is not ASCII": said(START, CELL, (S + b"st\xe4te x" + S, HandedOver(None))),
+    "a state in parts": said(
+        *(START, CELL, S + b"part0 " + STATE[:9] + S, S + b"part1 " + STATE[9:] + S),
+        (S + b"parts 2 %d " % len(STATE) + SEP + S, HANDED_OVER),
+    ),
     "a state that is cut off": said(START, CELL, b"out", S + b"state " + STATE[:20]),
     "the beginning of a mark": said(START, CELL, S[:9]),
 }
@@ -62,6 +78,7 @@ SHOWN = {
     "noise before": b"warning\nmore\nout",
     "in the background": b"alate",
     "the greeting is worth nothing later": G + b"start 1 /" + G,
+    "an end without a state": b"out",
     "a state that is cut off": b"out",
     "the beginning of a mark": S[:9],
 }
@@ -113,6 +130,17 @@ def test_cut_off_anywhere_it_shows_no_mark_and_no_state(name):
         assert b"umask" not in shown
         assert S not in shown
         assert len(shown) < len(whole) + len(S)
+
+
+@pytest.mark.parametrize(
+    ("message", "pid"),
+    [
+        *((b"start 17 /a b", 17), (b"start 17", 17), (b"start x /", None), (b"cell 17 /", None)),
+        *((b"st\xffrt 17 /", None), (b"", None)),
+    ],
+)
+def test_the_pid_of_a_greeting(message, pid):
+    assert greeting_pid(message) == pid
 
 
 def test_frames_of_no_stream_of_the_cells_pass():
