@@ -139,10 +139,6 @@ class PrivateSwarm(Stoppable):
         path = f"/services/{found['ID']}/update"
         api.call(self.manager.host, "POST", path, query=query, body=spec)
 
-    def remove_service(self, name: str) -> None:
-        """Remove a service; its containers end a moment later. Raises api.ApiError."""
-        api.call(self.manager.host, "DELETE", f"/services/{name}")
-
     def tasks(self, service: str, state: str = "running") -> list[dict[str, Any]]:
         """Return a service's tasks that are in a state, and meant to be. Raises api.ApiError."""
         query = {"filters": json.dumps({"service": [service]})}

@@ -68,7 +68,6 @@ class LabTarget(Target):
         # DEXEC_CONTAINER of a server is for its other kernels.
         settings.container = ""
         self.folder = Path(settings.lab).expanduser().absolute()
-        self._kernel_id = kernel_id
         self._engine: LabEngine | None = None
         self._lab: Lab | None = None
         self._owner: LabOwner | None = None
@@ -92,12 +91,8 @@ class LabTarget(Target):
             if self._client is None:
                 engine = await self._connect_to_engine()
                 machine = policed(engine, super().policy, self._home)
-                self._client = PolicedEngine(
-                    machine,
-                    policy_of(self.folder.name, self._owner_id),
-                    Home(),
-                    own_user=lambda container: container.exec_defaults.user or container.user,
-                )
+                own = policy_of(self.folder.name, self._owner_id)
+                self._client = PolicedEngine(machine, own, Home())
             return self._client
 
     async def _connect_to_engine(self) -> LabEngine:

@@ -51,19 +51,9 @@ class PolicedEngine:
     """Implements :class:`WholeEngine`, and raises :class:`PolicyRefused` besides its errors.
 
     A container's name and labels are looked at once, and it is known by its id from then on.
-    ``own_user`` returns the user that counts as the container's own: whoever makes a container
-    decides it by a label, but anybody else may have put that there.
     """
 
-    def __init__(
-        self,
-        engine: WholeEngine,
-        policy: Policy,
-        home: Home,
-        *,
-        own_user: Callable[[ContainerInspect], str] = lambda container: container.user,
-    ) -> None:
-        self._own_user = own_user
+    def __init__(self, engine: WholeEngine, policy: Policy, home: Home) -> None:
         self._engine = engine
         self._policy = policy
         self._home = home
