@@ -19,21 +19,11 @@ from dexec_kernel.errors import (
     StreamCutOff,
 )
 from tests.unit.support.fake_engine import Handler, answer, hang_up, stall
+from tests.unit.support.websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, ws
 from tests.unit.support.wire import PLAIN, SWITCHED
 
 ATTACH = "GET /v1.41/containers/web/attach/ws"
-TEXT, BINARY, CONTINUATION, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-
-
-def ws(data: bytes, opcode: int = BINARY, *, fin: bool = True) -> bytes:
-    """A frame as a server sends it."""
-    head = bytes([fin << 7 | opcode])
-    if len(data) < 126:
-        return head + bytes([len(data)]) + data
-    if len(data) < 1 << 16:
-        return head + struct.pack("!BH", 126, len(data)) + data
-    return head + struct.pack("!BQ", 127, len(data)) + data
 
 
 def unmasked(data: bytes) -> tuple[int, bytes]:

@@ -14,31 +14,7 @@ from dexec_kernel.errors import CopyError, UnsafeArchive
 from dexec_kernel.files.extract import extract
 from dexec_kernel.files.paths import Landing
 from dexec_kernel.files.report import Report
-
-
-def member(name, kind=tarfile.REGTYPE, *, link="", mode=0o644, size=0):
-    info = tarfile.TarInfo(name)
-    info.type, info.linkname, info.mode, info.size = kind, link, mode, size
-    info.mtime = 1_000_000
-    return info
-
-
-def folder(name, mode=0o755):
-    return member(name, tarfile.DIRTYPE, mode=mode)
-
-
-def archive(*items, end=True):
-    """Pack members; a pair is one with its content."""
-    packed = io.BytesIO()
-    tar = tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
-    for item in items:
-        info, data = item if isinstance(item, tuple) else (item, b"")
-        info.size = len(data)
-        tar.addfile(info, io.BytesIO(data))
-    if end:
-        tar.close()
-    packed.seek(0)
-    return packed
+from tests.unit.support.archives import folder, member, packed
 
 
 @pytest.fixture
@@ -52,9 +28,9 @@ def inside(tmp_path):
 
 @pytest.fixture
 def get(inside):
-    def run(packed, name="d", *, content_only=False):
+    def run(archive, name="d", *, content_only=False):
         report = Report()
-        extract(packed, Landing(str(inside), name), report, content_only=content_only)
+        extract(archive, Landing(str(inside), name), report, content_only=content_only)
         return report
 
     yield run
@@ -67,10 +43,10 @@ def get(inside):
 
 def test_a_tree_keeps_names_modes_times_and_links(get, inside):
     report = get(
-        archive(
-            folder("d", 0o750),
+        packed(
+            folder("d", mode=0o750),
             (member("d/a b\nü", mode=0o4755), b"text"),
-            folder("d/closed", 0o500),
+            folder("d/closed", mode=0o500),
             member("d/closed/empty", mode=0o400),
             member("d/link", tarfile.SYMTYPE, link="closed/../a b\nü"),
             member("d/hard", tarfile.LNKTYPE, link="d/a b\nü"),
@@ -89,13 +65,13 @@ def test_a_tree_keeps_names_modes_times_and_links(get, inside):
 
 @pytest.mark.parametrize("first", [folder("./"), (member("./d"), b"x")])
 def test_content_alone(get, inside, first):
-    get(archive(first, (member("./a"), b"x"), (member("b"), b"y")), "", content_only=True)
+    get(packed(first, (member("./a"), b"x"), (member("b"), b"y")), "", content_only=True)
     assert (inside / "a").read_bytes() == b"x"
     assert (inside / "b").read_bytes() == b"y"
 
 
 def test_the_root_of_a_container_has_names_that_begin_with_a_slash(get, inside):
-    get(archive(folder("/"), (member("/a"), b"x")), "", content_only=True)
+    get(packed(folder("/"), (member("/a"), b"x")), "", content_only=True)
     assert (inside / "a").read_bytes() == b"x"
 
 
@@ -103,7 +79,7 @@ def test_files_and_links_are_replaced_and_folders_are_merged(get, inside):
     (inside / "d").mkdir()
     (inside / "d/kept").write_text("kept")
     (inside / "d/a").symlink_to(inside.parent / "outside/secret")
-    get(archive(folder("d"), (member("d/a"), b"new")))
+    get(packed(folder("d"), (member("d/a"), b"new")))
     assert not (inside / "d/a").is_symlink()
     assert (inside / "d/a").read_text() == "new"
     assert (inside / "d/kept").read_text() == "kept"
@@ -125,14 +101,14 @@ def test_files_and_links_are_replaced_and_folders_are_merged(get, inside):
 )
 def test_what_would_leave_the_folder_is_refused(get, inside, item):
     with pytest.raises(UnsafeArchive):
-        get(archive(folder("d"), (member("d/f"), b"x"), item))
+        get(packed(folder("d"), (member("d/f"), b"x"), item))
     assert (inside / "d/f").read_bytes() == b"x"
     assert {path.name for path in (inside / "d").iterdir()} == {"f"}
 
 
 @pytest.mark.parametrize("target", ["/etc", "../..", "x/../../../outside", "../../outside"])
 def test_links_that_lead_out_are_left_out_and_said(get, inside, target):
-    report = get(archive(folder("d"), member("d/l", tarfile.SYMTYPE, link=target)))
+    report = get(packed(folder("d"), member("d/l", tarfile.SYMTYPE, link=target)))
     assert not os.path.lexists(inside / "d/l")
     assert report.omitted == 1
     assert "leads out of the folder" in report.left_out[0]
@@ -141,7 +117,7 @@ def test_links_that_lead_out_are_left_out_and_said(get, inside, target):
 def test_a_link_is_no_way_for_what_comes_after_it(get, inside):
     with pytest.raises(UnsafeArchive, match="goes through l"):
         get(
-            archive(
+            packed(
                 folder("d"),
                 folder("d/real"),
                 member("d/l", tarfile.SYMTYPE, link="real"),
@@ -155,22 +131,22 @@ def test_a_link_that_was_there_before_is_no_way_either(get, inside):
     (inside / "d").mkdir()
     (inside / "d/l").symlink_to(inside.parent / "outside")
     with pytest.raises(UnsafeArchive, match="goes through l"):
-        get(archive(folder("d"), member("d/l/x")))
+        get(packed(folder("d"), member("d/l/x")))
     with pytest.raises(CopyError, match="cannot replace"):
-        get(archive(folder("d"), folder("d/l")))
+        get(packed(folder("d"), folder("d/l")))
     with pytest.raises(UnsafeArchive, match="goes through l"):
-        get(archive(folder("d"), member("d/h", tarfile.LNKTYPE, link="d/l/secret")))
+        get(packed(folder("d"), member("d/h", tarfile.LNKTYPE, link="d/l/secret")))
 
 
 def test_a_hard_link_to_a_link_is_refused(get):
     link = member("d/l", tarfile.SYMTYPE, link="x")
     with pytest.raises(UnsafeArchive, match="no file of its own"):
-        get(archive(folder("d"), link, member("d/h", tarfile.LNKTYPE, link="d/l")))
+        get(packed(folder("d"), link, member("d/h", tarfile.LNKTYPE, link="d/l")))
 
 
 @pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
 def test_devices_are_left_out(get, inside, kind):
-    report = get(archive(folder("d"), member("d/dev", kind), (member("d/a"), b"x")))
+    report = get(packed(folder("d"), member("d/dev", kind), (member("d/a"), b"x")))
     assert [path.name for path in (inside / "d").iterdir()] == ["a"]
     assert report.omitted == 1
 
@@ -178,19 +154,19 @@ def test_devices_are_left_out(get, inside, kind):
 def test_a_file_does_not_replace_a_folder_nor_the_other_way(get, inside):
     (inside / "d/a").mkdir(parents=True)
     with pytest.raises(CopyError, match="A file or link cannot replace"):
-        get(archive(folder("d"), (member("d/a"), b"x")))
+        get(packed(folder("d"), (member("d/a"), b"x")))
     (inside / "d/b").write_text("")
     with pytest.raises(CopyError, match="A folder cannot replace"):
-        get(archive(folder("d"), folder("d/b")))
+        get(packed(folder("d"), folder("d/b")))
 
 
 def test_a_file_where_content_was_asked_for(get):
     with pytest.raises(UnsafeArchive):
-        get(archive(member(".")), "", content_only=True)
+        get(packed(member(".")), "", content_only=True)
 
 
 def test_an_archive_that_is_cut_off_is_told(get, inside):
-    whole = archive(folder("d"), (member("d/a"), b"x" * 5000), (member("d/b"), b"y")).getvalue()
+    whole = packed(folder("d"), (member("d/a"), b"x" * 5000), (member("d/b"), b"y")).getvalue()
     for size in (512, 512 + 512 + 2000, 512 + 512 + 5120, 512 + 512 + 5120 + 512 + 512):
         with pytest.raises(CopyError):
             get(io.BytesIO(whole[:size]))
@@ -202,7 +178,7 @@ def test_an_archive_that_is_cut_off_is_told(get, inside):
 
 
 def test_a_half_file_has_no_final_name(get, inside):
-    whole = archive(folder("d"), (member("d/a"), b"x" * 5000)).getvalue()
+    whole = packed(folder("d"), (member("d/a"), b"x" * 5000)).getvalue()
     with pytest.raises(CopyError):
         get(io.BytesIO(whole[:3000]))
     assert not list((inside / "d").iterdir())
@@ -219,7 +195,7 @@ def test_a_header_that_would_fill_the_memory_is_refused(get):
 @pytest.mark.no_cover  # Its many examples would take twice as long.
 def test_many_members_take_no_memory(get):
     def many():
-        yield archive(folder("d"), end=False).getvalue()
+        yield packed(folder("d"), end=False).getvalue()
         for number in range(6_000):
             yield member(f"d/{number}", tarfile.FIFOTYPE).tobuf()
         yield bytes(1024)
@@ -243,4 +219,4 @@ def test_many_members_take_no_memory(get):
 def test_a_folder_that_cannot_be_written_is_told(get, inside):
     (inside / "d").write_text("")
     with pytest.raises(CopyError):
-        get(archive(member("x")), "d/e")
+        get(packed(member("x")), "d/e")

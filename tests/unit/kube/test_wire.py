@@ -22,19 +22,9 @@ from dexec_kernel.kube.wire import (
     ending_of,
     version_of,
 )
+from tests.unit.support.websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, ws
 
-TEXT, BINARY, CONTINUATION, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10
 SUCCESS = b'{"metadata":{},"status":"Success"}'
-
-
-def ws(data: bytes, opcode: int = BINARY, *, fin: bool = True) -> bytes:
-    """A frame as a server sends it."""
-    head = bytes([fin << 7 | opcode])
-    if len(data) < 126:
-        return head + bytes([len(data)]) + data
-    if len(data) < 1 << 16:
-        return head + struct.pack("!BH", 126, len(data)) + data
-    return head + struct.pack("!BQ", 127, len(data)) + data
 
 
 def sent(data: bytes) -> list[tuple[int, bytes]]:

@@ -10,38 +10,11 @@ import pytest
 
 from dexec_kernel.errors import CopyError, UnsafeArchive
 from dexec_kernel.lab.checks.handover import Handover, HandoverLimits, TooMuch
-
-
-def member(name, kind=tarfile.REGTYPE, *, link="", mode=0o644, **more):
-    info = tarfile.TarInfo(name)
-    info.type, info.linkname, info.mode, info.mtime = kind, link, mode, 1_000_000
-    for key, value in more.items():
-        setattr(info, key, value)
-    return info
-
-
-def folder(name, **more):
-    return member(name, tarfile.DIRTYPE, **more)
+from tests.unit.support.archives import folder, member, packed
 
 
 def link(name, target):
     return member(name, tarfile.SYMTYPE, link=target)
-
-
-def packed(*items, end=True):
-    """Pack members; a pair is one with its content."""
-    out = io.BytesIO()
-    tar = tarfile.TarFile(
-        fileobj=out, mode="w", format=tarfile.PAX_FORMAT, errors="surrogateescape"
-    )
-    for item in items:
-        info, data = item if isinstance(item, tuple) else (item, b"")
-        info.size = len(data)
-        tar.addfile(info, io.BytesIO(data))
-    if end:
-        tar.close()
-    out.seek(0)
-    return out
 
 
 def handed_over(*archives, limits=None):
