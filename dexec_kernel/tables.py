@@ -118,7 +118,7 @@ class Table:
         self.wrong(key, right)
         return None
 
-    def whole(self, key: str, *, least: int, right: str) -> int | None:
+    def whole_number(self, key: str, *, least: int, right: str) -> int | None:
         """Return a whole number of at least ``least``, None where the key is missing."""
         value = self._take(key)
         if value is None:

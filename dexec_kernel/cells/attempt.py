@@ -115,7 +115,7 @@ class Attempt:
         container = self._container
         place = GuardedPlace(container.id, container.started_at, start.shell, self._user)
         work = execution.run(start.command, start.standby)
-        guarded = workspace.guardians.beside(work, workspace.backend, place, execution)
+        guarded = workspace.guardians.run_guarded(work, workspace.backend, place, execution)
         self.rest = asyncio.create_task(guarded)
         ends: set[asyncio.Future[Any]] = {self.rest, execution.left}
         try:

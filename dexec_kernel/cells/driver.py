@@ -112,7 +112,7 @@ class Driver:
         for item in scanner.feed(frame.data):
             if not isinstance(item, Message):
                 found.append(Frame(frame.stream, item))
-            elif (event := self._hear(item.data)) is not None:
+            elif (event := self._event_of(item.data)) is not None:
                 found.append(event)
         return found
 
@@ -121,11 +121,11 @@ class Driver:
         rests = [Frame(stream, scanner.finish()) for stream, scanner in self._scanners.items()]
         return [frame for frame in rests if frame.data]
 
-    def _hear(self, message: bytes) -> Event | None:
+    def _event_of(self, message: bytes) -> Event | None:
         kind_bytes, _, said = message.partition(b" ")
         kind = kind_bytes.decode("ascii", "replace")
         if not self._has_cell:
-            return self._hear_before(kind, said)
+            return self._event_before_cell(kind, said)
         if kind == "background":
             exit_code, _, count = said.partition(b" ")
             if (code := _number(exit_code)) is None or (number := _number(count)) is None:
@@ -139,7 +139,7 @@ class Driver:
             return HandedOver(None)
         return None if handover is None else HandedOver(handover)
 
-    def _hear_before(self, kind: str, said: bytes) -> Event | None:
+    def _event_before_cell(self, kind: str, said: bytes) -> Event | None:
         text = said.decode("utf-8", "replace")
         if not self._is_started:
             started = _started(kind, said)

@@ -121,14 +121,14 @@ class Execution:
                 pid=lambda: self.inner_pid,
             )
             inspect = await self._stream_and_wait(attached, command, delivery)
-            await self._judge(inspect, command, delivery)
-            self._take_rest()
+            await self._check_end(inspect, command, delivery)
+            self._flush_rest()
             await self.output.finish()
             return inspect
         finally:
             attached.close()
             # Keep the command's output, however it ended.
-            self._take_rest()
+            self._flush_rest()
             self.output.close()
 
     async def _stream_and_wait(
@@ -160,7 +160,7 @@ class Execution:
                 ) from error
             raise await self.lost(error) from error
 
-    async def _judge(self, inspect: ExecInspect, command: Command, delivery: Delivery) -> None:
+    async def _check_end(self, inspect: ExecInspect, command: Command, delivery: Delivery) -> None:
         """Raise where it is not proved that the cell has run, and where its end is a false one."""
         if self.heard.lost_folder is not None:
             self.stream.forget()
@@ -243,7 +243,7 @@ class Execution:
             started_at=self._started_at,
         )
 
-    def _take_rest(self) -> None:
+    def _flush_rest(self) -> None:
         if self.stream.may(StreamEvent.END):
             for frame in self._driver.finish() if self._driver else ():
                 self._feed(self.stream.take(frame))
@@ -271,7 +271,7 @@ class Execution:
         while frames := await attached.read():
             silence.heard()
             for frame in frames:
-                self._take(frame)
+                self._handle_frame(frame)
             self.output.flush()
             if is_over:
                 continue
@@ -282,21 +282,21 @@ class Execution:
         if silence.reason and not self.running.is_set():
             raise ExecLost(silence.reason)
 
-    def _take(self, frame: Frame) -> None:
+    def _handle_frame(self, frame: Frame) -> None:
         for item in self._driver.feed(frame) if self._driver else [frame]:
             if isinstance(item, Frame):
-                self._keep(item)
+                self._handle_output(item)
             else:
-                self._hear(item)
+                self._handle_event(item)
 
-    def _keep(self, frame: Frame) -> None:
+    def _handle_output(self, frame: Frame) -> None:
         """Feed what is the cell's; the stream withholds it while that is not known."""
         self._feed(self.stream.take(frame))
         if self.stream.is_full:
             # No report is as long. Where there is a driver, its word for the cell may be late.
             self._enter(StreamEvent.FULL if self._driver else StreamEvent.STARTED)
 
-    def _hear(self, event: Event) -> None:
+    def _handle_event(self, event: Event) -> None:
         """Take in a word of the driver."""
         happens = self.heard.take(event, tty=self._tty)
         if happens is None or not self.stream.may(happens):

@@ -27,7 +27,7 @@ from dexec_kernel.cells.output.output import Output
 from dexec_kernel.cells.signals.ladder import Ladder
 from dexec_kernel.cells.source.cell import Cell
 from dexec_kernel.cells.start import Start, Starts
-from dexec_kernel.cells.why import named, unexpected
+from dexec_kernel.cells.why import unexpected, with_known_name
 from dexec_kernel.cells.workspace import Workspace
 from dexec_kernel.errors import DexecError, EngineError
 
@@ -186,7 +186,7 @@ class CellRun:
             async with workspace.lost.told(workspace.backend, self._notes):
                 return await self._try_all()
         except DexecError as error:
-            return Failed(await named(self._workspace.backend, self._container, error))
+            return Failed(await with_known_name(self._workspace.backend, self._container, error))
 
     async def _try_all(self) -> Outcome:
         start = await self._starts.first()

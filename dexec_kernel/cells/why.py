@@ -57,7 +57,9 @@ async def cause_of(
     return _end_of(container, started_at) or suspicion
 
 
-async def named(backend: Backend, container: ContainerInspect, error: DexecError) -> DexecError:
+async def with_known_name(
+    backend: Backend, container: ContainerInspect, error: DexecError
+) -> DexecError:
     """Return the error of a cell, with its container called by the name that people know."""
     match error:
         case ExecNotFound():

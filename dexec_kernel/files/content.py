@@ -42,7 +42,7 @@ class FileContent:
     gid: int
 
     @property
-    def whole(self) -> bool:
+    def is_whole(self) -> bool:
         """Whether ``data`` is all of it."""
         return len(self.data) == self.size
 
@@ -96,7 +96,7 @@ async def write_file(
     member.uid, member.gid = owner
     if before is not None:
         member.mode, member.uid, member.gid = before.mode, before.uid, before.gid
-        if append and not before.whole:
+        if append and not before.is_whole:
             raise CopyError(
                 f"{path} is too large to be appended to: {before.size:,} bytes, where"
                 f" {APPEND_LIMIT:,} are possible.",

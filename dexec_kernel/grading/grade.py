@@ -165,7 +165,7 @@ class _Run:
             ran = await session.run(cell.source, limit=limit)
             self.seconds += ran.seconds
             if cell.checks:
-                self._take(ran, at_the_end=False)
+                self._note(ran, at_the_end=False)
             if ran.ended is Ended.LOST:
                 return f"its kernel ended, or stopped answering, in cell {cell.number}"
             if ran.ended is Ended.TIMED_OUT:
@@ -178,7 +178,7 @@ class _Run:
             if task.name in self.outcomes:
                 continue
             ran = await check(session, task)
-            self._take(ran, at_the_end=True)
+            self._note(ran, at_the_end=True)
             if ran.ended is Ended.LOST:
                 return f"its kernel ended, or stopped answering, in the check of {task.name}"
             if task.name not in self.outcomes:
@@ -195,7 +195,7 @@ class _Run:
         tasks = [task for task in self.tasks if task.name in names or "" in names]
         return sum(task.timeout + _AROUND_CHECK for task in tasks)
 
-    def _take(self, ran: Ran, *, at_the_end: bool) -> None:
+    def _note(self, ran: Ran, *, at_the_end: bool) -> None:
         """Take note of the outcome of checks. A task that was passed once is passed."""
         for record in ran.records:
             name = record.get("task")

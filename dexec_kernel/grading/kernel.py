@@ -104,7 +104,7 @@ class LabKernel:
         begin = loop.time()
         request = self._client.execute(source, allow_stdin=False, stop_on_error=False)
         records: list[Mapping[str, Any]] = []
-        hearing = asyncio.create_task(self._hear(request, records))
+        hearing = asyncio.create_task(self._collect_records(request, records))
         try:
             reply, in_time = await self._reply(request, limit), True
             if reply is None and await self._manager.is_alive():
@@ -138,7 +138,7 @@ class LabKernel:
                 return content
         return None
 
-    async def _hear(self, request: str, records: list[Mapping[str, Any]]) -> None:
+    async def _collect_records(self, request: str, records: list[Mapping[str, Any]]) -> None:
         """Collect the records that a cell shows, until the kernel is idle again."""
         while True:
             try:

@@ -110,7 +110,7 @@ def _container(table: Table, name: str) -> Container:
         command=table.read("command", values.words, "a command line, or a list of words") or (),
         mem_limit=table.read("mem_limit", values.memory, '"6m" or more, such as "128m"'),
         cpus=table.read("cpus", values.cpus, "a number from 0.01, such as 0.5"),
-        pids_limit=table.whole("pids_limit", least=1, right="a whole number, at least 1"),
+        pids_limit=table.whole_number("pids_limit", least=1, right="a whole number, at least 1"),
         network_mode=table.choice("network_mode", NETWORKS, "none"),
         read_only=table.flag("read_only", default=False),
         tmpfs=table.read("tmpfs", values.texts, several) or (),
@@ -183,7 +183,7 @@ def _healthcheck(table: Table) -> HealthConfig | None:
         interval=inner.read("interval", values.pause, _DURATION),
         timeout=inner.read("timeout", values.pause, _DURATION),
         start_period=inner.read("start_period", values.pause, _DURATION),
-        retries=inner.whole("retries", least=1, right="a whole number, at least 1"),
+        retries=inner.whole_number("retries", least=1, right="a whole number, at least 1"),
     )
     if "test" not in inner:
         table.problems.append(f"{inner.path('test')} is missing, and should be a command line")
@@ -226,7 +226,7 @@ def _task(table: Table, name: str) -> Task:
         where=Where(table.choice("where", [place.value for place in Where], "fresh")),
         timeout=table.read("timeout", values.duration, _DURATION) or 15,
         after=table.texts("after", 'a list of tasks: ["pipes"]') or (),
-        hints_after=_or(table.whole("hints_after", least=0, right="a whole number"), 3),
+        hints_after=_or(table.whole_number("hints_after", least=0, right="a whole number"), 3),
     )
     for path in task.files:
         pure = PurePosixPath(path)

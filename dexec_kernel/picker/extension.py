@@ -161,7 +161,7 @@ class DexecPicker(ExtensionApp):
             kernels=self._kernels,
             log=self.log,
         )
-        self._task = asyncio.create_task(self._keep(cards, scope, policy))
+        self._task = asyncio.create_task(self._keep_up_to_date(cards, scope, policy))
 
     def pod_scope(self) -> PodScope:
         """Return which pods are shown. Raises :class:`ConfigurationError`."""
@@ -170,7 +170,7 @@ class DexecPicker(ExtensionApp):
             return PodScope.NONE  # The extra is not installed.
         return scope
 
-    async def _keep(self, cards: Cards, scope: PodScope, policy: Policy) -> None:
+    async def _keep_up_to_date(self, cards: Cards, scope: PodScope, policy: Policy) -> None:
         """Keep the folder up to date, and sweep after labs, until the task is cancelled."""
         try:
             async with asyncio.TaskGroup() as watches:

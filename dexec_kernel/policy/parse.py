@@ -37,8 +37,8 @@ def parse_policy(content: bytes, file: str) -> Policy:
         local_files=files.flag("local", default=True),
         container_files=access.get(files.choice("container", list(access), "")),
         timeout=limits.number("timeout", above=0, right="seconds, more than 0"),
-        output=limits.whole("output", least=1, right="a whole number of bytes, at least 1"),
-        log=limits.whole("log", least=0, right="a whole number of bytes, or 0 for no log"),
+        output=limits.whole_number("output", least=1, right="a whole number of bytes, at least 1"),
+        log=limits.whole_number("log", least=0, right="a whole number of bytes, or 0 for no log"),
     )
     for table in (top, containers, execs, files, limits):
         table.end()

@@ -202,7 +202,7 @@ async def round_trip(host, tmp_path):
             assert not await write_file(api, "round-trip", "/tmp/new", b"one\n")
             assert await write_file(api, "round-trip", "/tmp/new", b"two\n", append=True)
             content = await read_file(api, "round-trip", "/tmp/new", limit=100)
-            assert (content.data, content.mode, content.whole) == (b"one\ntwo\n", 0o644, True)
+            assert (content.data, content.mode, content.is_whole) == (b"one\ntwo\n", 0o644, True)
     finally:
         containers.remove_container(host, container)
     assert tree(tmp_path / "back") == tree(here)

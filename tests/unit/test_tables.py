@@ -31,7 +31,7 @@ def test_values_of_every_kind():
     assert table.text("t") == "x"
     assert table.flag("b", default=True) is False
     assert table.number("n", above=0, right="more") == 1.5
-    assert table.whole("w", least=3, right="3") == 3
+    assert table.whole_number("w", least=3, right="3") == 3
     assert table.texts("l", "texts") == ("a",)
     assert table.choice("c", ["red", "blue"], "blue") == "red"
     inner = table.table("s")
@@ -46,7 +46,7 @@ def test_what_is_missing_has_its_default():
     assert table.text("t", "d") == "d"
     assert table.flag("b", default=True) is True
     assert table.number("n", above=0, right="") is None
-    assert table.whole("w", least=0, right="") is None
+    assert table.whole_number("w", least=0, right="") is None
     assert table.texts("l", "") is None
     assert table.choice("c", ["red"], "red") == "red"
     assert list(table.table("s")) == []
@@ -69,9 +69,9 @@ def test_what_is_missing_has_its_default():
             "k is too large a number, and should be s",
         ),
         ("0", lambda t: t.number("k", above=0, right="s"), "k is 0, and should be s"),
-        ("-1", lambda t: t.whole("k", least=0, right="w"), "k is -1, and should be w"),
-        ("1.0", lambda t: t.whole("k", least=0, right="w"), "k is 1.0, and should be w"),
-        ("false", lambda t: t.whole("k", least=0, right="w"), "k is false, and should be w"),
+        ("-1", lambda t: t.whole_number("k", least=0, right="w"), "k is -1, and should be w"),
+        ("1.0", lambda t: t.whole_number("k", least=0, right="w"), "k is 1.0, and should be w"),
+        ("false", lambda t: t.whole_number("k", least=0, right="w"), "k is false, and should be w"),
         ('"a"', lambda t: t.texts("k", "x"), "k is 'a', and should be a list of texts: x"),
         ('["a", ""]', lambda t: t.texts("k", "x"), "k is a list, and should be a list of texts"),
         ("{}", lambda t: t.texts("k", "x"), "k is a table, and should be a list of texts"),

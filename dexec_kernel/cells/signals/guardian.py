@@ -72,7 +72,7 @@ class Guardians:
         self._leftovers = leftovers
         self._guardians: dict[GuardedPlace, _Guardian] = {}
 
-    async def beside(
+    async def run_guarded(
         self,
         work: Coroutine[Any, Any, _T],
         backend: Backend,
@@ -209,7 +209,7 @@ class _Guardian:
             self._leaders.add(leader)
             await self._exec.write(f"add {leader}\n".encode())
             if is_new:
-                self._pid = await self._hear_pid(listening)
+                self._pid = await self._read_pid(listening)
                 await self._exec.inspect()  # For its PID on the engine's host.
             return listening
 
@@ -228,11 +228,11 @@ class _Guardian:
         async with self._lock:
             if self._exec is None or self._listening is None:
                 return None
-            if self._mark and await self._hear_answer(self._listening) is None:
+            if self._mark and await self._read_answer(self._listening) is None:
                 return None
             self._mark = new_mark()
             await self._exec.write(f"waiting {leader} {self._mark}\n".encode())
-            return await self._hear_answer(self._listening)
+            return await self._read_answer(self._listening)
 
     async def remove(self, leader: int) -> None:
         """Guard a cell no longer; the last one ends the guardian."""
@@ -266,7 +266,9 @@ class _Guardian:
         finally:
             self._heard.set()
 
-    async def _hear(self, listening: asyncio.Task[None], is_whole: Callable[[], bool]) -> bool:
+    async def _wait_until(
+        self, listening: asyncio.Task[None], is_whole: Callable[[], bool]
+    ) -> bool:
         """Wait until it has said what is waited for; return False if it ends before."""
         while not is_whole():
             if listening.done():
@@ -275,18 +277,18 @@ class _Guardian:
             await self._heard.wait()
         return True
 
-    async def _hear_answer(self, listening: asyncio.Task[None]) -> str | None:
+    async def _read_answer(self, listening: asyncio.Task[None]) -> str | None:
         """Return the answer that is due; None if the guardian ends before."""
         mark = self._mark.encode()
-        if not await self._hear(listening, lambda: self._said.count(mark) > 1):
+        if not await self._wait_until(listening, lambda: self._said.count(mark) > 1):
             return None
         answer = self._said.split(mark)[1]
         self._mark, self._said = "", b""
         return answer.decode("utf-8", "replace")
 
-    async def _hear_pid(self, listening: asyncio.Task[None]) -> int | None:
+    async def _read_pid(self, listening: asyncio.Task[None]) -> int | None:
         """Return the PID that the guardian names first, None if it ends before."""
-        await self._hear(listening, lambda: b"\n" in self._said or len(self._said) > _MAX_PID)
+        await self._wait_until(listening, lambda: b"\n" in self._said or len(self._said) > _MAX_PID)
         line, self._said = self._said.partition(b"\n")[0], b""
         return int(line) if line.isdigit() and len(line) <= _MAX_PID else None
 

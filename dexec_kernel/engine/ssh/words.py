@@ -54,9 +54,9 @@ class SshWords:
         """Take what ssh has printed."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in (*lines, b""):
-            self._keep(line)
+            self._add(line)
         if len(self._rest) > _LONGEST:
-            self._keep(self._rest)
+            self._add(self._rest)
             self._rest = b""
 
     @property
@@ -152,7 +152,7 @@ class SshWords:
             " ssh://HOST/run/user/1000/podman/podman.sock"
         )
 
-    def _keep(self, line: bytes) -> None:
+    def _add(self, line: bytes) -> None:
         if clean := _clean(line):
             self._lines.append(clean)
 

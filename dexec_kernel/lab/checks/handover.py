@@ -116,7 +116,7 @@ class Handover:
                 def place(name: str, first: str = first) -> Parts:
                     return (*root, *relative_parts(name, content_only=False, first=first))
 
-                self._take(archive, member, place, declared=posixpath.normpath(path))
+                self._copy_member(archive, member, place, declared=posixpath.normpath(path))
 
     def end(self) -> None:
         """Write the links, and the end of the archive."""
@@ -131,7 +131,7 @@ class Handover:
                 self._write(member)
         self._archive.close()
 
-    def _take(
+    def _copy_member(
         self,
         archive: tarfile.TarFile,
         member: tarfile.TarInfo,

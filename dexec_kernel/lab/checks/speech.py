@@ -71,14 +71,14 @@ class Speech:
         while self._size <= TOO_MUCH and not self._is_over and (frames := await streams.read()):
             self.hear(frames)
         for stream, voice in self._voices.items():
-            self._take(stream, voice.end())
+            self._keep(stream, voice.end())
 
     def hear(self, frames: Iterable[Frame]) -> None:
         """Take frames, in order."""
         for frame in frames:
             self._size += len(frame.data)
             if frame.stream in self._voices:
-                self._take(frame.stream, self._voices[frame.stream].hear(frame.data))
+                self._keep(frame.stream, self._voices[frame.stream].hear(frame.data))
 
     @property
     def exit_code(self) -> int | None:
@@ -90,7 +90,7 @@ class Speech:
     def _is_over(self) -> bool:
         return all(voice.exit_code is not None for voice in self._voices.values())
 
-    def _take(self, stream: Stream, data: bytes) -> None:
+    def _keep(self, stream: Stream, data: bytes) -> None:
         if stream is Stream.STDERR:
             self._teachers += data[-TEACHERS:]
             del self._teachers[:-TEACHERS]

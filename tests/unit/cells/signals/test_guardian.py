@@ -80,7 +80,9 @@ async def beside_a_cell(guardian, execution):
     leftovers = Leftovers()
     leftovers.add = lambda left, **_: guardian.left.append((left.inner_pid, left.pid))
     guardians = Guardians(lambda: False, leftovers)
-    task = asyncio.create_task(guardians.beside(asyncio.Event().wait(), guardian, PLACE, execution))
+    task = asyncio.create_task(
+        guardians.run_guarded(asyncio.Event().wait(), guardian, PLACE, execution)
+    )
     yield guardians
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -182,7 +184,9 @@ async def test_the_cells_of_a_broken_one_share_the_next(guarded):
     guardians, guardian = guarded
     second = Execution()
     second.inner_pid = 13
-    task = asyncio.create_task(guardians.beside(asyncio.Event().wait(), guardian, PLACE, second))
+    task = asyncio.create_task(
+        guardians.run_guarded(asyncio.Event().wait(), guardian, PLACE, second)
+    )
     await asyncio.sleep(20)
     guardian.lines.clear()
     guardian.said.put_nowait(b"")
