@@ -297,7 +297,7 @@ def break_standbys(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def break_guardians(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cell.workspaces.guardians, "beside", raising)
+    monkeypatch.setattr(cell.workspaces.guardians, "run_guarded", raising)
 
 
 def break_command(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
