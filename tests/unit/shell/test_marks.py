@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dexec_kernel.shell.marks import MarkScanner, Message, new_mark
+from dexec_kernel.shell.marks import Marks, MarkScanner, Message, new_mark
 
 MARK = "dexec:ab:"
 M = MARK.encode()
@@ -70,6 +70,14 @@ def test_only_what_may_begin_a_mark_is_held_back():
     assert list(scanner.feed(b"text dex")) == [b"text "]
     assert list(scanner.feed(b"ec")) == []
     assert list(scanner.feed(b"ution")) == [b"dexecution"]
+    assert list(scanner.feed(b"do")) == [b"do"]
+
+
+def test_a_mark_may_have_its_first_letter_once_more():
+    scanner = MarkScanner("dexec:d0123:")
+    assert list(scanner.feed(b"d-dexec:d")) == [b"d-"]
+    assert list(scanner.feed(b"0123:m")) == []
+    assert list(scanner.feed(b"dexec:d0123:")) == [Message(b"m")]
 
 
 def test_from_one_item_to_the_next_a_mark_can_lose_its_worth():
@@ -89,6 +97,12 @@ def test_a_message_that_is_too_long_is_dropped():
     assert list(scanner.feed(M + b"after")) == [Message(b""), b"after"]
 
 
+def test_the_end_of_a_message_that_is_too_long_may_be_cut():
+    scanner = MarkScanner(MARK, limit=10)
+    assert list(scanner.feed(M + b"x" * 20 + M[:-1])) == []
+    assert list(scanner.feed(M[-1:] + b"after")) == [Message(b""), b"after"]
+
+
 @given(
     st.lists(
         st.sampled_from([b"d", b"dexec:", b"dexec:ab", M, OTHER, b"x", b":", b"\n"]), max_size=12
@@ -105,4 +119,12 @@ def test_it_is_the_same_wherever_it_is_cut(parts, cuts):
 def test_marks_differ_and_are_long():
     marks = {new_mark() for _ in range(100)}
     assert len(marks) == 100
-    assert all(len(mark) > 32 and mark.isascii() and "\n" not in mark for mark in marks)
+    assert all(len(mark) == len("dexec::") + 128 // 4 and mark.isascii() and "\n" not in mark for mark in marks)
+
+
+def test_an_exec_without_stdin_has_one_mark():
+    marks, without = Marks.new(), Marks.new(stdin=False)
+    assert marks.greeting != marks.secret
+    assert without.greeting == without.secret
+    assert without.greeting not in {marks.greeting, marks.secret}
+    assert marks.secret not in repr(marks)
