@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dexec_kernel.shell.handover import DamagedHandover, Handover, HandoverParts
+from dexec_kernel.shell.marks import MAX_MESSAGE
 from dexec_kernel.shell.state import MAX_STATE_SIZE
 from tests.unit.support.local_shells import Cells, each_shell
 
@@ -174,3 +175,34 @@ def test_one_message_that_is_not_whole(text):
 def test_a_section_that_is_missing():
     with pytest.raises(DamagedHandover, match="no aliases"):
         WHOLE.one("aliases")
+
+
+def test_parts_without_end_are_dropped():
+    parts = HandoverParts(MARK)
+    for number in range(2_001):
+        assert parts.feed(f"part{number}", b"x") is None
+    with pytest.raises(DamagedHandover, match="have no end"):
+        parts.feed("part2001", b"x")
+    with pytest.raises(DamagedHandover, match="Of 2002 parts"):
+        parts.feed("parts", b"2002 2002 ;")
+
+
+def test_parts_that_are_too_large_together_are_dropped():
+    parts = HandoverParts(MARK)
+    third = bytes(MAX_MESSAGE // 3)
+    for number in range(3):
+        assert parts.feed(f"part{number}", third) is None
+    with pytest.raises(DamagedHandover, match="have no end"):
+        parts.feed("part3", b"x")
+
+
+def test_a_part_may_have_a_number_of_six_digits():
+    parts = HandoverParts(MARK)
+    assert parts.feed("part999999", b"x") is None
+    with pytest.raises(DamagedHandover, match="unknown kind"):
+        parts.feed("part1000000", b"x")
+
+
+def test_a_section_may_have_a_kind_that_is_not_ascii():
+    text = SEPARATOR + b"f\xe9 x" + SEPARATOR + b"end "
+    assert HandoverParts(MARK).feed("state", text) == Handover([("f\ufffd", b"x")])
