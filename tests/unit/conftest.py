@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,17 @@ def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         patch.delenv("XDG_CACHE_HOME", raising=False)
         yield
+
+
+@pytest.fixture
+def jumping_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have ``asyncio.run`` use a loop in which only the wait for somebody outside takes time."""
+
+    def run(main: Coroutine[Any, Any, Any]) -> Any:
+        with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+            return runner.run(main)
+
+    monkeypatch.setattr(asyncio, "run", run)
 
 
 @pytest.fixture

@@ -148,6 +148,7 @@ def test_ctrl_c_ends_it_at_once_although_the_engine_says_nothing(deaf):
         assert process.stderr.read() == ""
 
 
+@pytest.mark.usefixtures("jumping_run")
 def test_an_engine_that_says_nothing_is_given_up(deaf, monkeypatch, capsys):
     monkeypatch.setattr("dexec_kernel.cli.engine.PATIENCE", 0.3)
     monkeypatch.setattr("dexec_kernel.engine.calls.READ_TIMEOUT", 1.0)

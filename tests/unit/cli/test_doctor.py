@@ -87,6 +87,7 @@ def test_a_left_over_socket(tmp_path, capsys, monkeypatch):
     assert "nothing listens" in examined(capsys)["connection"]["message"]
 
 
+@pytest.mark.usefixtures("jumping_run")
 def test_an_engine_that_says_nothing(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("dexec_kernel.cli.doctor.PATIENCE", 0.3)
     monkeypatch.setattr("dexec_kernel.engine.calls.READ_TIMEOUT", 1.0)
