@@ -119,7 +119,10 @@ def test_it_is_the_same_wherever_it_is_cut(parts, cuts):
 def test_marks_differ_and_are_long():
     marks = {new_mark() for _ in range(100)}
     assert len(marks) == 100
-    assert all(len(mark) == len("dexec::") + 128 // 4 and mark.isascii() and "\n" not in mark for mark in marks)
+    assert all(
+        len(mark) == len("dexec::") + 128 // 4 and mark.isascii() and "\n" not in mark
+        for mark in marks
+    )
 
 
 def test_an_exec_without_stdin_has_one_mark():
