@@ -30,8 +30,10 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def prefix(tmp_path, monkeypatch):
-    """A prefix that Jupyter looks into."""
+    """A prefix that Jupyter looks into, and into no other: people use this environment too."""
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "prefix/share/jupyter"))
+    for place in ("ENV", "SYSTEM"):
+        monkeypatch.setattr(f"jupyter_core.paths.{place}_JUPYTER_PATH", [])
     return str(tmp_path / "prefix")
 
 
