@@ -23,7 +23,9 @@ def progress_data(report: Report, title: str, *, seconds: float) -> dict[str, st
         text = f"{share:.0%} of {format_size(expected)}"
         bar = element("progress", value=f"{share:.3f}", max="1", style=_BAR)
     speed = f"{format_size(report.size / seconds)}/s" if seconds > 0 else ""
-    words = " · ".join(part for part in (text, speed, f"{report.files} files done") if part)
+    # Nothing follows where the page is loaded again meanwhile: it must not read as an end.
+    count = f"{report.files} file{'' if report.files == 1 else 's'} so far"
+    words = " · ".join(part for part in (text, speed, count) if part)
     html = display("div", f"{one_line(title)}  ", bar, f"  {words}", style=_BOX)
     return bundle(html, f"{one_line(title)}: {words}")
 

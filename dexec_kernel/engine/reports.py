@@ -55,7 +55,7 @@ def explain(command: Sequence[str], exit_code: int | None, engine_text: str) -> 
         reason, advice, missing = _no_command(name)
     elif names_unknown_user(text):
         reason, short = "the container has no such user", "no such user"
-        advice = "Users are those of the container's /etc/passwd; a number works always."
+        advice = "Users are those of the container's /etc/passwd; a number always works."
     elif _bad_directory.search(text):
         reason = "the working directory does not exist in the container, or cannot be entered"
         advice, bad_folder = "Name one that exists.", True

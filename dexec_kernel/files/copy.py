@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import stat
 from collections.abc import Callable
 
@@ -157,7 +158,10 @@ def local_target(path: str) -> Destination:
     except FileNotFoundError:
         folder = parent_of(real)
         if not os.path.isdir(folder):  # noqa: PTH112
-            raise PathNotFound.of(f"There is no folder {folder}.") from None
+            raise PathNotFound.of(
+                f"There is no folder {folder} on the kernel's side.",
+                advice=f"Make it there: mkdir -p {shlex.quote(folder)}",
+            ) from None
         return Destination(real + end, exists=False, is_folder=False)
     except OSError as error:
         raise CopyError(f"{path}: {error.strerror}.") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 import uuid
 from argparse import Namespace
@@ -63,6 +64,12 @@ class _Bar:
 async def _cp(context: MagicContext, arguments: Namespace) -> None:
     source, target = parse_location(arguments.source), parse_location(arguments.target)
     if source.in_container and target.in_container:
+        if source.container == target.container:
+            paths = shlex.join([source.path, target.path])
+            raise UsageError(
+                "%cp copies between the kernel's side and a container.",
+                advice=f"Inside of a container, copy in a cell: cp -r {paths}",
+            )
         raise UsageError(
             "%cp does not copy from one container to another, as docker cp does not.",
             advice=f"Copy to the kernel's side first:\n  %cp {arguments.source} /tmp/\n"

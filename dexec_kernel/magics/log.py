@@ -57,7 +57,9 @@ def save(log: Path, target: Path, *, force: bool) -> None:
     except FileNotFoundError as error:
         if not log.exists():
             raise _gone(log) from error
-        raise PathNotFound.of(f"There is no folder {target.parent}.") from error
+        raise PathNotFound.of(
+            f"There is no folder {target.parent} on the kernel's side."
+        ) from error
     except OSError as error:
         raise CopyError(f"{target}: {error.strerror or error}.") from error
 

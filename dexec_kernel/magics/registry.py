@@ -94,7 +94,11 @@ class Registry:
     def _unknown(self, sign: str) -> UnknownMagic:
         near = nearest(sign, [*self._magics, *(f"%%{name}" for name in CELL_MAGICS)])
         if not near:
-            return UnknownMagic(f"There is no magic {sign}.", advice="%magics lists the magics.")
+            advice = "%magics lists the magics."
+            if not sign.startswith("%%"):
+                # Those of IPython, such as %cd, %ls and %pip, are commands here.
+                advice += f"\nA command of the container is written without the %: {sign[1:]}"
+            return UnknownMagic(f"There is no magic {sign}.", advice=advice)
         usage = f"  {self._magics[near].usage}" if near in self._magics else ""
         return UnknownMagic(
             f"There is no magic {sign}. Did you mean {near}?",

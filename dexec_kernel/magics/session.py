@@ -23,10 +23,16 @@ async def _env(context: MagicContext, arguments: Namespace) -> None:
     found: dict[str, str] = {}
     for word in arguments.assignments:
         name, equals, value = word.partition("=")
-        if not equals or not name.isidentifier() or not name.isascii():
+        is_name = name.isidentifier() and name.isascii()
+        if not equals:
+            advice = _parser_env().usage_line
+            if is_name:
+                advice += f'\nA value is shown by: echo "${name}"'
+            raise CellSyntaxError(f"%env: {word!r} is not NAME=VALUE.", advice=advice)
+        if not is_name:
             raise CellSyntaxError(
-                f"%env: {word.partition('=')[0]!r} is not NAME=VALUE.",
-                advice=_parser_env().usage_line,
+                f"%env: {name!r} cannot be the name of a variable.",
+                advice="A name has ASCII letters, digits and _, and begins with no digit.",
             )
         found[name] = value
     if found:

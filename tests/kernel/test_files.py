@@ -53,6 +53,8 @@ def test_copies_both_ways(here, host, box, tmp_path):
         ("%cp nope :/", "PathNotFound", "no"),
         ("%cp a b", "UsageError", "Neither"),
         ("%cp :/a other:/b", "UsageError", "from one container to another"),
+        ("%cp :/a :/b", "UsageError", "between the kernel's side and a container"),
+        ("%cp :/etc/passwd /no/such/", "PathNotFound", "on the kernel's side"),
         ("%cp no-such-container:/a .", "ContainerNotFound", "no-such-container"),
         ("%cp :/a", "CellSyntaxError", "DST"),
         ("%show /etc/passwd", "UsageError", "colon"),

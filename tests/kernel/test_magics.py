@@ -68,6 +68,7 @@ WRONG = [
     ("%%pyhton3", "UnknownMagic", ["Did you mean %%python3?"]),
     ("%%logs", "UnknownMagic", ["Did you mean %logs?"]),
     ("%zzzzzz", "UnknownMagic", ["There is no magic %zzzzzz.", "%magics lists"]),
+    ("%cd /tmp", "UnknownMagic", ["There is no magic %cd.", "without the %: cd"]),
     ("%logs --tial 3", "CellSyntaxError", ["%logs", "'--tial'", "Did you mean --tail?"]),
     ("%logs --tail x", "CellSyntaxError", ["%logs", "'x' is neither a number of lines"]),
     ("%logs --since x", "CellSyntaxError", ["%logs", "'x' is neither"]),
@@ -84,6 +85,13 @@ def test_wrong_words_are_named_and_nothing_runs(kernel):
         fails(result, name, *said)
         assert result.types == ["execute_input", "error"], code
         assert shown(kernel.run("%timeout")) == "Cells have no time limit.", code
+
+
+def test_variables_that_cannot_be_set_are_named_and_none_is_set(kernel):
+    fails(kernel.run("%env A=1 B"), "CellSyntaxError", "'B' is not NAME=VALUE", 'echo "$B"')
+    fails(kernel.run("%env A=1 1B=x"), "CellSyntaxError", "'1B' cannot be the name", "no digit")
+    fails(kernel.run("%env A=1 =x"), "CellSyntaxError", "'' cannot be the name of a variable")
+    assert kernel.run("echo ${A-none}").text() == "none\n"
 
 
 def test_magics_and_a_body(kernel, debian):

@@ -159,7 +159,7 @@ def test_what_is_too_large_says_so(name):
 def test_progress():
     report = Report(files=1, size=512 * 1024, expected=1024 * 1024)
     data = progress_data(report, f"{EVIL}\n → :/a", seconds=2.0)
-    assert "50% of 1.0 MiB · 256.0 KiB/s · 1 files done" in data["text/plain"]
+    assert "50% of 1.0 MiB · 256.0 KiB/s · 1 file so far" in data["text/plain"]
     assert 'value="0.500"' in data["text/html"]
     assert "<script" not in data["text/html"]
     report.expected = None

@@ -120,10 +120,19 @@ def test_unknown_magics_get_a_suggestion(sign, meant):
     assert meant in advice
 
 
-@pytest.mark.parametrize(
-    "sign", ["%zzzzzz", "%ls", "%cd", "%who", "%time", "%load", "%matplotlib", "%%sql", "%", "%%"]
-)
-def test_a_magic_that_nothing_is_like(sign):
+@pytest.mark.parametrize("sign", ["%zzzzzz", "%ls", "%cd", "%who", "%time", "%load", "%matplotlib"])
+def test_a_magic_that_nothing_is_like_may_be_a_command(sign):
+    with pytest.raises(UnknownMagic) as caught:
+        REGISTRY.read(MagicLine(sign, ("-x",)))
+    assert caught.value.message == f"There is no magic {sign}."
+    assert caught.value.advice.splitlines() == [
+        "%magics lists the magics.",
+        f"A command of the container is written without the %: {sign[1:]}",
+    ]
+
+
+@pytest.mark.parametrize("sign", ["%%sql", "%%"])
+def test_a_cell_magic_that_nothing_is_like(sign):
     with pytest.raises(UnknownMagic) as caught:
         REGISTRY.read(MagicLine(sign))
     assert caught.value.message == f"There is no magic {sign}."
