@@ -51,6 +51,8 @@ _LETTERS = {
     "v": "verbose",
     "x": "xtrace",
 }
+#: The variables that each process has from the engine, besides those of its container.
+_OF_ENGINE = ("HOME", "HOSTNAME")
 #: The traps that the driver sets itself.
 _OURS = frozenset({(rb"\exit 130", b"INT"), (rb"\exit 143", b"TERM")})
 #: Traps that a function does not see, unless it is traced.
@@ -195,7 +197,8 @@ def put_together(
     aliases = aliases_of(handover.one("aliases"))
     # What the cell has unset, the container would give to the next one again.
     is_exported = {name for name, variable in variables.items() if variable.is_exported}
-    unset = [name for name in env_names if name not in is_exported and name.isidentifier()]
+    given = (*env_names, *_OF_ENGINE)
+    unset = [name for name in given if name not in is_exported and name.isidentifier()]
     pieces: dict[str, bytes] = {"options": b"shopt -s extglob"} if functions else {}
     if unset:
         pieces["unset"] = b"unset -v " + " ".join(unset).encode()

@@ -42,9 +42,11 @@ def test_values_survive(prompt, value):
 @each_shell
 def test_folder_umask_and_what_was_unset(prompt, tmp_path):
     (tmp_path / "a b'c").mkdir()
-    prompt('cd "a b\'c"; umask 027; unset GIVEN')
-    result = prompt("pwd; umask; echo ${GIVEN-unset}; cd - >/dev/null; pwd")
-    assert result.stdout == f"{tmp_path}/a b'c\n0027\nunset\n{tmp_path}\n"
+    prompt('cd "a b\'c"; umask 027; unset GIVEN HOSTNAME HOME')
+    result = prompt(
+        "pwd; umask; echo ${GIVEN-unset} ${HOSTNAME-unset} ${HOME-unset}; cd - >/dev/null; pwd"
+    )
+    assert result.stdout == f"{tmp_path}/a b'c\n0027\nunset unset unset\n{tmp_path}\n"
 
 
 @each_shell

@@ -80,7 +80,8 @@ def driver(shell: str, parts: Sequence[str] = ()) -> list[str]:
 
 def plain_environment() -> dict[str, str]:
     """Return the environment that a container would give to a process."""
-    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    given = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**given, "HOSTNAME": "container"}
 
 
 def environment(
@@ -280,7 +281,7 @@ class Cells:
         else:
             release.unlink(missing_ok=True)
             result = run_shared_cell(self.shell, source, release, marks=marks, **given)
-        names = ("PATH", "HOME", "LANG", *self._variables)
+        names = ("PATH", "LANG", *self._variables)
         self.dropped = []
         for event in result.all(HasCell):
             if event.failed and self.state:
