@@ -20,7 +20,7 @@ from devtools.kube.cri import Cri
 from devtools.kube.history import Expired
 from devtools.kube.lines import Lines
 from devtools.kube.pods import Pod, Pods
-from devtools.kube.rights import Attributes, Rights, refusal
+from devtools.kube.rights import REVIEWS, Attributes, Rights, refusal
 from devtools.kube.select import Selects, selector
 from devtools.kube.status import ApiFault, failure
 
@@ -262,6 +262,8 @@ class Review(Handler):
     async def post(self) -> None:
         """Answer a SelfSubjectAccessReview."""
         body = self.body
+        if self.front.rights.is_asking_ruled:
+            self.require("create", REVIEWS, "", group="authorization.k8s.io")
         asked = body["spec"]["resourceAttributes"]
         resource = asked.get("resource", "")
         if sub := asked.get("subresource"):

@@ -8,6 +8,8 @@ from typing import Any
 
 #: The user of the client certificate of :mod:`devtools.tls`, and of the token ``admin``.
 ADMIN = "dexec-test-client"
+#: The resource that answers who may do what.
+REVIEWS = "selfsubjectaccessreviews"
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Attributes:
 class Rights:
     """Who has which token, and what everybody may do.
 
-    A rule is a mapping of ``user``, ``namespace`` (``*`` for all), ``resources`` and ``verbs``.
+    A rule is a mapping of ``user``, ``namespace`` (``*`` for all), ``resources`` and ``verbs``, and
+    of ``names`` where it is about these alone.
     """
 
     tokens: dict[str, str] = field(
@@ -49,6 +52,11 @@ class Rights:
         ]
     )
 
+    @property
+    def is_asking_ruled(self) -> bool:
+        """Whether a rule says who may ask for rights; without one all may, as in a cluster."""
+        return any(REVIEWS in rule["resources"] for rule in self.rules)
+
     def user_of(self, header: str, certificate: Mapping[str, Any] | None) -> str | None:
         """Return the user of a request, by its token or its client certificate."""
         scheme, _, token = header.partition(" ")
@@ -67,6 +75,7 @@ class Rights:
             and rule["namespace"] in {"*", asked.namespace}
             and _in(asked.resource, rule["resources"])
             and _in(asked.verb, rule["verbs"])
+            and _in(asked.name, rule.get("names", ["*"]))
             for rule in self.rules
         )
 

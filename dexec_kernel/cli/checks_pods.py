@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
+from dexec_kernel.backend.targets import KUBE_PREFIX
 from dexec_kernel.cli import checks_swarm
 from dexec_kernel.cli.checks import Patient
 from dexec_kernel.cli.findings import Finding, Verdict
 from dexec_kernel.cli.pods import HOW_TO_INSTALL, find_pods, is_pod
-from dexec_kernel.errors import ConfigurationError
+from dexec_kernel.errors import ConfigurationError, RightMissing
 from dexec_kernel.kube.kubeconfig import CONTEXT_VARIABLE, access_of
 from dexec_kernel.kube.scope import is_installed
 from dexec_kernel.policy.engine import policed
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _PODS = "pods"
 #: Verb and resource: cells need these; and the launcher and magics those.
 _NEEDED = (("get", "pods", ""), ("get", "pods", "exec"), ("create", "pods", "exec"))
+_OF_MANY = frozenset({"list", "watch"})
 _USEFUL = (("list", "pods", ""), ("watch", "pods", ""), ("get", "pods", "log"))
 
 
@@ -82,11 +84,23 @@ class PodPatient(Patient):
         from dexec_kernel.kube.answers import role_text  # noqa: PLC0415 -- for pods alone
         from dexec_kernel.kube.names import PodName  # noqa: PLC0415
 
-        namespace = PodName.parse(self._name).within(self._api.namespace).namespace
+        wanted = PodName.parse(self._name).within(self._api.namespace)
+        namespace = wanted.namespace
         asked = (*_NEEDED, *_USEFUL)
-        allowed = await asyncio.gather(
-            *(self._api.may(verb, what, namespace, subresource=sub) for verb, what, sub in asked)
-        )
+
+        async def may(verb: str, what: str, sub: str) -> bool:
+            # A Role may name its pods (resourceNames), and no list or watch has such a name.
+            names = [""] if wanted.owner or verb in _OF_MANY else ["", wanted.pod]
+            for name in names:
+                if await self._api.may(verb, what, namespace, subresource=sub, name=name):
+                    return True
+            return False
+
+        try:
+            allowed = await asyncio.gather(*(may(*right) for right in asked))
+        except RightMissing as error:
+            message = f"not known, as you may not ask for them. {error.message}"
+            return Finding("rights", Verdict.WARNING, message)
         missing = [right for right, may in zip(asked, allowed, strict=True) if not may]
         if not missing:
             message = f"all that is needed in the namespace {namespace}"
@@ -105,9 +119,14 @@ class PodPatient(Patient):
                 "state",
                 Verdict.FAILED,
                 f"not running: {container.why_not_running or 'the cluster gives no reason'}",
-                f"kubectl describe pod {container.name.partition('/')[2].partition('/')[0]}",
+                _describe(container.name),
             )
         return Finding("state", Verdict.OK, "running")
+
+
+def _describe(name: str) -> str:
+    namespace, pod, *_ = name.removeprefix(KUBE_PREFIX).split("/")
+    return f"kubectl describe pod -n {namespace} {pod}"
 
 
 def is_about_a_pod(container: str | None, environ: Mapping[str, str]) -> bool:

@@ -78,15 +78,22 @@ def choice_data(
     *,
     chosen: ContainerInspect | None,
     setting: str,
+    trouble: str = "",
 ) -> dict[str, str]:
-    """Return the mime bundle. ``setting`` is how the current container was named, "" if not."""
-    head = "No container is chosen."
+    """Return the mime bundle. ``setting`` is how the current container was named, "" if not.
+
+    ``trouble`` says why the setting leads to no container.
+    """
+    head = trouble or "No container is chosen."
     if chosen is not None:
         how = "" if setting else ", the only running one"
         also = f", chosen as {setting}" if setting not in {"", chosen.name} else ""
         head = f"Cells run in {short_name(chosen.name)} (image {chosen.image}{how}{also})."
+        if not chosen.running:
+            reason = f": {chosen.why_not_running}" if chosen.why_not_running else ""
+            head += f" It is not running{reason}."
         head += f" {chosen.note}" if chosen.note else ""
-    if chosen is None and not running:
+    if chosen is None and not running and not trouble:
         head += " No container is running."
     head = one_line(head)
     rows = [

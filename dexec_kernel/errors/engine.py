@@ -76,6 +76,10 @@ class ContainerNotFound(EngineApiError):
         """
         if container.startswith(_KUBE):
             has = f"Its containers are: {', '.join(others)}. " if others else ""
+            if not others and container.count("/") == 1:
+                # Who leaves out the namespace may mean a container in a pod.
+                namespace, pod = container.removeprefix(_KUBE).split("/")
+                has = f"The pod {pod!r} was looked for in the namespace {namespace!r}. "
             return cls(
                 f"There is no pod or container {container!r}.",
                 status=_NOT_FOUND,

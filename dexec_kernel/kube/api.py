@@ -159,9 +159,16 @@ class KubeApi:
                     raise error_of(status, message, namespace=namespace)
                 yield kind, item
 
-    async def may(self, verb: str, resource: str, namespace: str, *, subresource: str = "") -> bool:
-        """Return whether the cluster allows something: everybody may ask for that."""
+    async def may(
+        self, verb: str, resource: str, namespace: str, *, subresource: str = "", name: str = ""
+    ) -> bool:
+        """Return whether the cluster allows something, to everything of a kind or by ``name``.
+
+        Everybody may ask for that, unless somebody has forbidden it: :class:`RightMissing`.
+        """
         attributes = {"namespace": namespace, "verb": verb, "resource": resource}
+        if name:
+            attributes["name"] = name
         if subresource:
             attributes["subresource"] = subresource
         body = {

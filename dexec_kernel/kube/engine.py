@@ -287,7 +287,7 @@ class KubeEngine(AsyncClosing):
         members = [pod for pod in found if pods.belongs(pod, wanted)]
         if not members:
             raise ContainerNotFound.of(str(wanted))
-        return min(members, key=pods.best_first)
+        return min(members, key=lambda pod: pods.best_first(pod, wanted.container))
 
     async def _why(self, name: PodName, error: ContainerNotRunning) -> DexecError:
         """Return the error with the reason that the pod's status has."""

@@ -147,6 +147,7 @@ class KubeExec:
         self._command = command
         self._name = name
         self._tty = tty
+        self._has_shell_before = bool(boot.command) and boot.command[0] != command[0]
         self._prove = prove
         self._counted = counted
         self._incoming = Incoming()
@@ -291,7 +292,17 @@ class KubeExec:
     def why_not_started(self, inspect: ExecInspect, printed: bytes) -> CommandNotStarted | None:  # noqa: ARG002 -- nothing is printed
         """Return why the command was not started, None where it was."""
         if self._refused is not None and self._refused.is_start:
-            return explain(self._command, inspect.exit_code, self._refused.text)
+            error = explain(self._command, inspect.exit_code, self._refused.text)
+            if error.missing_command and self._has_shell_before:
+                return CommandNotStarted(
+                    "The command was not started: the container has no shell to set its folder and"
+                    " its variables.",
+                    exit_code=inspect.exit_code,
+                    engine_text=self._refused.text,
+                    missing_command=True,
+                    advice="Kubernetes' exec has neither: without -e and -w it may run.",
+                )
+            return error
         word = self._greeting.word if self._greeting else ""
         if word == NO_FOLDER:
             return explain(self._command, _NOT_EXECUTABLE, "chdir: no such working directory")

@@ -19,6 +19,7 @@ _OURS = "dexec."
 #: In seconds: the node's clock may be off by this against ours.
 _CLOCK_SKEW = 1.0
 _OUT_OF_MEMORY = "OOMKilled"
+_INITIALIZING = "PodInitializing"
 _STATUSES = ("containerStatuses", "ephemeralContainerStatuses", "initContainerStatuses")
 _SPECS = ("containers", "ephemeralContainers", "initContainers")
 
@@ -77,12 +78,21 @@ def belongs(pod: Any, wanted: PodName) -> bool:
     return is_member or owner[1] == wanted.pod
 
 
-def best_first(pod: Any) -> tuple[bool, bool, int, str]:
-    """Return the sort key of an owner's pods: running, not about to end, the lowest, the oldest."""
+def best_first(pod: Any, container: str = "") -> tuple[bool, bool, int, str]:
+    """Return the sort key of an owner's pods: running, not about to end, the lowest, the oldest.
+
+    The phase of a pod in a crash loop is Running too: its ``container`` is to run, "" for any.
+    """
     metadata, status = _object(pod, "metadata"), _object(pod, "status")
     number = _text(metadata, "name").rpartition("-")[2]
+    runs = any(
+        "running" in _object(item, "state")
+        for key in _STATUSES[:2]
+        for item in _list(status, key)
+        if not container or item.get("name") == container
+    )
     return (
-        _text(status, "phase") != "Running",
+        not runs or _text(status, "phase") != "Running",
         bool(metadata.get("deletionTimestamp")),
         int(number) if number.isdecimal() and len(number) < 9 else 0,  # noqa: PLR2004 -- a number
         _text(metadata, "creationTimestamp"),
@@ -192,6 +202,8 @@ def why_not_running(pod: Any, status: Mapping[str, Any]) -> str:
     fate = ": ".join(filter(None, (_text(of_pod, "reason"), _text(of_pod, "message"))))
     if waiting := _object(state, "waiting"):
         words = ": ".join(filter(None, (_text(waiting, "reason"), _text(waiting, "message"))))
+        if _text(waiting, "reason") == _INITIALIZING:
+            words = _initializing(of_pod) or words
         last = _end_in_words(_object(_object(status, "lastState"), "terminated"))
         last = last and f"it ended before: {last}"
         return _sentence(fate, words, last, _restarts(status)) or "waiting"
@@ -204,6 +216,21 @@ def why_not_running(pod: Any, status: Mapping[str, Any]) -> str:
     ]
     words = fate or next(filter(None, unmet), "")
     return ": ".join(filter(None, (_text(of_pod, "phase"), words)))
+
+
+def _initializing(status: Mapping[str, Any]) -> str:
+    """Return which init container the others wait for, and how it is; "" where nothing is known."""
+    for item in _list(status, _STATUSES[2]):
+        state, name = _object(item, "state"), _text(item, "name")
+        ended = _object(state, "terminated")
+        if ended and ended.get("exitCode") == 0:
+            continue
+        waiting = _object(state, "waiting")
+        how = ": ".join(filter(None, (_text(waiting, "reason"), _text(waiting, "message"))))
+        last = _end_in_words(ended or _object(_object(item, "lastState"), "terminated"))
+        how = _sentence(how, last, _restarts(item)) or "it runs"
+        return f"the init container {name!r} is to end first ({how})"
+    return ""
 
 
 def _sentence(*parts: str) -> str:

@@ -8,11 +8,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from dexec_kernel.backend.models import ContainerInspect
-from dexec_kernel.backend.targets import candidates
+from dexec_kernel.backend.targets import KUBE_PREFIX, candidates
 from dexec_kernel.cells.source.parser import MagicParser
 from dexec_kernel.display.containers import choice_data
 from dexec_kernel.display.table import table_data
-from dexec_kernel.errors import ContainerNotFound, EngineApiError, EngineUnavailable, NotChosenError
+from dexec_kernel.errors import (
+    ConfigurationError,
+    ContainerNotFound,
+    EngineApiError,
+    EngineUnavailable,
+    NotChosenError,
+)
 from dexec_kernel.magics.context import MagicContext
 from dexec_kernel.magics.processes import fold, has_cells
 from dexec_kernel.magics.registry import Magic
@@ -32,11 +38,18 @@ async def _container(context: MagicContext, arguments: Namespace) -> None:
         if not pods:
             raise
         running = []
-    setting = context.settings.container
-    current = await context.container() if setting or len(running) == 1 else None
+    setting, trouble = context.settings.container, ""
+    current = None
+    if setting or len(running) == 1:
+        try:
+            current = await context.container()
+        except (ContainerNotFound, ConfigurationError) as error:
+            if not running and not pods:
+                raise
+            trouble = f"{error.message} {error.advice}".strip()
     known = {item.id for item in running}
     running += [pod for pod in pods if pod.id not in known]
-    context.show(choice_data(running, chosen=current, setting=setting))
+    context.show(choice_data(running, chosen=current, setting=setting, trouble=trouble))
 
 
 async def _containers(context: MagicContext, _arguments: Namespace) -> None:
@@ -49,7 +62,7 @@ async def _containers(context: MagicContext, _arguments: Namespace) -> None:
         (
             "→" if current is not None and item.id == current.id else "",
             item.name,
-            item.id[:_SHORT_ID],
+            "" if item.name.startswith(KUBE_PREFIX) else item.id[:_SHORT_ID],
             item.state,
             item.image,
             item.status,
@@ -91,6 +104,10 @@ async def find_current(context: MagicContext) -> Current:
         return Current(None, "not chosen")
     except ContainerNotFound:
         return Current(None, f"{context.settings.container} (not found)")
+    except ConfigurationError as error:
+        if not context.settings.container:
+            raise
+        return Current(None, f"{context.settings.container} ({error.message.rstrip('.')})")
     state = "paused" if container.paused else "running" if container.running else "not running"
     return Current(container, f"{container.name} ({state})")
 

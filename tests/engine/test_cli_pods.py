@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from devtools.kube.rights import Rights
 from dexec_kernel.cli import command
 
 
@@ -96,6 +97,45 @@ def test_doctor_runs_a_cell_in_a_pod(capsys):
     assert [found[name]["status"] for name in names] == ["ok"] * 8, found
     assert "root" in found["user"]["message"]
     assert findings(capsys)["pods"]["message"] == "1 container in running pods in the context front"
+
+
+@pytest.fixture
+def ruled(kube, monkeypatch):
+    """Give the user `nobody` rights to pods of the namespace `cli`."""
+
+    def rule(*rules: dict[str, object]) -> None:
+        own = [{"user": "nobody", "namespace": "cli", "verbs": ["*"], **rule} for rule in rules]
+        kube.switch(rules=[*Rights().rules, *own])
+        monkeypatch.setenv("KUBECONFIG", str(kube.kubeconfig(namespace="cli", user="nobody")))
+
+    yield rule
+    kube.switch(rules=Rights().rules)
+
+
+def test_doctor_knows_rights_to_a_pod_by_its_name(capsys, ruled):
+    name = "web-abc12-x"
+    ruled(
+        {
+            "resources": ["pods", "pods/exec", "pods/log"],
+            "verbs": ["get", "create"],
+            "names": [name],
+        }
+    )
+    found = findings(capsys, "--container", f"kube:{name}")
+    assert found["rights"]["status"] == "warning"
+    assert found["rights"]["message"].endswith("you may not: list pods, watch pods")
+    assert found["cell"]["status"] == "ok"
+
+
+def test_doctor_goes_on_where_nobody_may_ask_for_rights(capsys, ruled):
+    ruled(
+        {"resources": ["pods", "pods/exec"]},
+        {"user": "other", "resources": ["selfsubjectaccessreviews"]},
+    )
+    found = findings(capsys, "--container", "kube:web-abc12-x")
+    assert found["rights"]["status"] == "warning"
+    assert found["rights"]["message"].startswith("not known, as you may not ask for them.")
+    assert found["cell"]["status"] == "ok"
 
 
 def test_doctor_names_missing_rights_and_prints_the_role(capsys, kube, monkeypatch):

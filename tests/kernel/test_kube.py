@@ -204,6 +204,26 @@ def test_an_owner_names_its_pod_and_the_next_one(start, run_pod, kube):
     until(lambda: kernel.run("echo b").record.get("container") == f"kube:{_NAMESPACE}/{second}")
 
 
+@pytest.mark.parametrize(
+    ("name", "words", "status"),
+    [
+        ("nowhere", "There is no pod or container", "(not found)"),
+        ("{}", "has 2 containers, and none is named", "and none is named)"),
+    ],
+)
+def test_the_choice_is_shown_also_where_the_current_one_is_none(
+    start, run_pod, name, words, status
+):
+    two = run_pod(namespace=_NAMESPACE, containers={"main": {}, "side": {}})
+    kernel = start(f"{_NAMESPACE}/{name.format(two)}")
+    [shown] = kernel.run("%container").of("display_data")
+    text = shown["data"]["text/plain"]
+    assert words in text
+    assert f"  %container kube:{_NAMESPACE}/{two}/side" in text
+    assert status in str(kernel.run("%status").messages)
+    assert kernel.run("%containers").reply["status"] == "ok"
+
+
 def test_what_the_cluster_refuses_is_said_with_the_role(start, pod, kube, start_kernel):
     config = kube.kubeconfig(user="nobody", namespace=_NAMESPACE)
     settings = {"KUBECONFIG": str(config), "DEXEC_CONTAINER": f"kube:{pod}"}

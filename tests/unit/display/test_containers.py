@@ -19,7 +19,8 @@ def summary(name: str, image: str = "busybox", status: str = "Up 3 hours") -> Co
 
 
 def chosen(name: str, image: str = "busybox", note: str = "") -> SimpleNamespace:
-    return SimpleNamespace(id=f"id-{name}", name=name, image=image, note=note)
+    state = {"running": True, "why_not_running": ""}
+    return SimpleNamespace(id=f"id-{name}", name=name, image=image, note=note, **state)
 
 
 def test_no_container_runs():
@@ -56,6 +57,16 @@ def test_chosen_by_another_name():
 def test_why_it_is_this_one():
     data = choice_data([], chosen=chosen("web", note="Another was passed over."), setting="web")
     assert data["text/plain"] == "Cells run in web (image busybox). Another was passed over."
+
+
+def test_one_that_does_not_run_says_why():
+    container = chosen("web")
+    container.running = False
+    data = choice_data([], chosen=container, setting="web")
+    assert data["text/plain"] == "Cells run in web (image busybox). It is not running."
+    container.why_not_running = "Completed, exit code 0"
+    data = choice_data([], chosen=container, setting="web")
+    assert data["text/plain"].endswith("It is not running: Completed, exit code 0.")
 
 
 def test_a_swarms_task_is_named_by_its_slot():

@@ -94,7 +94,9 @@ MAKERS: dict[str, Callable[[str], str]] = {
     "display.containers.choice_data": lambda text: html_of(
         containers.choice_data(
             running(text),
-            chosen=SimpleNamespace(id="1", name=text, image=text, note=text),  # type: ignore[arg-type]
+            chosen=SimpleNamespace(  # type: ignore[arg-type]
+                id="1", name=text, image=text, note=text, running=False, why_not_running=text
+            ),
             setting=text,
         )
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -45,11 +46,12 @@ class Pod:
         tty: bool = False,
         mark: str = MARK,
         lost: bool = False,
+        command: Sequence[str] = ("sh",),
     ) -> KubeExec:
         self.stream = MemoryStream(pieces, lost=lost)
         return KubeExec(
             *(self.stream, version, Facts("kube-1", "kube:lab/web/main@1")),
-            command=["sh"],
+            command=command,
             name="kube:lab/web",
             boot=Boot(["sh"], "program", mark),
             tty=tty,
@@ -179,6 +181,18 @@ async def test_a_command_that_was_not_started_says_why(pod, text, missing, bad_f
     error = attached.why_not_started(found, b"")
     assert error is not None
     assert (found.exit_code, error.missing_command, error.bad_folder) == (code, missing, bad_folder)
+    attached.close()
+
+
+async def test_a_shell_that_is_missing_is_not_called_the_command(pod):
+    text = 'OCI runtime exec failed: exec: "sh": executable file not found in $PATH'
+    status = failure(reason="InternalError", details={"causes": [{"message": text}]})
+    attached = pod.exec(ws(b"\3" + status), command=["/app"])
+    assert await read_all(attached) == []
+    error = attached.why_not_started(await attached.wait(), b"")
+    assert error is not None
+    assert "no shell to set its folder and its variables" in error.message
+    assert "/app" not in error.message
     attached.close()
 
 

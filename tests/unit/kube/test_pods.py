@@ -188,6 +188,40 @@ def test_a_pod_is_bound_by_its_owner_who_replaces_it(found, name):
     assert not pods.belongs(pod(), PodName("lab", "web", owner="Deployment"))
 
 
+def test_of_an_owners_pods_none_is_taken_that_crashes_while_another_runs():
+    waiting = {"waiting": {"reason": "CrashLoopBackOff"}}
+    crashing = pod(metadata__name="web-1", status__containerStatuses=status(state=waiting))
+    half = pod(
+        metadata__name="web-2",
+        status__containerStatuses=[*status(state=waiting), {"name": "side", "state": RUNNING}],
+    )
+    runs = pod(metadata__name="web-3")
+    assert min(crashing, half, runs, key=pods.best_first) is half
+    assert min(crashing, half, runs, key=lambda pod: pods.best_first(pod, "main")) is runs
+
+
+def test_a_pod_that_waits_for_an_init_container_names_it():
+    found = pod(status__containerStatuses=status(state={"waiting": {"reason": "PodInitializing"}}))
+    assert pods.inspect_of(found, "main").why_not_running == "PodInitializing"
+    done = {"name": "one", "state": {"terminated": {"reason": "Completed", "exitCode": 0}}}
+    failed = {"terminated": {"reason": "Error", "exitCode": 1}}
+    for state, words in (
+        ({"state": RUNNING}, "it runs"),
+        ({"state": failed, "restartCount": 2}, "Error, exit code 1; 2 restarts"),
+        (
+            {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": failed},
+            "CrashLoopBackOff; Error, exit code 1",
+        ),
+        (
+            {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no"}}},
+            "ImagePullBackOff: no",
+        ),
+    ):
+        found["status"]["initContainerStatuses"] = [done, {"name": "two", **state}]
+        said = pods.inspect_of(found, "main").why_not_running
+        assert said == f"the init container 'two' is to end first ({words})"
+
+
 def test_of_an_owners_pods_one_that_runs_and_stays_is_taken():
     names = {"web-2": {}, "web-10": {}, "web-1": {"deletionTimestamp": "x"}}
     found = []
@@ -195,7 +229,7 @@ def test_of_an_owners_pods_one_that_runs_and_stays_is_taken():
         item = pod()
         item["metadata"] |= {"name": name, **more}
         found.append(item)
-    found.append(pod(metadata__name="web-0", status__phase="Pending"))
+    found.append(pod(metadata__name="web-0", status={"phase": "Pending"}))
     assert pods.name_of(min(found, key=pods.best_first)).pod == "web-2"
 
 
