@@ -57,9 +57,10 @@ async def test_a_container_that_does_not_run_says_why(kube, namespace):
     assert await reason(kube, done, "Completed") == "Completed, exit code 0"
     assert await reason(kube, failed_name, "Error") == "Error, exit code 3"
     assert "Error, exit code 1" in await reason(kube, crash, "restart")
-    for name, words in ((done, "Completed"), (failed_name, "Error")):
-        with pytest.raises(ContainerNotRunning, match=words):
-            await kube.exec(name, ExecConfig(["true"]))
+    for name in (done, failed_name):
+        # Over v5 the cluster tells so only on the stream.
+        with pytest.raises(ContainerNotRunning):
+            await printed(kube, name, "true")
 
 
 async def test_an_init_container_that_others_wait_for_is_named_and_takes_execs(kube, namespace):
