@@ -35,7 +35,7 @@ async def _container(context: MagicContext, arguments: Namespace) -> None:
     try:
         running = await candidates(await context.client())
     except EngineUnavailable:
-        if not pods:
+        if not pods and not context.settings.container.startswith(KUBE_PREFIX):
             raise
         running = []
     setting, trouble = context.settings.container, ""
@@ -53,8 +53,9 @@ async def _container(context: MagicContext, arguments: Namespace) -> None:
 
 
 async def _containers(context: MagicContext, _arguments: Namespace) -> None:
-    found = await (await context.client()).container_list(all=True)
+    # First: the list has the pods of a cluster that is in use.
     current = (await find_current(context)).container
+    found = await (await context.client()).container_list(all=True)
     if not found:
         context.show_text("There is no container.")
         return

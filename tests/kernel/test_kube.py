@@ -224,6 +224,17 @@ def test_the_choice_is_shown_also_where_the_current_one_is_none(
     assert kernel.run("%containers").reply["status"] == "ok"
 
 
+def test_without_an_engine_and_without_pods_the_current_one_is_shown(start, pod, tmp_path):
+    kernel = start(pod, DEXEC_PICKER_PODS="none")
+    text = str(kernel.run("%containers").messages)
+    assert f"→ kube:{_NAMESPACE}/{pod}" in " ".join(text.split())
+    [shown] = kernel.run("%container").of("display_data")
+    assert shown["data"]["text/plain"].startswith(f"Cells run in kube:{_NAMESPACE}/{pod} ")
+    kernel = start(pod, KUBECONFIG=str(tmp_path))
+    reply = kernel.run("%container").reply
+    assert (reply["ename"], "Is a directory" in reply["evalue"]) == ("ConfigurationError", True)
+
+
 def test_what_the_cluster_refuses_is_said_with_the_role(start, pod, kube, start_kernel):
     config = kube.kubeconfig(user="nobody", namespace=_NAMESPACE)
     settings = {"KUBECONFIG": str(config), "DEXEC_CONTAINER": f"kube:{pod}"}
