@@ -58,8 +58,8 @@ def show_file(name: str, data: bytes, size: int) -> Shown:
         if len(data) < size:
             return _too_large(image, size)
         plain = f"{image}, {format_size(size)}"
-        shown = {"text/plain": plain, image: base64.b64encode(data).decode()}
-        return Shown(shown, metadata={image: {"alt": one_line(name)}})
+        content = {"text/plain": plain, image: base64.b64encode(data).decode()}
+        return Shown(content, metadata={image: {"alt": one_line(name)}})
     text = _as_text(data)
     if text is None:
         return _hexdump(data, size)
