@@ -45,7 +45,9 @@ async def end_processes(
         is_unanswered = isinstance(error, EngineUnavailable) or isinstance(
             error.__cause__, TimeoutError
         )
-        note = f"the processes go on until they can be ended: {error.message}"
+        # The id is what signals are sent to, and people know the name.
+        reason = error.message.replace(container.id, container.name)
+        note = f"the processes go on until they can be ended: {reason}"
         return Interrupted("", note, is_unanswered)
     attempt.is_over()
     if ended.survivors:

@@ -312,3 +312,12 @@ async def test_interrupt_that_cannot_be_delivered_says_so():
     await asyncio.sleep(0.02)
     cell.run.interrupt()
     assert await running == Interrupted("", "the processes go on until they can be ended: paused")
+
+
+async def test_interrupt_that_cannot_be_delivered_names_the_container_as_people_do():
+    refused = Script(create=ContainerPaused.of(CONTAINER.id))
+    cell = Cell(FakeBackend(Script([greeting, FOREVER]), refused))
+    running = asyncio.create_task(cell.outcome())
+    await asyncio.sleep(0.02)
+    cell.run.interrupt()
+    assert (await running).note.endswith(": The container 'web' is paused.")
