@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from dexec_kernel.cells.source.cell import Cell
+from dexec_kernel.cells.source.misplaced import refuse_misplaced
 from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.jupyter.containers import ContainerWatch
 from dexec_kernel.jupyter.input import Input
@@ -61,6 +62,7 @@ class MagicRunner:
 
         ``interactive`` where a person looks at the cell, who sees widgets where it ``is_live``.
         """
+        refuse_misplaced(cell, REGISTRY.knows)
         calls = [REGISTRY.read(line) for line in cell.magics]
         if cell.cell_magic is not None:
             calls.append(REGISTRY.read(cell.cell_magic, body=cell.body))

@@ -90,11 +90,12 @@ def magic_help(text: str, position: int, registry: Registry) -> str:
 
 
 def _line_of_head(text: str, position: int) -> int | None:
-    """Return the start of the cursor's line if only line magics are above it, else None."""
+    """Return the start of the cursor's line in a cell's head, None in its body."""
     begin = text.rfind("\n", 0, position) + 1
     for line in text[:begin].split("\n"):
         match = _line.fullmatch(line)
-        if line.strip() and (match is None or match["sign"].startswith("%%")):
+        is_empty = not line.strip() or line.lstrip().startswith("#")
+        if not is_empty and (match is None or match["sign"].startswith("%%")):
             return None
     return begin
 

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dexec_kernel.cells.source.cell import CELL_MAGICS, MagicLine
+from dexec_kernel.cells.source.exec_magic import is_exec_magic
 from dexec_kernel.cells.source.parser import MagicParser, asks_for_help, nearest
 from dexec_kernel.errors import UnknownMagic
 from dexec_kernel.magics.context import MagicContext
@@ -75,6 +76,12 @@ class Registry:
     def __iter__(self) -> Iterator[Magic]:
         """All magics, in the order of the list."""
         return iter(self._magics.values())
+
+    def knows(self, sign: str) -> bool:
+        """Return whether ``sign`` is a magic's: one of these, ``%%exec``, or a short form of it."""
+        return sign in self._magics or (
+            sign.startswith("%%") and is_exec_magic(sign.removeprefix("%%"))
+        )
 
     def read(self, line: MagicLine, *, body: str = "") -> Call:
         """Find a magic and read its arguments; nothing is run.

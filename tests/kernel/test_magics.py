@@ -75,6 +75,7 @@ WRONG = [
     ("%logs web", "CellSyntaxError", ["%logs does not take 'web'"]),
     ("%container a b", "CellSyntaxError", ["%container does not take 'b'"]),
     ("%timeout soon", "CellSyntaxError", ["%timeout", "'soon'"]),
+    ("# where\necho no\n%container web", "CellSyntaxError", ["%container in line 4", "Nothing"]),
     ("%%exec --usr x", "CellSyntaxError", ["%%exec", "'--usr'", "Did you mean --user?"]),
 ]
 
@@ -95,8 +96,8 @@ def test_variables_that_cannot_be_set_are_named_and_none_is_set(kernel):
 
 
 def test_magics_and_a_body(kernel, debian):
-    result = kernel.run(f"%timeout 60\n%container {debian}\n\necho $LINENO")
-    assert result.text() == "4\n"
+    result = kernel.run(f"%timeout 60\n# where\n%container {debian}\n\necho $LINENO")
+    assert result.text() == "5\n"
     assert result.record["container"] == debian
     first, second, *_ = result.of("display_data")
     assert first["data"]["text/plain"] == "Cells are ended after 60 s."

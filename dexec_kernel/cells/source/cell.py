@@ -27,6 +27,9 @@ __all__ = [
 #: A magic is one or two % and a name; a shell has %1 and %% (jobs), and those only in a command.
 _magic = re.compile(r"\s*(?P<sign>%%?[A-Za-z_][\w.-]*)(?P<help>\?{0,2})(?:\s+(?P<rest>.*))?$")
 _CELL_MAGIC = "%%"
+_COMMENT = "#"
+#: Some editors put it in front of a file's text. A shell would take it for a part of a word.
+_BYTE_ORDER_MARK = "\ufeff"
 _MOST_MAGICS = 1000
 
 
@@ -63,8 +66,9 @@ class Cell:
 def parse_cell(text: str) -> Cell:
     """Split a cell into magics, options and body. Raises :class:`CellSyntaxError`.
 
-    A body for a shell keeps its line numbers: the lines of magics become empty. The arguments of
-    magics other than ``%%exec`` and its short forms are parsed later.
+    Blank lines and comments may be above and between magics. A body for a shell keeps its line
+    numbers: the lines of magics become empty. The arguments of magics other than ``%%exec`` and its
+    short forms are parsed later.
     """
     if "\0" in text:
         raise CellSyntaxError("A cell cannot contain a NUL character; no shell accepts one.")
@@ -73,9 +77,9 @@ def parse_cell(text: str) -> Cell:
     except UnicodeEncodeError as error:
         raise CellSyntaxError(f"The cell is not Unicode text: {error.reason}.") from error
     magics: list[MagicLine] = []
-    lines = text.split("\n")
+    lines = text.removeprefix(_BYTE_ORDER_MARK).split("\n")
     for number, line in enumerate(lines):
-        if not line.strip():
+        if not (begin := line.lstrip()) or begin.startswith(_COMMENT):
             continue
         magic = _read_line(line.rstrip("\r"))
         if magic is None:
