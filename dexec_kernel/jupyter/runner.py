@@ -131,9 +131,8 @@ class CellRunner:
             note_end()
             if not messages.silent:
                 settings = self._settings
-                self._notifier.cell_ended(
-                    self.last, seconds=settings.notify, command=settings.notify_command
-                )
+                command = self._policy().notify_command(settings.notify_command)
+                self._notifier.cell_ended(self.last, seconds=settings.notify, command=command)
             self._cell = None
             self._cell_done.set()
             self._changed()

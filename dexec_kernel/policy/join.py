@@ -89,6 +89,10 @@ class Joined(Policy):
         """Return how many bytes of a cell's output may be logged, 0 for none."""
         return min((part.log_limit(setting) for part in self.parts), default=setting)
 
+    def notify_command(self, setting: str) -> str:
+        """Return the program that is told of long cells, "" for none of the user's."""
+        return setting if all(part.notify_command(setting) for part in self.parts) else ""
+
     def refused(self, setting: str, text: str) -> PolicyRefused:
         """Return the error for what the first part does not allow that limits the setting."""
         name = setting.rpartition(".")[2]

@@ -211,6 +211,10 @@ class Policy:
             return 0
         return setting if self.log is None else min(setting, self.log)
 
+    def notify_command(self, setting: str) -> str:
+        """Return the program that is told of long cells, "" for none of the user's."""
+        return setting if self.local_files else ""
+
     # ------------------------------------------------------------------------------------------
 
     def refused(self, setting: str, text: str) -> PolicyRefused:

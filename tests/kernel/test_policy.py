@@ -151,6 +151,15 @@ def test_no_variable_goes_round_it(start_kernel, program, settings, setting):
     refusal(kernel, "%status", setting)
 
 
+def test_a_variable_names_no_program_that_is_told_of_cells(start_kernel, program, tmp_path):
+    told, given = tmp_path / "told", {"DEXEC_CONTAINER": "policy-lab", "DEXEC_NOTIFY": "0.001"}
+    kernel = start_kernel(program=program, DEXEC_NOTIFY_COMMAND=f"touch {told}", **given)
+    # Each cell has been told of by the time that the second one after it has ended.
+    for _ in range(5):
+        assert kernel.run("true").reply["status"] == "ok"
+    assert not told.exists()
+
+
 def test_a_configuration_file_and_the_kernel_s_arguments_do_not_either(
     start_kernel, program, tmp_path
 ):

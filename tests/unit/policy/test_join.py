@@ -90,6 +90,8 @@ def test_what_both_allow_is_allowed():
 
 def test_limits_are_the_lowest():
     assert (BOTH.cell_timeout(None, 0), BOTH.output_limit(0), BOTH.log_limit(0)) == (60, 1000, 0)
+    assert join(Policy(file="a"), Policy(file="b")).notify_command("x") == "x"
+    assert join(Policy(file="a"), Policy(file="b", local_files=False)).notify_command("x") == ""
     assert (BOTH.timeout, BOTH.output, BOTH.log) == (60, 1000, 10)
     assert not any((BOTH.switching, BOTH.restart, BOTH.privileged, BOTH.detach))
     assert BOTH.file == "/etc/policy.toml and the lab one"

@@ -173,6 +173,9 @@ def test_files_of_the_kernel_s_machine():
     refusal(policy.check_settings, asked(log_limit=1), DEFAULTS)
     policy.check_settings(asked(log_limit=0), DEFAULTS)
     assert policy.log_limit(9000) == 0
+    # A variable names the program, and it would run on the kernel's machine.
+    assert policy.notify_command("sh -c id") == ""
+    assert Policy().notify_command("sh -c id") == "sh -c id"
 
 
 def test_the_default_is_lowered_to_a_ceiling():
