@@ -35,6 +35,9 @@ _READ = (
 #: Evaluates what the program has left, without a name or a line of ours.
 _GO = 'set -- "$__dexec_c" "$@";unset -v __dexec_c __dexec_p;eval "shift;$1"'
 _END = "\n.\n"
+#: bash's commands for the options that it has in a variable, and what stands before each of them.
+_COMMANDS = {"SHELLOPTS": "set", "BASHOPTS": "shopt -s"}
+_SETTERS = {"SHELLOPTS": "-o", "BASHOPTS": ""}
 _shells = re.compile(r"(ba|da|a|k|lk|mk|pdk|z|ya|hu|po)?sh")
 _identifier = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: The words of a program that ends before its command, and the exit codes that go with them.
@@ -108,7 +111,7 @@ def _program(config: ExecConfig, mark: str, *, detached: bool) -> str:
         say = _say(mark, NO_FOLDER, _CANNOT_RUN)
         # Nobody has been elsewhere before: `cd -` is to fail.
         lines.append(f"CDPATH= cd -- {quoted} >/dev/null 2>&1 || {say}\nunset -v OLDPWD")
-    lines += [f"export {name}={shlex.quote(value)}" for name, value in config.env.items()]
+    lines += [_set(name, value) for name, value in config.env.items()]
     if not is_ours:
         say = _say(mark, NO_COMMAND, _NOT_FOUND)
         lines.append(f"command -v {shlex.quote(config.cmd[0])} >/dev/null 2>&1 || {say}")
@@ -141,6 +144,17 @@ def check_names(env: Mapping[str, str]) -> None:
                 f"The variable {name!r} cannot be set in a pod: a shell sets it there, and no shell"
                 " takes that name."
             )
+
+
+def _set(name: str, value: str) -> str:
+    """Return what sets a variable. bash lets nobody assign those of its options."""
+    if name not in _SETTERS:
+        return f"export {name}={shlex.quote(value)}"
+    wanted = " ".join(f"{_SETTERS[name]} {word}" for word in value.split(":") if word)
+    if not wanted:
+        # No other option of a shell keeps the program from going on.
+        return "set +aefuvx" if name == "SHELLOPTS" else ":"
+    return f'[ -z "${{BASH_VERSION-}}" ] || {_COMMANDS[name]} {shlex.join(wanted.split())} || :'
 
 
 def _say(mark: str, word: str, code: int) -> str:

@@ -222,9 +222,9 @@ class KubeEngine(AsyncClosing):
         name = await self._whole(container)
         return await open_log(self._api, name, follow=follow, tail=tail, since=since)
 
-    async def attaching_ends_stdin(self, container: ContainerInspect) -> bool:  # noqa: ARG002 -- the contract's
-        """Return False: the kubelet keeps stdin open."""
-        return False
+    async def attaching_ends_stdin(self, container: ContainerInspect) -> bool:
+        """Return whether containerd ends its stdin with the first who attaches, and sends none."""
+        return container.closes_stdin
 
     async def container_attach_ws(self, container: str, *, stdin: bool = False) -> FrameChannel:
         """Join the main process. Raises :class:`ConfigurationError` where it has no stdin."""
@@ -236,7 +236,9 @@ class KubeEngine(AsyncClosing):
                 "its main process has no stdin",
                 "the pod's description gives it one (stdin: true); `%attach` without input works",
             )
-        return await self._execs.attach(name, stdin=stdin, tty=found.tty)
+        # containerd ends an attachment without stdin at once if the container has an open one.
+        has_stdin = found.open_stdin and not found.closes_stdin
+        return await self._execs.attach(name, stdin=stdin or has_stdin, tty=found.tty)
 
     # --- files --------------------------------------------------------------------------------
 

@@ -78,6 +78,46 @@ async def test_an_init_container_that_others_wait_for_is_named_and_takes_execs(k
     assert "'setup' is to end first (Error, exit code 7)" in await reason(kube, name, "exit code 7")
 
 
+@pytest.mark.parametrize(
+    ("changes", "sends"),
+    [
+        ({}, False),
+        ({"stdin": True}, False),
+        ({"stdin": True}, True),
+        ({"stdin": True, "tty": True}, False),
+        ({"stdin": True, "tty": True, "stdinOnce": True}, True),
+    ],
+)
+async def test_a_main_process_is_joined_and_left_unharmed(kube, namespace, changes, sends):
+    pod = namespace.pod(f"joined-{len(changes)}{sends:d}")
+    script = "(while sleep 0.2; do echo tick; done) & cat; echo over; sleep 1000"
+    pod["spec"]["containers"][0] |= {**changes, "command": ["bash", "-c", script]}
+    name = await namespace.start(kube, pod)
+    try:
+        for word in ("one", "two"):  # The second sees what has come of the first.
+            channel = await kube.container_attach_ws(name, stdin=sends)
+            said, wanted = b"", word if sends else "tick"
+            if sends:
+                await channel.write(f"{word}\n".encode())
+            async with asyncio.timeout(120):
+                while wanted.encode() not in said:
+                    frames = await channel.read()
+                    assert frames, said
+                    said += b"".join(frame.data for frame in frames)
+            assert not changes or b"over" not in said
+            channel.close()
+    finally:
+        await namespace.remove_pod(kube, pod["metadata"]["name"])
+
+
+async def test_to_join_one_that_would_lose_its_stdin_is_told(kube, namespace):
+    pod = namespace.pod("once")
+    pod["spec"]["containers"][0] |= {"stdin": True, "stdinOnce": True}
+    name = await namespace.start(kube, pod)
+    assert await kube.attaching_ends_stdin(await kube.container_inspect(name))
+    await namespace.remove_pod(kube, "once")
+
+
 async def test_a_pod_that_is_deleted_ends_its_commands(kube, namespace):
     name = await kube_start(kube, namespace, "deleted")
     attached = await kube.exec(name, ExecConfig(["sh", "-c", "echo begun; exec sleep 1000"]))

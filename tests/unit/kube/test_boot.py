@@ -22,14 +22,16 @@ def shell(request):
     return request.param
 
 
-def run(shell: str, config: ExecConfig, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """Run a command as a pod would, with nothing but a PATH."""
+def run(
+    shell: str, config: ExecConfig, stdin: bytes = b"", **environ: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command as a pod would, with nothing but a PATH and ``environ``."""
     found = boot(config, MARK)
     return subprocess.run(
         [*SHELLS[shell], *found.command[1:]],
         input=found.program.encode() + stdin,
         capture_output=True,
-        env={"PATH": "/usr/bin:/bin", "n": "7", "IFS": "x", "TMOUT": "1"},
+        env={"PATH": "/usr/bin:/bin", "n": "7", "IFS": "x", "TMOUT": "1", **environ},
         check=False,
         timeout=60,
     )
@@ -68,6 +70,21 @@ def test_a_program_that_is_no_shell_replaces_it_with_its_variables(shell):
 def test_no_name_of_ours_is_left_and_those_of_the_container_are(shell):
     done = run(shell, script('set | grep ^__dexec; echo "$n"; printf %s "$IFS" | od -An -c'))
     assert done.stdout.decode().split() == ["7", "\\t", "\\n"]
+
+
+def test_options_of_bash_are_set_which_nobody_may_assign(shell):
+    text = 'echo "-$-"; false; shopt -q extglob 2>/dev/null && echo extglob; echo over'
+    cleared = script(text, env={"SHELLOPTS": "", "BASHOPTS": "", "A": "1"})
+    done = run(shell, cleared, SHELLOPTS="errexit:nounset")
+    options, *rest = done.stdout.decode().split()
+    assert (set("eu") & set(options), rest) == (set(), ["over"])
+    assert started(done)
+    wanted = script(text, env={"SHELLOPTS": "nounset", "BASHOPTS": "extglob"})
+    options, *rest = run(shell, wanted).stdout.decode().split()
+    if shell == "bash":
+        assert ("u" in options, rest) == (True, ["extglob", "over"])
+    else:
+        assert rest == ["over"]
 
 
 def test_the_rest_of_stdin_is_the_commands(shell):

@@ -122,6 +122,21 @@ async def test_what_kubernetes_cannot_do_is_refused_with_something_else_instead(
 
 
 @pytest.mark.parametrize(
+    ("stdin", "once", "is_open", "ends"),
+    [(False, False, False, False), (True, False, True, False), (True, True, False, True)],
+)
+async def test_an_open_stdin_is_attached_to_also_where_nothing_is_sent(stdin, once, is_open, ends):
+    """containerd ends the attachment at once otherwise, or the stdin where that is for once."""
+    found = pod()
+    found["spec"]["containers"][0] |= {"stdin": stdin, "stdinOnce": once}
+    engine, kube = engine_of(found, answers=[[]])
+    assert await engine.attaching_ends_stdin(await engine.container_inspect("kube:web")) is ends
+    (await engine.container_attach_ws("kube:web")).close()
+    assert kube.stdin == [is_open]
+    await engine.aclose()
+
+
+@pytest.mark.parametrize(
     ("error", "answers"),
     [(None, True), (EngineApiError("no", status=403), True), (EngineUnavailable("no"), False)],
 )

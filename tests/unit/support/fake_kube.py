@@ -46,6 +46,7 @@ class FakeKube:
         self.lists: list[Exception | tuple[list[Any], str]] = []
         self.watches: list[Exception | list[Any]] = []
         self.commands: list[list[str]] = []
+        self.stdin: list[bool] = []
         self.asked: list[str] = []
         self.streams: list[MemoryStream] = []
         self.protocol = Version.V5
@@ -94,6 +95,7 @@ class FakeKube:
         unanswered: Callable[[], None],
     ) -> tuple[MemoryStream, Version, bytes]:
         self.commands.append(list(command))
+        self.stdin.append(stdin)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             if isinstance(answer, EngineUnavailable):
