@@ -21,7 +21,7 @@ from dexec_kernel.shell.commands import (
 )
 from dexec_kernel.shell.language.words import command_line
 from dexec_kernel.shell.marks import Marks, new_mark
-from dexec_kernel.shell.state import ShellState, has_folder
+from dexec_kernel.shell.state import ShellState, exporting, has_folder
 
 #: In bytes: a connection takes as much, whether or not the process reads it.
 _SHORT = 32 * 1024
@@ -309,4 +309,4 @@ def _config(
 
 
 def _exports(options: CellOptions) -> str:
-    return "".join(f"\nexport {name}={shlex.quote(value)}" for name, value in options.env.items())
+    return "".join(f"\n{exporting(name, value)}" for name, value in options.env.items())

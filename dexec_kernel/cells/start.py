@@ -69,6 +69,8 @@ class Starts:
         workspace, options = self._workspace, self._cell.options
         if self._is_started_by_engine:
             return self._cold(Shell.NONE)
+        if workspace.state is not None:
+            workspace.state.check_may_set(dict(options.env))
         if may_use_standby(options):
             standbys = workspace.standbys
             handed_out = await standbys.take(workspace.container, workspace.state)

@@ -37,6 +37,8 @@ async def _env(context: MagicContext, arguments: Namespace) -> None:
         found[name] = value
     if found:
         session = (await context.workspace(container)).session
+        if session.state is not None:
+            session.state.check_may_set(found)
         for name, value in found.items():
             session.set_variable(name, value)
         context.show(line_data([f"Set for the cells in {container.name}: {', '.join(found)}."]))

@@ -27,6 +27,7 @@ class Variable:
     text: bytes
     is_exported: bool
     exported: str | None
+    is_readonly: bool
 
 
 def steady(printed: bytes) -> bytes:
@@ -46,7 +47,7 @@ def variables_of(printed: bytes) -> tuple[dict[str, Variable], list[str]]:
         word = words[0] if words[0] in {b"export", b"readonly"} and len(words) > 1 else b""
         if word:
             name = words[1].partition(b"=")[0].decode("ascii", "replace")
-            if not name.isidentifier():
+            if not _name.fullmatch(words[1].partition(b"=")[0]):
                 continue
             attributes.setdefault(name, []).append(word)
             continue
@@ -67,7 +68,9 @@ def variables_of(printed: bytes) -> tuple[dict[str, Variable], list[str]]:
         lines = [*assigned, *(b"%s %s" % (word, name.encode()) for word in given_attributes)]
         is_exported = given is not None and b"export" in given_attributes
         text = unquote(given).decode("utf-8", "replace") if given is not None else None
-        found[name] = Variable(b"\n".join(lines), is_exported, text if is_exported else None)
+        is_readonly = b"readonly" in given_attributes
+        exported = text if is_exported else None
+        found[name] = Variable(b"\n".join(lines), is_exported, exported, is_readonly)
     return found, dropped
 
 
@@ -96,7 +99,7 @@ def _bash_variables(printed: bytes) -> tuple[dict[str, Variable], list[str]]:
         text = statement.text
         if is_set and (changing := words[1].translate(None, _steady_flags)):
             text = _set_before(changing, statement.text, words[1], name_bytes)
-        found[name] = Variable(text, is_exported and bool(is_set), value)
+        found[name] = Variable(text, is_exported and bool(is_set), value, b"r" in words[1])
     return found, dropped
 
 
@@ -114,6 +117,11 @@ def _set_before(changing: bytes, text: bytes, flags: bytes, name: bytes) -> byte
             b"declare -%s %s" % (last, name),
         ]
     )
+
+
+def is_name(name: str) -> bool:
+    """Return whether a shell may have a variable of this name; an environment has any."""
+    return _name.fullmatch(name.encode("utf-8", "surrogateescape")) is not None
 
 
 def is_text(value: bytes) -> bool:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dexec_kernel.shell.dump import steady
 from dexec_kernel.shell.handover import DamagedHandover, Handover
 from dexec_kernel.shell.history import CellHistory
-from dexec_kernel.shell.state import ShellState, described, initial_state, put_together
+from dexec_kernel.shell.state import ShellState, initial_state, put_together
 
 _DAMAGED = "the shell's state arrived damaged, and the one before is kept"
+_MAX_NAMED = 5
 
 
 class Session:
@@ -51,7 +52,7 @@ class Session:
             return _DAMAGED
         self.state = state
         self._handed_over = (sections, state)
-        return described(dropped)
+        return _described(dropped)
 
     def drop(self, functions: Iterable[str]) -> str:
         """Forget functions that could not be restored; return a note for the user, "" for none."""
@@ -69,3 +70,12 @@ class Session:
         """Forget the state: the next cell begins as the container has it."""
         self.state = self._initial
         self.history = CellHistory()
+
+
+def _described(dropped: list[str]) -> str:
+    """Return a note that names what was not carried over, "" for nothing."""
+    if not dropped:
+        return ""
+    more = len(dropped) - _MAX_NAMED
+    named = ", ".join(dropped[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f"not carried over to the next cell: {named}"

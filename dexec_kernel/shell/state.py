@@ -12,10 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from dexec_kernel.backend.models import SHELL_FUNCTION, shell_env
+from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.shell.dump import (
     Variable,
     aliases_of,
     functions_of,
+    is_name,
     is_text,
     quote,
     variables_of,
@@ -60,7 +62,6 @@ _OF_FUNCTIONS = frozenset({b"ERR", b"RETURN", b"DEBUG"})
 #: Traps that are set by the cell's own text: before it, they would run for commands of ours. DEBUG
 #: is the last, since it would run for the others.
 _IN_FRONT = (b"RETURN", b"ERR", b"DEBUG")
-_MAX_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class ShellState:
     shield: Mapping[str, str] = field(default_factory=dict, repr=False)
     exported: Mapping[str, str] = field(default_factory=dict, repr=False)
     variables: frozenset[str] = frozenset()
+    readonly: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
     aliases: frozenset[str] = frozenset()
     #: The names of the options that are set, bash's own among them.
@@ -96,13 +98,21 @@ class ShellState:
 
     def with_variable(self, name: str, value: str) -> ShellState:
         """Return the state in which a variable is exported with ``value`` as well."""
-        line = f"export {name}={shlex.quote(value)}".encode()
+        line = exporting(name, value).encode()
         exported = {**self.exported, name: value}
         if LATE_VARIABLES.fullmatch(name):
             late = self.late + b"\n" + line
             return replace(self, late=late, exported=exported)
         pieces = {**self.pieces, f"set {name}": line}
         return replace(self, pieces=pieces, exported=exported)
+
+    def check_may_set(self, names: Iterable[str]) -> None:
+        """Raise :class:`ConfigurationError` where a cell has made one of the variables readonly."""
+        if found := self.readonly.intersection(names):
+            raise ConfigurationError(
+                f"A cell has made {', '.join(sorted(found))} readonly.",
+                advice="`%reset` forgets the session, and that with it.",
+            )
 
     def without(self, names: Iterable[str]) -> ShellState:
         """Return the state without the functions that could not be restored."""
@@ -120,6 +130,11 @@ class ShellState:
         early, late = (_cut(part.decode("utf-8", "replace")) for part in (self.early, self.late))
         found = {f"DEXEC_STATE_{number}": part for number, part in enumerate([*early, *late])}
         return {**found, **self.shield}, len(early), len(early) + len(late)
+
+
+def exporting(name: str, value: str) -> str:
+    """Return what exports a variable: no alias or function changes it, and no shell ends by it."""
+    return f"\\command export {name}={shlex.quote(value)}"
 
 
 def has_folder(state: ShellState | None) -> bool:
@@ -198,7 +213,7 @@ def put_together(
     # What the cell has unset, the container would give to the next one again.
     is_exported = {name for name, variable in variables.items() if variable.is_exported}
     given = (*env_names, *_OF_ENGINE)
-    unset = [name for name in given if name not in is_exported and name.isidentifier()]
+    unset = [name for name in given if name not in is_exported and is_name(name)]
     pieces: dict[str, bytes] = {"options": b"shopt -s extglob"} if functions else {}
     if unset:
         pieces["unset"] = b"unset -v " + " ".join(unset).encode()
@@ -254,6 +269,7 @@ def put_together(
         shield=_shield(env_names, before),
         exported={name: value for name, value in exported.items() if name in variables},
         variables=frozenset(names | {n for n in variables if LATE_VARIABLES.fullmatch(n)}),
+        readonly=frozenset(name for name, variable in variables.items() if variable.is_readonly),
         functions=frozenset(functions),
         aliases=frozenset(aliases),
         options=_options_set(handover),
@@ -383,12 +399,3 @@ def _drop_largest(pieces: dict[str, bytes], dropped: list[str]) -> None:
         size -= len(pieces[key])
         dropped.append(f"the {key}, which has {len(pieces[key]):,} bytes")
         del pieces[key]
-
-
-def described(dropped: list[str]) -> str:
-    """Return a note that names what was not carried over, "" for nothing."""
-    if not dropped:
-        return ""
-    more = len(dropped) - _MAX_NAMED
-    named = ", ".join(dropped[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
-    return f"not carried over to the next cell: {named}"

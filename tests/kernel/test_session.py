@@ -65,6 +65,20 @@ def test_options_do_not_change_the_session(start_kernel, busybox):
     assert kernel.run("%%exec -- sh -c 'pwd; cat'\nbody $A").text() == "/proc\nbody $A"
 
 
+def test_a_readonly_variable_is_set_by_no_option(start_kernel, busybox):
+    kernel = start_kernel(DEXEC_CONTAINER=busybox)
+    kernel.run("readonly A=1")
+    for cell in ("%env A=2\necho $A", "%%exec -e A=2\necho $A"):
+        reply = kernel.run(cell).reply
+        assert (reply["ename"], reply["evalue"].split(".")[0]) == (
+            "ConfigurationError",
+            "A cell has made A readonly",
+        )
+    assert kernel.run("%%exec -e B=2\necho $A$B").text() == "12\n"
+    assert kernel.run("%reset\necho ${A-unset}").text() == "unset\n"
+    assert kernel.run("%env A=2\necho $A").text() == "2\n"
+
+
 def test_each_container_has_a_session_of_its_own(start_kernel, busybox, debian):
     kernel = start_kernel(DEXEC_CONTAINER=busybox)
     kernel.run("cd /proc; x=busybox")

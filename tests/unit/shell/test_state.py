@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.shell.handover import Handover
 from dexec_kernel.shell.session import Session
 from dexec_kernel.shell.state import MAX_STATE_SIZE, ShellState
@@ -220,3 +221,32 @@ def test_functions_that_could_not_be_restored_are_named_once():
     assert session.drop([]) == ""
     assert session.drop(["f"]) == "these functions could not be restored, and are forgotten: f"
     assert session.state == ShellState({"function g": b"g"}, functions=frozenset({"g"}))
+
+
+@each_shell
+def test_a_name_that_no_shell_may_have(shell, tmp_path):
+    """Every second cell of such a container did not run in dash and busybox."""
+    prompt = Cells(shell, tmp_path, **{"é": "1", "a.b": "2", "a-b": "3"})
+    prompt("x=1")
+    assert prompt("echo $x").stdout == "1\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "dash", "busybox", "mksh", "yash"])
+@pytest.mark.parametrize("name", ["X", "LANG"])
+def test_a_readonly_variable_that_is_set_ends_no_shell(shell, name, tmp_path):
+    prompt = Cells(shell, tmp_path)
+    prompt(f"readonly {name}=1; export {name}")
+    with pytest.raises(ConfigurationError, match=f"{name} readonly"):
+        prompt.state.check_may_set([name, "other"])
+    prompt.state.check_may_set(["other"])
+    prompt.state = prompt.state.with_variable(name, "2")
+    result = prompt(f"echo ${name}")
+    assert (result.stdout, result.exit_code) == ("1\n", 0)
+
+
+@each_shell
+@pytest.mark.parametrize("name", ["X", "LC_ALL"])
+def test_a_variable_is_set_whatever_export_means(prompt, name):
+    prompt("alias export=false; export() { :; }")
+    prompt.state = prompt.state.with_variable(name, "C")
+    assert prompt(f"sh -c 'echo ${name}'").stdout == "C\n"
