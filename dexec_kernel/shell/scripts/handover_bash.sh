@@ -23,6 +23,8 @@ case ${__after_p-} in ok) ;; *) case ${__after_none?} in *) ;; esac ;; esac
 case ${FUNCNEST-} in ?*) (FUNCNEST=) && __after_nest=$FUNCNEST FUNCNEST= ;; esac
 \builtin shopt -u expand_aliases
 __after_leave() {
+  # The pipe holds the traps. With `set -ET` they would run here, too.
+  builtin trap - DEBUG ERR RETURN
   # It would show the mark among the arguments of functions.
   builtin shopt -u extdebug
   __after_code=${__after_was%%:*}
@@ -37,7 +39,7 @@ __after_end
   # Without its marks all this would be the cell's output.
   case ${__after_mark:+${1-}} in "${__after_mark:-no}") ;; *) builtin exit 1 ;; esac
   \unset -v __after_mark __after_lingering __after_linger __after_p
-  # The pipe holds the traps. The last line's end keeps them whole, whatever IFS is.
+  # The last line's end keeps the traps whole, whatever IFS is.
   builtin read -r -d '' __after_traps </proc/self/fd/9
   __after_traps=${__after_traps%$'\n'}$'\n'
   __after_dump() { # MARK LINGER SEPARATOR ARGUMENT …
@@ -100,10 +102,11 @@ __after_end
     builtin declare -F . || builtin declare -F trap || builtin declare -F exit ||
     builtin declare -F exec || builtin declare -F unset; then
     if builtin [ "$__after_others" -ne 0 ]; then
+      # A copy of a descriptor that bash has saved would be closed by `exec`.
       (
-        builtin exec >"$__after_out"
+        builtin set -o posix
         builtin eval "$2"
-      )
+      ) >"$__after_out" 8>"$__after_err"
     fi
     builtin exit 1
   fi
@@ -123,11 +126,12 @@ __after_end
   builtin exit 0
 }
 __after_within=${FUNCNAME[1]-}
-__after_out=/proc/$$/fd/1
+__after_out=/proc/$$/fd/1 __after_err=/proc/self/fd/8
 case ${BASH_SOURCE[0]-} in
   */15)
     # The shell has ended in a function, and the cell's changes of its descriptors are not undone.
-    \exec 8>&14 9<&15 >&11
-    __after_out=/proc/$$/fd/11
+    # This subshell has copies, which would look like those of another process.
+    \exec 8>&14 9<&15 10>&- 11>&- 12>&- 13>&- 14>&- 15<&-
+    __after_out=/proc/$$/fd/11 __after_err=/proc/$$/fd/14
     ;;
 esac

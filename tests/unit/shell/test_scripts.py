@@ -949,6 +949,44 @@ CASES = [
         ("f && g; h; k && l; m", Says("/\n1\nm\n", stderr="l\n")),
         ("f && g; h; k && l; m", Says("/\n1\nm\n", stderr="l\n")),
     ),
+    # --- background processes, where the shell itself cannot be replaced
+    *(
+        case(
+            f"a subshell in the background, and {name}",
+            ALL if name == "a function that exits" else BASH,
+            (
+                f"x=1; {before}\n(/bin/sleep 0.2; \\{echo} late) & {after}",
+                Says("late\n", 3),
+            ),
+            (f"\\{echo} $x", Says("1\n")),
+        )
+        for name, echo, before, after in (
+            ("a function that exits", "echo", "f() { exit 3; }", "f"),
+            ("one that redirects and exits", "builtin echo", "f() { exec >f; exit 3; }", "f"),
+            ("a DEBUG trap", "builtin echo", "trap : DEBUG", "(exit 3)"),
+            ("a DEBUG trap and an exit", "builtin echo", "trap : DEBUG", "exit 3"),
+            ("exit()", "builtin echo", "exit() { :; }", "(builtin exit 3)"),
+            ("exec()", "builtin echo", "exec() { :; }; unset() { :; }", "(exit 3)"),
+            ("trap()", "builtin echo", "trap() { :; }; eval() { :; }", "(exit 3)"),
+        )
+    ),
+    *(
+        case(
+            f"{kind} of a function that exits",
+            BASH,
+            (f"set -ET; trap 'echo it:$BASH_COMMAND' {kind}; f() {{ exit 3; }}\nf", Says(said, 3)),
+        )
+        for kind, said in (
+            ("ERR", ""),
+            ("RETURN", ""),
+            ("DEBUG", "it:f\nit:f\nit:exit 3\n"),
+        )
+    ),
+    case(
+        "ERR, and a failed exec",
+        BASH,
+        ("set -E; trap 'echo it' ERR; exec no-such-command", Says("", 127, None)),
+    ),
 ]
 ENVS = {
     "env_e": "set -e\n",

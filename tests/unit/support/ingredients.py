@@ -181,7 +181,7 @@ PIECES = [
     # --- traps
     *_each(
         BASH,
-        "trap 'echo usr' USR1; kill -USR1 $$",
+        "trap 'echo usr' USR1; kill -USR1 \"$$\"",
         "trap '' USR2",
         "trap 'echo it'\\''s' HUP",
         "trap 'echo \"two\nlines\"' USR1",
@@ -195,7 +195,7 @@ PIECES = [
         "trap 'echo' 40",
     ),
     *_here_alone(
-        POSIX, "trap 'echo usr' USR1; kill -USR1 $$", "trap '' HUP", "trap 'echo int' INT"
+        POSIX, "trap 'echo usr' USR1; kill -USR1 \"$$\"", "trap '' HUP", "trap 'echo int' INT"
     ),
     *_here_alone(
         ALL,
@@ -346,8 +346,8 @@ ENDS = [
         "exec true",
         "exec sh -c 'echo ex; exit 4'",
         "exec no-such-command-at-all",
-        "kill -KILL $$",
-        "kill -TERM $$; echo on",
+        'kill -KILL "$$"',
+        'kill -TERM "$$"; echo on',
         "if",
         "echo 'open",
         "echo )",
@@ -381,8 +381,8 @@ ENDS = [
         "ulimit -f 0; echo on",
         "trap 'exit 8' EXIT; exit 2",
         "trap 'echo a; false' EXIT; false",
-        "trap 'echo t' TERM;; kill -TERM $$",
-        "trap '' INT;; kill -INT $$; echo on",
+        "trap 'echo t' TERM;; kill -TERM \"$$\"",
+        "trap '' INT;; kill -INT \"$$\"; echo on",
     ),
     *_ends(
         BASH,
