@@ -193,10 +193,59 @@ def test_memory_is_that_of_the_tail(frame):
     assert peak < 6 * 1024 * 1024
 
 
+@pytest.mark.parametrize("letter", ["\x80", "߿", "ࠀ", "\uffff", "𐀀", "\U0010ffff"])
 @pytest.mark.parametrize("limit", range(300, 308))
-def test_a_head_without_a_line_end_ends_between_characters(limit):
-    text = "𝄞" * 400
+def test_a_head_without_a_line_end_ends_between_characters(limit, letter):
+    """The first and the last character of each length."""
+    text = letter * 400
     head, _, _ = run(limit, [("stdout", text.encode())])
     shown = of("stdout", head).decode()
     assert shown
     assert text.startswith(shown)
+
+
+def test_a_byte_that_begins_no_character_is_one():
+    head, _, _ = run(640, [("stdout", b"\xff" * 1_000)])
+    assert len(of("stdout", head)) == (640 - 320 - 10) // len("\ufffd".encode())
+
+
+def in_tail(chunks):
+    """Return a limiter all of whose output is in the tail so far."""
+    limiter = Limiter(2 * 1024 * 1024)
+    limiter.end_head()
+    for stream, data in chunks:
+        limiter.feed(stream, data)
+    return limiter
+
+
+def test_changes_of_the_stream_count_in_the_tail():
+    pieces = [("stdout" if n % 2 else "stderr", b"x" * 18) for n in range(20)]
+    limiter = in_tail(pieces)
+    # The last takes 18, each before it 32 more: the fifth has no room at all.
+    assert limiter.finish(18 + 3 * (SWITCH + 18) + 12) == pieces[-4:]
+    assert limiter.omitted.size == 16 * 18
+    assert limiter.omitted.streams == {"stdout", "stderr"}
+    # No more is taken of a piece than what the change leaves.
+    *_, (first, cut) = reversed(in_tail(pieces).finish(18 + SWITCH + 10))
+    assert (first, len(cut)) == (pieces[-2][0], 10)
+
+
+def test_the_tail_has_all_lines_that_fit():
+    lines = [b"line %04d\n" % n for n in range(1_000)]
+    limiter = in_tail([("stdout", b"".join(lines))])
+    assert limiter.finish(115) == [("stdout", b"".join(lines[-10:]))]
+    assert limiter.omitted.lines == 990
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (b"a" * 300 + b"\n", 99),  # The only line is cut, whose end takes two.
+        (b"a" * 80_000 + b"\n" + b"b" * 30_000, 100_001),  # The next line is too far away.
+        (b"a" * 80_000 + b"\n" + b"b" * 60_000, 60_000),
+    ],
+)
+def test_the_tail_begins_with_a_line_if_one_is_near(data, shown):
+    room = 100_002 if len(data) > 1_000 else 100
+    [(_, tail)] = in_tail([("stdout", data)]).finish(room)
+    assert len(tail) == shown
