@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 from ipykernel.kernelapp import IPKernelApp, kernel_aliases
@@ -11,6 +12,8 @@ from dexec_kernel.jupyter.kernel import DexecKernel
 from dexec_kernel.jupyter.settings import Settings
 
 _ENVIRONMENT_PREFIX = "DEXEC_"
+#: The log of the package comm.
+_COMMS = "Comm"
 
 
 class DexecKernelApp(IPKernelApp):  # type: ignore[misc] # ipykernel is not typed
@@ -46,10 +49,13 @@ class DexecKernelApp(IPKernelApp):  # type: ignore[misc] # ipykernel is not type
                 self.kernel.set_from_text(name, os.environ[variable], source=variable)
 
     def drop_early(self) -> None:
-        """Let the log drop what none of its handlers takes, before it is made.
+        """Let the log drop what none of its handlers takes, before it is made; and what is no news.
 
-        traitlets leaves that to the handlers; ipykernel has four messages for each request.
+        traitlets leaves that to the handlers; ipykernel has four messages for each request. A front
+        end closes the comms that the kernel has closed, and each would be a warning on the terminal
+        of a Jupyter server.
         """
+        logging.getLogger(_COMMS).setLevel(logging.ERROR)
         if self.log.handlers and not self.log.propagate:
             least = min(handler.level for handler in self.log.handlers)
             self.log.setLevel(max(least, self.log.level))
