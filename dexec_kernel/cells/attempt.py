@@ -20,7 +20,7 @@ from dexec_kernel.cells.standby.standby import Place
 from dexec_kernel.cells.start import Start
 from dexec_kernel.cells.why import cause_of
 from dexec_kernel.cells.workspace import Workspace
-from dexec_kernel.errors import ExecLost
+from dexec_kernel.errors import EngineError, ExecLost
 from dexec_kernel.shell.commands import Shell
 
 NO_SHELL_NOTE = "no shell in the image: ran as one command line"
@@ -150,6 +150,9 @@ class Attempt:
         """Let a start go that has failed, with what it may have left."""
         if isinstance(error, ExecLost):
             self.leave(at_end=True)  # It may be running.
+        elif isinstance(error, EngineError) and start.command and start.command.config.tty:
+            # A shell on a terminal does not end with its connection: it waits for its cell.
+            self._workspace.leftovers.add(self._leftover())
         if start.standby is not None:
             start.standby.exec.close()
             if isinstance(error, StandbyLost):
@@ -161,15 +164,19 @@ class Attempt:
 
         They get no other signal than SIGKILL then, or where they have had it (``is_killed``).
         """
+        self._left = self._leftover(None if at_end or is_killed else self._grace)
+        self._workspace.leftovers.add(self._left, at_end=at_end)
+        self._workspace.lost.add(self.execution.exec_id)
+
+    def _leftover(self, grace: float | None = None) -> Leftover:
         execution, container = self.execution, self._container
-        self._left = Leftover(
+        return Leftover(
             *(container.id, container.started_at, self._shell, self._user),
             inner_pid=execution.inner_pid,
             pid=execution.pid,
-            grace=None if at_end or is_killed else self._grace,
+            grace=grace,
+            exec_id=execution.exec_id,
         )
-        self._workspace.leftovers.add(self._left, at_end=at_end)
-        self._workspace.lost.add(execution.exec_id)
 
     def is_over(self) -> None:
         """Take note that no process is left."""

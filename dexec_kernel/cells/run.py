@@ -243,8 +243,10 @@ class CellRun:
         if not await self._has_begun(work):
             if work.done():
                 return work.result()
-            begun = self._attempt.execution.exec_id is not None
-            return Interrupted("", _MAY_START if begun else _NOT_BEGUN)
+            if self._attempt.execution.exec_id is None:
+                return Interrupted("", _NOT_BEGUN)
+            self._attempt.leave()
+            return Interrupted("", _MAY_START)
         backend = self._workspace.backend
         return await end_processes(backend, self._container, self._attempt, work, self._ladder)
 

@@ -62,6 +62,24 @@ async def test_answer(host, debian, kind, name):
         await next_cell_works(proxy, session)
 
 
+@pytest.mark.parametrize("name", ["reset after", "garbage", "page"])
+async def test_a_terminal_whose_start_is_not_heard_of_leaves_no_shell(host, debian, name):
+    """Other shells end with their connection; the engine keeps a terminal open."""
+
+    async def has_none_left() -> bool:
+        rows = await asyncio.to_thread(containers.top, host, debian)
+        waiting = [row for row in rows if "waits for a cell" in row["CMD"] and row["TTY"] != "?"]
+        return not waiting
+
+    async with proxied(host, debian, tcp="reset" in name, tidies=True) as (proxy, session):
+        proxy.spoil(Kind.START, faults.ANSWERS[name])
+        ran = await session.run(options=CellOptions(tty=True))
+        assert isinstance(ran.outcome, Failed)
+        assert session.leftovers.count
+        await until_seen(lambda: asyncio.sleep(0, not session.leftovers.count))
+        assert await has_none_left()
+
+
 @pytest.mark.parametrize("kind", [Kind.LOOK, Kind.CREATE, Kind.START, Kind.INSPECT])
 async def test_answer_that_comes_byte_by_byte_is_an_answer(host, debian, kind):
     async with proxied(host, debian) as (proxy, session):

@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from dexec_kernel.backend.models import ContainerInspect
+from dexec_kernel.backend.models import ContainerInspect, ExecState
 from dexec_kernel.backend.protocol import Backend
 from dexec_kernel.cells.signals import Signaller
 from dexec_kernel.cells.signals.ladder import Ladder
 from dexec_kernel.cells.signals.ways import find_signaller, host_signaller
-from dexec_kernel.errors import ContainerNotFound, DexecError
+from dexec_kernel.errors import ContainerNotFound, DexecError, ExecNotFound
 from dexec_kernel.shell.commands import Shell
 
 _log = logging.getLogger(__name__)
@@ -35,7 +35,8 @@ class Leftover:
     """The processes of one exec, by its PID in the container and on the engine's host.
 
     ``started_at`` is the container's: its processes do not outlive a restart. ``grace`` is in
-    seconds, between SIGINT, SIGTERM and SIGKILL; None sends nothing but SIGKILL.
+    seconds, between SIGINT, SIGTERM and SIGKILL; None sends nothing but SIGKILL. The engine is
+    asked about ``exec_id`` where neither PID is known: it may yet start the exec.
     """
 
     container_id: str
@@ -45,6 +46,12 @@ class Leftover:
     inner_pid: int | None
     pid: int | None
     grace: float | None = None
+    exec_id: str | None = None
+
+    @property
+    def has_pid(self) -> bool:
+        """Whether one of its PIDs is known."""
+        return self.inner_pid is not None or self.pid is not None
 
 
 class Leftovers:
@@ -67,7 +74,7 @@ class Leftovers:
 
     def add(self, leftover: Leftover, *, at_end: bool = False) -> None:
         """End these processes as soon as possible, or ``at_end``, with the kernel."""
-        if self._connect is None or leftover.pid is leftover.inner_pid is None:
+        if self._connect is None or not (leftover.has_pid or leftover.exec_id):
             return
         if at_end:
             self._at_end[leftover] = None
@@ -120,15 +127,21 @@ class Leftovers:
         """Try to end the processes; return whether there is nothing to be ended any more."""
         try:
             backend, container = await self._look(leftover)
-        except ContainerNotFound:
+            if not container.running or container.started_at != leftover.started_at:
+                return True
+            located = await _located(backend, leftover)
+        except (ContainerNotFound, ExecNotFound):
             return True
         except DexecError as error:
             _log.debug("Processes wait for their end: %s", error.message)
             return False
-        if not container.running or container.started_at != leftover.started_at:
-            return True
-        if container.paused:
-            return False
+        if located is None or container.paused or not located.has_pid:
+            return located is None
+        return await self._climb(backend, located)
+
+    @staticmethod
+    async def _climb(backend: Backend, leftover: Leftover) -> bool:
+        """Send the signals; return whether nothing is left."""
         ladder = Ladder(leftover.grace or 0.0)
         if leftover.grace is None:
             ladder.kill()
@@ -150,9 +163,11 @@ class Leftovers:
                 await host.send("KILL")
                 return
             backend, container = await self._look(leftover)
-            if container.running and container.started_at == leftover.started_at:
-                await _signaller(backend, leftover).send("KILL")
-        except ContainerNotFound:
+            located = await _located(backend, leftover)
+            runs = container.running and container.started_at == leftover.started_at
+            if runs and located is not None and located.has_pid:
+                await _signaller(backend, located).send("KILL")
+        except (ContainerNotFound, ExecNotFound):
             return
         except DexecError as error:
             _log.warning("Processes go on after the kernel's end: %s", error.message)
@@ -168,6 +183,19 @@ class Leftovers:
         assert self._connect is not None  # noqa: S101 -- nothing is added without it
         backend = await self._connect()
         return backend, await backend.container_inspect(leftover.container_id)
+
+
+async def _located(backend: Backend, leftover: Leftover) -> Leftover | None:
+    """Return it with a PID, or without one where its exec has not started; None if that has ended.
+
+    Raises what the engine's inspect raises.
+    """
+    if leftover.has_pid or leftover.exec_id is None:
+        return leftover
+    inspect = await backend.container_exec_inspect(leftover.exec_id)
+    if inspect.state is ExecState.EXITED:
+        return None
+    return replace(leftover, pid=inspect.pid)
 
 
 def _signaller(backend: Backend, leftover: Leftover) -> Signaller:

@@ -376,6 +376,44 @@ async def test_processes_that_survive_an_interrupt_are_ended_later(monkeypatch, 
     await leftovers.aclose()
 
 
+async def test_a_cell_that_starts_after_its_interrupt_is_ended_then():
+    """The engine takes longer than the interrupt waits: the exec's id is all that is known."""
+
+    async def connect() -> FakeBackend:
+        raise UNREACHABLE
+
+    leftovers = Leftovers(connect)
+    backend = FakeBackend(Script([FOREVER]))
+    cell = Cell(backend, workspaces=Workspaces(leftovers=leftovers))
+    running = asyncio.create_task(cell.run.run())
+    await backend.until_attached(1)
+    cell.run.interrupt()
+    outcome = await running
+    assert isinstance(outcome, Interrupted)
+    assert "may still do so" in outcome.note
+    (left,) = leftovers._since
+    assert (left.exec_id, left.has_pid, left.grace) == ("exec-1", False, 0.05)
+    await leftovers.aclose()
+
+
+@pytest.mark.parametrize("script", [Script(attach=UNREACHABLE), Script(upgraded=False)])
+async def test_the_shell_of_a_terminal_whose_start_has_failed_is_ended(script):
+    """It does not see the end of its connection, and would wait for its cell for ever."""
+
+    async def connect() -> FakeBackend:
+        raise UNREACHABLE
+
+    for options, count in ((CellOptions(tty=True), 1), (CellOptions(), 0)):
+        leftovers = Leftovers(connect)
+        backend = FakeBackend(script, Script([greeting]))
+        workspaces = Workspaces(leftovers=leftovers)
+        cell = Cell(backend, workspaces=workspaces, options=options)
+        cell.workspace.stdin_passes = script.upgraded
+        await cell.outcome()
+        assert [left.exec_id for left in leftovers._since] == ["exec-1"] * count
+        await leftovers.aclose()
+
+
 async def test_a_defect_while_a_cell_is_interrupted(monkeypatch):
     cell = Cell(FakeBackend(Script([greeting, FOREVER])))
     monkeypatch.setattr(cell.run._ladder, "climb", raising)

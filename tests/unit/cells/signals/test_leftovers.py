@@ -7,13 +7,26 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from dexec_kernel.backend.models import ExecInspect, ExecState
 from dexec_kernel.cells.signals import leftovers as module
 from dexec_kernel.cells.signals.leftovers import Leftover, Leftovers
-from dexec_kernel.errors import ContainerNotFound, DexecError, EngineUnavailable, SignalError
+from dexec_kernel.errors import (
+    ContainerNotFound,
+    DexecError,
+    EngineUnavailable,
+    ExecNotFound,
+    SignalError,
+)
 from dexec_kernel.shell.commands import Shell
 
 LEFT = Leftover("c" * 64, "today", Shell.SH, "", inner_pid=17, pid=None)
+#: An exec whose start was not heard of.
+UNSEEN = replace(LEFT, inner_pid=None, exec_id="exec")
 GONE = EngineUnavailable("gone")
+
+
+def exec_that(state, pid=None):
+    return ExecInspect("exec", LEFT.container_id, state, pid, None)
 
 
 @dataclass
@@ -32,6 +45,7 @@ class World:
     is_local: bool = False
     is_remote: bool = False
     looks: int = 0
+    exec: ExecInspect | DexecError | None = None
 
     async def connect(self):
         if self.fault is not None:
@@ -42,6 +56,12 @@ class World:
         assert container == LEFT.container_id
         self.looks += 1
         return self
+
+    async def container_exec_inspect(self, exec_id):
+        assert exec_id == "exec"
+        if isinstance(self.exec, DexecError):
+            raise self.exec
+        return self.exec
 
     async def send(self, name):
         if name != "0":
@@ -57,7 +77,11 @@ async def world(monkeypatch):
         async def send(self, name):
             made.by_host.append(name)
 
-    monkeypatch.setattr(module, "find_signaller", lambda *_values, **_named: made)
+    def find_signaller(*_values, pid, inner_pid, **_named):
+        assert pid or inner_pid
+        return made
+
+    monkeypatch.setattr(module, "find_signaller", find_signaller)
     monkeypatch.setattr(module, "host_signaller", lambda *_: Host() if made.is_local else None)
     return made
 
@@ -124,6 +148,41 @@ async def test_another_run_of_the_container_has_none_of_its_processes(world, sta
     await until_none(left)
     assert world.sent == []
     await left.aclose()
+
+
+async def test_an_exec_that_the_engine_starts_late_is_ended_when_it_has_started(world):
+    world.exec = exec_that(ExecState.NOT_STARTED)
+    left = Leftovers(world.connect)
+    left.add(UNSEEN)
+    await asyncio.sleep(100)
+    assert (left.count, world.sent) == (1, [])
+    world.exec = exec_that(ExecState.RUNNING, pid=99)
+    await until_none(left, 20.0)
+    assert world.sent == ["KILL"]
+    await left.aclose()
+
+
+@pytest.mark.parametrize("fate", ["ended", "unknown"])
+async def test_an_exec_that_has_ended_is_forgotten(world, fate):
+    unknown = ExecNotFound("unknown", status=404)
+    world.exec = exec_that(ExecState.EXITED, pid=99) if fate == "ended" else unknown
+    left = Leftovers(world.connect)
+    left.add(UNSEEN)
+    await until_none(left)
+    left.add(UNSEEN, at_end=True)
+    await left.aclose()
+    assert world.sent == []
+
+
+async def test_an_engine_that_says_nothing_of_an_exec_is_asked_again(world):
+    world.exec = GONE
+    left = Leftovers(world.connect)
+    left.add(UNSEEN)
+    await asyncio.sleep(100)
+    assert (left.count, world.sent) == (1, [])
+    world.exec = exec_that(ExecState.RUNNING, pid=99)
+    await left.aclose()
+    assert world.sent == ["KILL"]
 
 
 async def test_what_resists_is_tried_for_an_hour(world):
