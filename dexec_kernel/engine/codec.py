@@ -28,7 +28,16 @@ from dexec_kernel.backend.models import (
     ExecState,
     shell_env,
 )
-from dexec_kernel.engine.values import as_labels, as_list, as_name, as_number, as_text, reading
+from dexec_kernel.engine.values import (
+    as_flag,
+    as_labels,
+    as_list,
+    as_name,
+    as_number,
+    as_pid,
+    as_text,
+    reading,
+)
 from dexec_kernel.errors import ProtocolError
 
 _log = logging.getLogger(__name__)
@@ -46,8 +55,8 @@ def exec_inspect(body: Any) -> ExecInspect:
     was not started. Only the latter is not removable.
     """
     with reading("exec inspect"):
-        running, exit_code = bool(body["Running"]), as_number(body["ExitCode"])
-        pid = as_number(body.get("Pid")) or None
+        running, exit_code = as_flag(body["Running"]), as_number(body["ExitCode"])
+        pid = as_pid(body.get("Pid"))
         was_started = pid is not None or bool(exit_code) or body.get("CanRemove", True)
         state = ExecState.RUNNING if running else ExecState.EXITED
         if not running and (exit_code is None or not was_started):
@@ -104,17 +113,17 @@ def container_inspect(body: Any) -> ContainerInspect:
             id=as_name(body["Id"]),
             name=as_name(body["Name"]).lstrip("/"),
             image=as_text(config.get("Image")) or as_text(body.get("Image")),
-            running=bool(state["Running"]),
-            paused=bool(state.get("Paused")),
-            oom_killed=bool(state.get("OOMKilled")),
+            running=as_flag(state["Running"]),
+            paused=as_flag(state.get("Paused")),
+            oom_killed=as_flag(state.get("OOMKilled")),
             user=as_text(config.get("User")),
             working_dir=as_text(config.get("WorkingDir")),
             labels=as_labels(config.get("Labels")),
             env_names=tuple(env),
             shell_env=shell_env(env),
-            tty=bool(config.get("Tty")),
-            open_stdin=bool(config.get("OpenStdin")),
-            stdin_once=bool(config.get("StdinOnce")),
+            tty=as_flag(config.get("Tty")),
+            open_stdin=as_flag(config.get("OpenStdin")),
+            stdin_once=as_flag(config.get("StdinOnce")),
             started_at=as_text(state.get("StartedAt")),
             exec_count=len(as_list(body.get("ExecIDs"))),
         )

@@ -9,20 +9,19 @@ directory in a container".
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
 from urllib.parse import urlencode
 
 from dexec_kernel.backend.models import PathStat
 from dexec_kernel.engine import answers
 from dexec_kernel.engine.calls import path_segment
 from dexec_kernel.engine.containers import ContainerCalls
-from dexec_kernel.engine.http.answer import FIRST_ERROR_STATUS
+from dexec_kernel.engine.http.answer import FIRST_ERROR_STATUS, parse
 from dexec_kernel.engine.http.exchange import Exchange
 from dexec_kernel.engine.http.stream import Closing
+from dexec_kernel.engine.values import as_number, as_text, reading
 from dexec_kernel.errors import (
     ConfigurationError,
     EngineError,
@@ -35,6 +34,7 @@ from dexec_kernel.errors import (
 _STAT_HEADER = "x-docker-container-path-stat"
 #: Paths that engines do not reach: they read a container's files from the disk.
 _UNSEEN = re.compile(r"/+(proc|sys|dev)(/|$)")
+_ABOUT_PATH = "answer about a path"
 
 
 class ArchiveStream(Closing):
@@ -112,7 +112,10 @@ class FileCalls(ContainerCalls):
         name = path_segment(container, "container")
         if not path or "\0" in path:
             raise ConfigurationError(f"{path!r} is not a path in a container.")
-        query = urlencode({"path": path, **options}, errors="surrogateescape")
+        try:
+            query = urlencode({"path": path, **options}, errors="surrogateescape")
+        except UnicodeEncodeError as error:
+            raise ConfigurationError(f"{path!r} is not a path in a container.") from error
         version = await self.api_version()
         target = f"/v{version}/containers/{name}/archive?{query}"
         return await Exchange.open(self._address, method, target)
@@ -167,21 +170,19 @@ def path_not_found(container: str, path: str, status: int, *, because: str = "")
 
 def path_stat(header: str) -> PathStat:
     """Read ``X-Docker-Container-Path-Stat``. Raises :class:`ProtocolError`."""
-    try:
+    with reading(_ABOUT_PATH):
         # Podman writes the URL-safe alphabet.
         standard = header.replace("-", "+").replace("_", "/")
-        stat: Any = json.loads(base64.b64decode(standard, validate=True))
-        mode = int(stat["mode"])
+        stat = parse(base64.b64decode(standard, validate=True), _ABOUT_PATH)
+        size, mode = as_number(stat["size"]), as_number(stat["mode"])
+        if size is None or mode is None:
+            raise TypeError("there is no size or mode")
         found = PathStat(
-            name=str(stat["name"]),
-            size=int(stat["size"]),
+            name=as_text(stat["name"]),
+            size=size,
             mode=mode,
-            mtime=str(stat.get("mtime") or ""),
+            mtime=as_text(stat.get("mtime")),
             link_target="",
         )
-        link_target = str(stat.get("linkTarget") or "")
+        link_target = as_text(stat.get("linkTarget"))
         return replace(found, link_target=link_target) if found.is_symlink else found
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ProtocolError(
-            f"The engine's answer about the path cannot be read: {header[:200]!r}."
-        ) from error

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from dexec_kernel.engine.calls import EngineCalls, path_segment
-from dexec_kernel.engine.values import as_list, as_name, as_number, as_text, reading
+from dexec_kernel.engine.values import as_flag, as_list, as_name, as_number, as_text, reading
 
 _T = TypeVar("_T")
 
@@ -114,7 +114,7 @@ def swarm_info(body: Any) -> SwarmInfo:
         return SwarmInfo(
             node_id=as_text(found.get("NodeID")),
             state=as_text(found.get("LocalNodeState")) or "inactive",
-            is_manager=bool(found.get("ControlAvailable")),
+            is_manager=as_flag(found.get("ControlAvailable")),
             managers=tuple(as_text(manager.get("Addr")) for manager in managers),
             name=as_text(body.get("Name")),
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 from dexec_kernel.errors import ProtocolError
 
-_MAX_NUMBER = 2**63
+_MAX_NUMBER, _MAX_PID = 2**63, 2**31 - 1
 #: In characters: what an error shows of an answer.
 _SHOWN = 200
 
@@ -48,9 +48,26 @@ def as_number(value: Any) -> int | None:
     """Return a number, None for None. Raises TypeError if it is not one."""
     if value is None:
         return None
-    if not isinstance(value, int) or abs(value) >= _MAX_NUMBER:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= _MAX_NUMBER:
         raise TypeError("no number of 64 bits")
     return int(value)
+
+
+def as_pid(value: Any) -> int | None:
+    """Return the number of a process, None for None and 0. Raises TypeError if it is not one."""
+    number = as_number(value)
+    if number is not None and not 0 <= number <= _MAX_PID:
+        raise TypeError("no number of a process")
+    return number or None
+
+
+def as_flag(value: Any) -> bool:
+    """Return a truth value, false for None. Raises TypeError if it is none."""
+    if value is None:
+        return False
+    if not isinstance(value, bool):
+        raise TypeError(f"{type(value).__name__} where true or false belongs")
+    return value
 
 
 def as_list(value: Any) -> Sequence[Any]:

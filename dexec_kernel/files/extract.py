@@ -106,6 +106,9 @@ class _Extraction:
         self._report.folders += 1
 
     def _add_file(self, archive: tarfile.TarFile, member: tarfile.TarInfo, parts: Parts) -> None:
+        if member.issparse():
+            # A few bytes would fill the disk. No engine sends one, nor a tar that is not told to.
+            raise UnsafeArchive(f"The archive has a file with holes in it: {member.name!r}.")
         content = archive.extractfile(member)
         if content is None:
             raise CopyError(f"The archive has a file without content: {member.name!r}.")
@@ -119,7 +122,7 @@ class _Extraction:
                         written = file.write(view)
                         self._report.size += written
                         view = view[written:]
-                os.utime(descriptor, (member.mtime, member.mtime))
+                _set_time(descriptor, member.mtime)
                 os.fchmod(descriptor, member.mode & _MODE)
 
         self._put(parts, make)
@@ -203,7 +206,7 @@ class _Extraction:
         for parts, mode, mtime in reversed(self._folders):
             folder = os.open(parts[-1], _FOLDER, dir_fd=self._parent(parts))
             try:
-                os.utime(folder, (mtime, mtime))
+                _set_time(folder, mtime)
                 os.fchmod(folder, mode)
             finally:
                 os.close(folder)
@@ -222,6 +225,11 @@ def _leaves(parts: Parts, target: str) -> bool:
         elif part not in {"", "."}:
             depth += 1
     return False
+
+
+def _set_time(descriptor: int, mtime: float) -> None:
+    with suppress(OverflowError, ValueError):  # A time that this system cannot say stays.
+        os.utime(descriptor, (mtime, mtime))
 
 
 def _lstat(name: str, parent: int) -> os.stat_result:

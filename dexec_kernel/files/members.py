@@ -66,7 +66,7 @@ def open_archive(stream: ByteReader) -> Iterator[tarfile.TarFile]:
             errors="surrogateescape",
         ) as archive:
             yield archive
-    except tarfile.TarError as error:
+    except (tarfile.TarError, ValueError) as error:  # The latter for numbers and names.
         raise CopyError(f"The container's archive cannot be read: {error}.") from error
 
 

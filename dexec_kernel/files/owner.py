@@ -10,6 +10,7 @@ from dexec_kernel.errors import CopyError, PathNotFound, UsageError
 from dexec_kernel.files.content import read_file
 
 _LIMIT = 1024 * 1024
+_DIGITS = 10
 
 
 async def owner_of(files: Files, container: str, user: str) -> tuple[int, int]:
@@ -19,7 +20,7 @@ async def owner_of(files: Files, container: str, user: str) -> tuple[int, int]:
     """
     name, _, group = user.partition(":")
     uid, gid = 0, 0
-    if name.isdecimal() and group.isdecimal():
+    if _is_number(name) and _is_number(group):
         return int(name), int(group)
     for entry in await _entries(files, container, "/etc/passwd"):
         if name and name in {entry[0], entry[2]}:
@@ -46,4 +47,9 @@ async def _entries(files: Files, container: str, path: str) -> list[list[str]]:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isdecimal() else 0
+    return int(text) if _is_number(text) else 0
+
+
+def _is_number(text: str) -> bool:
+    """Return whether it is one that a system may have: a file may say anything."""
+    return text.isascii() and text.isdecimal() and len(text) <= _DIGITS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -30,6 +31,8 @@ from dexec_kernel.shell.marks import new_mark
 
 _log = logging.getLogger(__name__)
 _NOT_FOUND = 404
+#: What is longer is no PID.
+_pid = re.compile("[0-9]{1,10}")
 #: How many execs are remembered, the latest.
 _MOST = 500
 #: In seconds: for a detached command to start, and for a look into a container.
@@ -176,7 +179,7 @@ class KubeExecs:
                 while not said.endswith(b"\n") and (frames := await holder.read()):
                     said += b"".join(frame.data for frame in frames)
             found = said.decode("ascii", "replace").split()
-            if len(found) == 2 and found[0] == word and found[1].isdecimal():  # noqa: PLR2004 -- WORD PID
+            if len(found) == 2 and found[0] == word and _pid.fullmatch(found[1]):  # noqa: PLR2004 -- WORD PID
                 return holder, int(found[1])
             error = holder.why_not_started(await holder.inspect(), said)
         except TimeoutError:

@@ -23,6 +23,8 @@ from dexec_kernel.kube.exec import KubeExec
 
 Start = Callable[[ExecConfig], Awaitable[KubeExec]]
 
+#: Of a mode and a size. There are no longer ones, and Python reads no thousands of digits.
+_DIGITS = 15
 _STAT = """
 case $1 in */ | */.) [ -d "$1" ] || { echo none; exit 0; } ;; esac
 [ -e "$1" ] || [ -L "$1" ] || { echo none; exit 0; }
@@ -174,10 +176,10 @@ def _stat_of(said: bytes, path: str) -> PathStat:
     head, _, target = text.partition("\n")
     try:
         _, mode_text, size, mtime = head.split(" ")
-        mode = int(mode_text, 16)
+        mode = int(mode_text[:_DIGITS], 16)
         return PathStat(
             name=basename(path.rstrip("/")) or "/",
-            size=int(size),
+            size=int(size[:_DIGITS]),
             mode=stat.S_IMODE(mode) & 0o777 | _KINDS.get(stat.S_IFMT(mode), 0),
             mtime=mtime,
             link_target=target if stat.S_ISLNK(mode) else "",

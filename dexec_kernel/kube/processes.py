@@ -29,6 +29,8 @@ for d in /proc/[0-9]*; do
 done
 """
 _COLUMNS = 5
+#: Of a PID: what is longer is none.
+_DIGITS = 10
 #: In bytes: more is not read of a list.
 _MAX = 8 * 1024 * 1024
 _NO_ANSWER = 500
@@ -65,7 +67,7 @@ def read_processes(text: str) -> tuple[ContainerTop, dict[str, str]]:
 
 
 def _number(row: list[str]) -> int:
-    return int(row[1]) if row[1].isdecimal() else 0
+    return int(row[1]) if row[1].isdecimal() and len(row[1]) <= _DIGITS else 0
 
 
 def _words(args: str) -> str:

@@ -24,8 +24,10 @@ _PROC = Path("/proc")
 #: In the fields after the name: the time of the start, in ticks since the boot.
 _START = 19
 _INIT = 1
+#: A label may have any length; Python refuses to read thousands of digits.
+_pid = re.compile("[0-9]{1,10}")
 #: Ends the name of a container that was given back: the place, PID and start of its holder.
-_MARK = re.compile(r"\.(?P<place>[0-9a-f]{6})-(?P<pid>[0-9]+)-(?P<started>[0-9]+)$")
+_MARK = re.compile(r"\.(?P<place>[0-9a-f]{6})-(?P<pid>[0-9]{1,10})-(?P<started>[0-9]+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Parent:
     def read(cls, text: str) -> Self | None:
         """Read a label; None for one that is none."""
         words = text.split("/")
-        if len(words) != 5 or not words[3].isdecimal():  # noqa: PLR2004 -- as it is written
+        if len(words) != 5 or not _pid.fullmatch(words[3]):  # noqa: PLR2004 -- as it is written
             return None
         machine, boot, namespace, pid, started = words
         return cls(machine, boot, namespace, int(pid), started)

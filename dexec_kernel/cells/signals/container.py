@@ -18,7 +18,7 @@ SIGNAL_TIMEOUT, LONG_SIGNAL_TIMEOUT = 5.0, 10.0
 #: The last line of signal.sh.
 _END = b".\n"
 #: A line of signal.sh: a PID, and when it started, which tells it from a later one of that number.
-_process = re.compile(rb"^(\d+):(\d+)$", re.MULTILINE)
+_process = re.compile(rb"^(\d{1,10}):(\d{1,20})$", re.MULTILINE)
 _ROOTS = frozenset({"", "0", "root"})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TypedDict
 
@@ -13,6 +14,7 @@ from dexec_kernel.units import format_size
 MESSAGE, TEACHERS = 16 * 1024, 64 * 1024
 #: In bytes: a check that prints more says nothing.
 TOO_MUCH = 64 * 1024 * 1024
+_code = re.compile(rb"[0-9]{1,3}")
 
 
 class Texts(TypedDict):
@@ -43,7 +45,7 @@ class _Voice:
             code, is_whole, _ = line.partition(b"\n")
             if is_whole:
                 self._held = b""
-                self.exit_code = int(code) if code.isdigit() else None
+                self.exit_code = int(code) if _code.fullmatch(code) else None
             return own
         # The mark may have come in part.
         keep = max(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 
 import pytest
 
@@ -22,7 +23,7 @@ from dexec_kernel.errors import (
 from tests.unit.support.fake_engine import FakeEngine, answer, hang_up, stall
 
 INSPECT = answer(
-    200, {"Id": "c1", "Name": "/web", "Config": {"Image": "i"}, "State": {"Running": 1}}
+    200, {"Id": "c1", "Name": "/web", "Config": {"Image": "i"}, "State": {"Running": True}}
 )
 STAT = {"name": "f", "size": 1, "mode": 0o644, "mtime": "", "linkTarget": ""}
 ARCHIVE = r"\S+ /v[\d.]+/containers/web/archive"
@@ -93,7 +94,16 @@ async def test_what_an_engine_refuses(engine, api, status, message, error):
         await api.copy_to_container("web", "/f", endless())
 
 
-@pytest.mark.parametrize("stat", [None, {}, [], {**STAT, "mode": "x"}])
+DEEP = json.loads("[" * 500 + "]" * 500)
+
+
+@pytest.mark.parametrize(
+    "stat",
+    [
+        *(None, {}, [], {**STAT, "mode": "x"}, {**STAT, "mode": math.inf}, {**STAT, "size": None}),
+        *({**STAT, "size": 10**30}, {**STAT, "size": True}, {**STAT, "name": [1]}, DEEP),
+    ],
+)
 async def test_a_stat_that_makes_no_sense(engine, api, stat):
     engine.on(ARCHIVE, head(stat, "Content-Length: 0\r\n"))
     with pytest.raises(ProtocolError):

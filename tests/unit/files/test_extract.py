@@ -220,3 +220,49 @@ def test_a_folder_that_cannot_be_written_is_told(get, inside):
     (inside / "d").write_text("")
     with pytest.raises(CopyError):
         get(packed(member("x")), "d/e")
+
+
+def said(**headers):
+    """Return an archive of a file whose extended header says this."""
+    info = member("d")
+    info.pax_headers = {name.replace("_", "."): value for name, value in headers.items()}
+    return packed((info, b"abc"))
+
+
+@pytest.mark.parametrize("time", ["1e999", "nan", "1e300", "-1e300"])
+def test_a_time_that_no_system_has_is_left_out(get, inside, time):
+    assert get(said(mtime=time)).files == 1
+    assert (inside / "d").read_bytes() == b"abc"
+    data = bytearray(packed(folder("d")).getvalue())
+    data[136:148] = b"\x80" + b"\xff" * 11
+    data[148:156] = b" " * 8
+    data[148:156] = b"%06o\0 " % sum(data[:512])
+    get(io.BytesIO(bytes(data)), "folder")
+    assert (inside / "folder").is_dir()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"GNU_sparse_major": "1", "GNU_sparse_minor": "0", "GNU_sparse_realsize": "9" * 11},
+        {"GNU_sparse_map": "9" * 5_000 + ",1"},
+    ],
+)
+def test_a_file_whose_holes_cannot_be_read(get, inside, headers):
+    with pytest.raises(CopyError):
+        get(said(**headers))
+    assert list(inside.iterdir()) == []
+
+
+def test_a_file_with_holes_does_not_fill_the_disk(get, inside):
+    with pytest.raises(UnsafeArchive, match="holes"):
+        get(said(GNU_sparse_size="9999", GNU_sparse_map="9990,3"))
+    assert list(inside.iterdir()) == []
+
+
+def test_a_link_to_what_is_no_path(get, inside):
+    link = member("d", tarfile.SYMTYPE)
+    link.pax_headers = {"linkpath": "a\0b"}
+    with pytest.raises(CopyError, match="null byte"):
+        get(packed(link))
+    assert list(inside.iterdir()) == []

@@ -195,7 +195,10 @@ async def test_a_program_that_fails_says_why(code, words, kind):
     assert len(b"".join(read)) < 5_000
 
 
-@pytest.mark.parametrize("said", [b"", b"stat", b"stat x 1 2\n", b"stat 81a4 many 2\n"])
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"stat", b"stat x 1 2\n", b"stat 81a4 many 2\n"],
+)
 async def test_what_a_container_says_is_not_trusted(said):
     with pytest.raises(ProtocolError):
         await files.stat_path(saying(out=said), "/x")

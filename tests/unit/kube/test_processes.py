@@ -39,3 +39,8 @@ def test_our_own_shells_are_known_and_folded():
 def test_no_list_is_an_error():
     with pytest.raises(EngineApiError):
         read_processes("")
+
+
+def test_what_is_too_long_for_a_pid_sorts_first():
+    top, _ = read_processes(line(2, "a", ["a"]) + f"0\t{'9' * 5_000}\t1\tb\tb\n")
+    assert [row[3] for row in top.processes] == ["b", "a"]

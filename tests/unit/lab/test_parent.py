@@ -31,7 +31,7 @@ def test_nothing_is_said_of_another_machine_or_a_namespace_or_of_what_cannot_be_
     assert not replace(me, machine="another").is_gone
     assert not replace(me, namespace="another").is_gone
     assert not replace(me, started="").is_gone
-    for text in ("", "a/b", "a/b/c/x/1", "a/b/c/1"):
+    for text in ("", "a/b", "a/b/c/x/1", "a/b/c/1", f"a/b/c/{'9' * 5_000}/1"):
         assert Parent.read(text) is None
 
 

@@ -46,3 +46,11 @@ async def test_what_only_root_could_kill_goes_on_where_a_policy_keeps_root_out()
     signaller = ContainerSignaller(backend, "c", Shell.SH, LEADER, user="me")
     assert await signaller.send("KILL") == {17}
     assert [config.user for config in backend.configs] == ["me", "me", "0"]
+
+
+async def test_numbers_of_thousands_of_digits_are_no_processes():
+    """A container may have replaced the programs that its processes are listed with."""
+    digits = "9" * 5_000
+    backend = FakeBackend(Script([out(f"{digits}:4\n17:{digits}\n18:5\n.\n")]))
+    signaller = ContainerSignaller(backend, "c", Shell.SH, LEADER)
+    assert await signaller.send("INT") == {18}

@@ -93,3 +93,7 @@ async def test_too_much_is_not_heard_to_the_end():
 
 async def test_bytes_that_are_no_text():
     assert (await heard((OUT, b"caf\xe9\0"), (OUT, "é".encode()))).texts()["message"] == "caf�\0é"
+
+
+async def test_an_exit_code_of_thousands_of_digits_is_none():
+    assert (await heard((OUT, b"\nMARK " + b"9" * 5_000 + b"\n"))).exit_code is None
