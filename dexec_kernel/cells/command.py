@@ -162,7 +162,7 @@ def build_command(
     body, and an image without a shell cannot tell who waits, unless ``-i`` says so. ``history`` is
     evaluated before the cell. ``in_root`` for a cell that goes to another folder by itself, where
     the container's own is gone. Raises :class:`ConfigurationError` for a cell that cannot be run
-    this way.
+    this way, and :class:`CellSyntaxError` for one that is no command line where there is no shell.
     """
     body = _body(source, options)
     forced = may_ask and options.interactive

@@ -63,8 +63,8 @@ class Starts:
     async def first(self) -> Start:
         """Return the first start: a standby where one waits.
 
-        The caller closes the standby's exec. Raises :class:`ConfigurationError` for a cell that
-        cannot be run.
+        The caller closes the standby's exec. Raises :class:`ConfigurationError` and
+        :class:`CellSyntaxError` for a cell that cannot be run.
         """
         workspace, options = self._workspace, self._cell.options
         if self._is_started_by_engine:

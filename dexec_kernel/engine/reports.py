@@ -53,6 +53,7 @@ def explain(command: Sequence[str], exit_code: int | None, engine_text: str) -> 
     if _not_in_path.search(text):
         # First, because a missing command may have any name.
         reason, advice, missing = _no_command(name)
+        short = "command not found"
     elif names_unknown_user(text):
         reason, short = "the container has no such user", "no such user"
         advice = "Users are those of the container's /etc/passwd; a number always works."
@@ -62,6 +63,7 @@ def explain(command: Sequence[str], exit_code: int | None, engine_text: str) -> 
         short = "no such folder"
     elif _no_such_file.search(text):
         reason, advice, missing = _no_command(name)
+        short = "command not found"
     elif _denied.search(text):
         reason = f"{name!r} may not be executed by this user"
         advice = "Look at its mode (`ls -l`); a folder cannot be executed either."
@@ -95,5 +97,8 @@ def refused_start(command: Sequence[str], error: EngineApiError) -> CommandNotSt
 
 
 def _no_command(name: str) -> tuple[str, str, bool]:
-    advice = "Without a shell in the image, a command is looked up in the image's PATH alone."
+    advice = (
+        "Without a shell in the image, a cell is one command, which is looked up in the image's"
+        " PATH: there are no cd, no pipes and no variables."
+    )
     return f"the container has no command {name!r}", advice, True

@@ -22,7 +22,7 @@ async def _status(context: MagicContext, _arguments: Namespace) -> None:
     if container is not None:
         shell = (await context.workspace(container)).shell
         parts.append(f"image {container.image or 'unknown'}")
-        parts.append(f"shell {shell.value if shell is not None else 'not known yet'}")
+        parts.append(f"shell {shell.value or 'none' if shell is not None else 'not known yet'}")
     parts.append(f"last cell: {_last(context)}")
     line = line_data(parts)
     if context.show_status is not None:

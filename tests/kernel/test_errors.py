@@ -76,7 +76,10 @@ def test_a_command_that_an_image_without_a_shell_lacks(start_kernel, noshell, co
     assert result.text() == ""
     assert result.record["state"] == "not started"
     assert result.record["pid"] is None
+    assert "(command not found)" in str(result.outputs)
     assert kernel.run("echo 'two  spaces'").text() == "two  spaces\n"
+    fails(kernel.run("echo 'open"), "CellSyntaxError", "left open", "no shell")
+    assert " · shell none · " in str(kernel.run("%status").outputs)
 
 
 def test_a_command_not_found_by_the_shell_is_an_exit(kernel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from dexec_kernel.errors import ConfigurationError
+from dexec_kernel.errors import CellSyntaxError
 
 #: The tokens of a command line. A comment begins where a word may begin.
 _token = re.compile(
@@ -21,7 +21,7 @@ def command_line(source: str) -> list[str]:
     """Return a cell's words, for an image without a shell; an empty list for an empty cell.
 
     The words are split and unquoted as a shell does; there are no variables, pipes or patterns.
-    Raises :class:`ConfigurationError` for more than one command.
+    Raises :class:`CellSyntaxError` for more than one command.
     """
     commands: list[list[str]] = [[]]
     position = 0
@@ -29,7 +29,10 @@ def command_line(source: str) -> list[str]:
         match = _token.match(source, position)
         if match is None:
             line = source[position:].partition("\n")[0]
-            raise ConfigurationError(f"A quote or a backslash is left open: {line!r}.")
+            raise CellSyntaxError(
+                f"A quote or a backslash is left open: {line!r}.",
+                advice="Close it: this container has no shell, and the cell is one command line.",
+            )
         position = match.end()
         if match.lastgroup == "word":
             commands[-1].append(_part.sub(_unquote, match[0]))
@@ -37,7 +40,7 @@ def command_line(source: str) -> list[str]:
             commands.append([])
     commands = [words for words in commands if words]
     if len(commands) > 1:
-        raise ConfigurationError(
+        raise CellSyntaxError(
             f"This container has no shell, so that a cell is one command line; this one has"
             f" {len(commands)}.",
             advice="Put each command into a cell of its own.",

@@ -21,6 +21,7 @@ from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.errors import (
     CommandNotStarted,
+    CellSyntaxError,
     ConfigurationError,
     DexecError,
     EngineUnavailable,
@@ -177,7 +178,7 @@ async def test_command_line_that_is_none_creates_nothing(source):
     cell = Cell(backend, source, workspaces)
     outcome = await cell.outcome()
     if source.strip() and not source.startswith("#"):
-        assert isinstance(outcome.error, ConfigurationError)
+        assert isinstance(outcome.error, CellSyntaxError)
         assert cell.run.snapshot().state is State.NOT_STARTED
     else:
         assert outcome == Exited(0, "")

@@ -104,6 +104,7 @@ def test_engines_text_in_plain_words(text, reason):
     assert error.engine_text == text.strip()
     assert error.exit_code == 127
     assert error.missing_command is (reason == "no command 'nope'")
+    assert (error.short_reason == "command not found") is error.missing_command
     assert error.advice or reason == "the engine could not start it"
     assert is_engine_report(text)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dexec_kernel.errors import ConfigurationError
+from dexec_kernel.errors import CellSyntaxError
 from dexec_kernel.shell.language.words import command_line
 
 
@@ -57,7 +57,7 @@ def test_command_line_is_split_as_a_shell_does(source, words):
     ],
 )
 def test_command_line_that_is_none(source, said):
-    with pytest.raises(ConfigurationError, match=said):
+    with pytest.raises(CellSyntaxError, match=said):
         command_line(source)
 
 
@@ -68,5 +68,5 @@ def test_quoted_words_come_back(words):
 
 @given(st.text("ab '\"\\#\n\t", max_size=30))
 def test_any_text_is_a_command_line_or_our_error(source):
-    with contextlib.suppress(ConfigurationError):
+    with contextlib.suppress(CellSyntaxError):
         command_line(source)
