@@ -20,8 +20,8 @@ from dexec_kernel.cells.signals.leftovers import Leftovers
 from dexec_kernel.cells.source.options import CellOptions
 from dexec_kernel.cells.workspace import Workspaces
 from dexec_kernel.errors import (
-    CommandNotStarted,
     CellSyntaxError,
+    CommandNotStarted,
     ConfigurationError,
     DexecError,
     EngineUnavailable,
