@@ -139,6 +139,11 @@ class PrivateSwarm(Stoppable):
         path = f"/services/{found['ID']}/update"
         api.call(self.manager.host, "POST", path, query=query, body=spec)
 
+    def nodes(self) -> list[dict[str, Any]]:
+        """Return the nodes. Raises api.ApiError."""
+        found = api.call_json(self.manager.host, "GET", "/nodes")
+        return [dict(node) for node in found]
+
     def tasks(self, service: str, state: str = "running") -> list[dict[str, Any]]:
         """Return a service's tasks that are in a state, and meant to be. Raises api.ApiError."""
         query = {"filters": json.dumps({"service": [service]})}

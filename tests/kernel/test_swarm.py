@@ -137,6 +137,21 @@ def test_no_way_and_a_policy(swarm, start_kernel, tmp_path):
     assert "DEXEC_NODE_HOSTS='node2=ssh://USER@10.77.0.2'" in said
 
 
+def test_a_slot_whose_node_can_be_reached_is_taken(swarm, start_kernel):
+    """There is no way to node 2, which has one of both slots."""
+    swarm.create_service("pair", replicas=2)
+    swarm.wait_for("pair", 2)
+    names = {node["ID"]: node["Description"]["Hostname"] for node in swarm.nodes()}
+    slots = {names[task["NodeID"]]: task["Slot"] for task in swarm.tasks("pair")}
+    assert set(slots) == {"node1", "node2"}
+    kernel = start_kernel(engine=swarm.manager.host, DEXEC_CONTAINER="swarm:pair")
+    assert kernel.run("hostname").text() == "node1\n"
+    [shown] = kernel.run("%container").of("display_data")
+    is_told = "passed over: The task runs on the node 'node2'" in shown["data"]["text/plain"]
+    assert is_told is (slots["node2"] < slots["node1"])
+    assert "the node 'node2'" in fault(kernel, f"%container swarm:pair.{slots['node2']}")
+
+
 def test_the_command(swarm, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("DOCKER_HOST", swarm.manager.host)
