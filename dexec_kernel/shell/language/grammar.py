@@ -31,7 +31,7 @@ class _Parser(Lexer):
     """Recursive descent: a method a rule."""
 
     def program(self) -> None:
-        self._list(frozenset({""}), may_be_empty=True)
+        self._list(frozenset({""}))
         if self._documents:
             raise self._unfinished(inside_text=True)
 
@@ -39,7 +39,7 @@ class _Parser(Lexer):
 
     def _list(self, ends: frozenset[str], *, may_be_empty: bool = False) -> str:
         """Read commands up to one of ``ends``; return which it was, "" for the end of the text."""
-        is_empty = may_be_empty
+        may_end = may_be_empty
         while True:
             self._newlines()
             if self._at_end():
@@ -47,12 +47,12 @@ class _Parser(Lexer):
                     return ""
                 raise self._unfinished()
             if (end := self._peek()) and end in ends:
-                if not is_empty:
+                if not may_end:
                     raise SyntaxFault
                 self._pos += len(end)
                 return end
             self._and_or()
-            is_empty = True
+            may_end = True
             self._blanks()
             if (separator := self._peek()) in {";", "&"}:
                 self._pos += 1
@@ -105,7 +105,7 @@ class _Parser(Lexer):
         name = _coproc_name.match(self._text, self._pos)
         if word == "coproc" and name is not None:
             self._pos = name.end()
-        if word != "coproc" and (self._at_end() or self._at("\n") or self._peek() in {";", "&"}):
+        if word != "coproc" and (self._at_end() or self._at("\n") or self._peek() == ";"):
             return
         self._command()
 

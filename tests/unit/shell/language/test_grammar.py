@@ -28,9 +28,13 @@ WHOLE = [
         "function f { a; }",
     ),
     *("coproc a", "coproc N { a; }", "{ a; } >b 2>&1", "a=1 b=2 c", "if (a) then (b) fi"),
+    *("! { a; }", "time { a; }", "time", "time; a", "!\na", "a;b&c", "f() { a; } >b"),
+    # A here-document would begin at <<.
+    *("((1 << 2))", "(((1) + 2))", "for (((i = 0); i < 2; i++)); do a; done"),
+    *("for x\nin a b; do c; done", "for x in a;do c; done", "[[ (a)]]"),
 ]
 WRONG = [
-    "f() a",
+    *("f() a", "f g() { a; }", "coproc", "coproc; a", "a;)", "a &)", "! & a", "time & a"),
     *("fi", "then", "a; done", "}", ")", "a; ; b", ";", "& a", "| a", "a | ; b", "if; then a; fi"),
     *(
         "for ((a) b; do c; done",
@@ -94,3 +98,9 @@ def test_any_text_has_a_verdict(text):
 @given(st.lists(st.sampled_from([text for text in WHOLE if text]), min_size=1, max_size=4))
 def test_whole_texts_in_a_row_are_whole(texts):
     assert verdict("\n".join(texts)) == "whole"
+
+
+def test_a_here_document_without_its_end_is_text():
+    with pytest.raises(Unfinished) as caught:
+        check_syntax("cat <<END\nsome")
+    assert caught.value.inside_text
