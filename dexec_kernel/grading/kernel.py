@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from queue import Empty
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from jupyter_client.asynchronous.client import AsyncKernelClient
@@ -27,6 +28,8 @@ from dexec_kernel.grading.submission import CHECK_RECORD
 _START, _READY, _INTERRUPTED, _END = 120.0, 900.0, 30.0, 60.0
 #: In seconds: between two looks whether the kernel's process still lives.
 _LOOK = 1.0
+#: In characters: a number comes after it. Source: unix(7), ``sun_path``; macOS has four less.
+_LONGEST_SOCKET = 100
 #: Makes the containers, as any first cell does, and runs nothing in them.
 _FIRST_CELL = "%magics"
 
@@ -53,21 +56,33 @@ async def lab_kernel(
     ``argv`` has ``{connection_file}``, as in a kernelspec.
     """
     spec = KernelSpec(argv=list(argv), interrupt_mode="message", language="bash")
-    manager = AsyncKernelManager(kernel_spec_manager=_OneSpec(spec))
-    await manager.start_kernel(
-        env=dict(environment),
-        cwd=str(folder),
-        extra_arguments=["--log-level=ERROR"],
-        # What goes wrong in it is in its replies; the rest would stand between a teacher's lines.
-        stderr=subprocess.DEVNULL,
-    )
-    client = manager.client()
-    try:
-        client.start_channels()
-        yield LabKernel(manager, client)
-    finally:
-        client.stop_channels()
-        await _end(manager)
+    with TemporaryDirectory(prefix="dexec-", ignore_cleanup_errors=True) as place:
+        manager = AsyncKernelManager(
+            kernel_spec_manager=_OneSpec(spec), **_transport(f"{place}/kernel")
+        )
+        await manager.start_kernel(
+            env=dict(environment),
+            cwd=str(folder),
+            extra_arguments=["--log-level=ERROR"],
+            # Its replies say what goes wrong; the rest would stand between a teacher's lines.
+            stderr=subprocess.DEVNULL,
+        )
+        client = manager.client()
+        try:
+            client.start_channels()
+            yield LabKernel(manager, client)
+        finally:
+            client.stop_channels()
+            await _end(manager)
+
+
+def _transport(path: str) -> dict[str, str]:
+    """Return the settings for sockets that begin with ``path``.
+
+    A port that was free may be taken when the kernel begins to listen: the kernel ends, and a
+    message that is sent to the other program waits for ever.
+    """
+    return {"transport": "ipc", "ip": path} if len(path) <= _LONGEST_SOCKET else {}
 
 
 async def _end(manager: AsyncKernelManager) -> None:

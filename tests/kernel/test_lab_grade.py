@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import os
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jupyter_client.connect import LocalPortCache
 
 from devtools import containers, images, processes
-from tests.kernel.labs import containers_of
+from dexec_kernel.grading.kernel import lab_kernel
+from tests.kernel.labs import containers_of, make_lab
 from tests.kernel.submissions import (
     CHEATS,
     claimed,
@@ -94,6 +97,26 @@ def grade(host: str, lab: Path, *words: object) -> dict[str, dict[str, Any]]:
 
 def states(row: dict[str, Any]) -> list[str]:
     return [task["state"] for task in row["tasks"].values()]
+
+
+def test_a_kernel_that_grades_needs_no_port(host, tmp_path, monkeypatch):
+    """Another program may take one before the kernel does, and the kernel would never answer."""
+
+    def take(*_arguments: object) -> None:
+        raise AssertionError("a port is taken")
+
+    monkeypatch.setattr(LocalPortCache.instance(), "find_available_port", take)
+    images.ensure_image(host, images.BUSYBOX)
+    argv = [sys.executable, "-m", "dexec_kernel", "-f", "{connection_file}"]
+    argv.append(f"--lab={make_lab(tmp_path, 'portlab')}")
+    environment = {**os.environ, "DOCKER_HOST": host, "DEXEC_HISTORY_FILE": ":memory:"}
+
+    async def begin() -> str:
+        async with lab_kernel(argv, environment, tmp_path) as kernel:
+            return await kernel.ready()
+
+    assert asyncio.run(begin()) == ""
+    assert containers_of(host, "portlab", checkers=True) == {}
 
 
 @pytest.fixture(scope="module")
