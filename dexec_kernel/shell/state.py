@@ -212,8 +212,7 @@ def put_together(
     aliases = aliases_of(handover.one("aliases"))
     # What the cell has unset, the container would give to the next one again.
     is_exported = {name for name, variable in variables.items() if variable.is_exported}
-    given = (*env_names, *_OF_ENGINE)
-    unset = [name for name in given if name not in is_exported and is_name(name)]
+    unset = [n for n in (*env_names, *_OF_ENGINE) if n not in is_exported and is_name(n)]
     pieces: dict[str, bytes] = {"options": b"shopt -s extglob"} if functions else {}
     if unset:
         pieces["unset"] = b"unset -v " + " ".join(unset).encode()
@@ -234,13 +233,11 @@ def put_together(
             )
     traps = _traps(handover) if is_bash else {}
     arguments = tuple(text for kind, text in handover.sections if kind == "argument")
-    if before and is_bash and handover.one("within"):
+    if is_bash and handover.one("within"):
         # A function has arguments of its own, and not all traps: those of the shell are as before.
-        arguments = before.arguments
-        traps = {
-            **{name: before.traps[name] for name in _OF_FUNCTIONS & before.traps.keys()},
-            **traps,
-        }
+        old = before or ShellState()
+        arguments = old.arguments
+        traps = {name: old.traps[name] for name in _OF_FUNCTIONS & old.traps.keys()} | traps
     # One may be named "-".
     alias = b"\\builtin alias --" if is_bash else b"\\alias"
     late = [
@@ -250,6 +247,7 @@ def put_together(
         *late_variables,
         *(_folders(handover) if is_bash else []),
         *late_functions,
+        *([b"\\builtin unset -f __dexec_restore"] if late_functions else []),
         *([b" ".join([alias, *aliases.values()])] if aliases else []),
         *(_shopts(handover) if is_bash else []),
         *(

@@ -162,15 +162,14 @@ case ${1-} in ok) printf '%scell %s%s' "$__dexec_mark" "$PWD" "$__dexec_mark" >&
 # Other shells lose a SIGTERM that reaches a new child before the child has dropped the trap, as that
 # of `sleep 9 & kill $!` does.
 trap '\exit 130' INT
+set -- "$__dexec_late"
 if [ -n "${BASH_VERSION-}" ]; then
   trap '\exit 143' TERM
   # The last one is for a shell that ends in a function: it does not restore its descriptors before.
   trap '(. /proc/self/fd/9;\trap>/proc/self/fd/9;__after_leave "$@") 2>&- >/dev/null 2>&1&&{ . /proc/self/fd/9;} 2>/dev/null||! (. /proc/self/fd/15;\trap>/proc/self/fd/9;__after_leave "$@") 2>&- >/dev/null 2>&1' EXIT
   BASH_EXECUTION_STRING=$__dexec_prelude$__dexec_part
-  set -- "$__dexec_late
-\\builtin unset -f __dexec_restore"
+  case $__dexec_late in *__dexec_restore*) ;; *) unset -f __dexec_restore ;; esac
 else
-  set -- "$__dexec_late"
   unset -f __dexec_restore
   # A subshell of an EXIT trap of yash would run that trap again, without end. The last commands close
   # the pipe, so that the trap does nothing, not even a fork, in a shell that has handed over.

@@ -983,6 +983,19 @@ CASES = [
         )
     ),
     case(
+        "arguments of a function that exits, in the first cell",
+        ALL,
+        ("f() { exit 5; }; f a b", Says(exit_code=5)),
+        ("echo $#", Says("0\n")),
+    ),
+    case(
+        "set -o history",
+        BASH,
+        ('set -o history; cd() { builtin cd "$@"; }', OK),
+        ("history; declare -F | grep -c restore", Says("0\n", 1)),
+        ("history", OK),
+    ),
+    case(
         "ERR, and a failed exec",
         BASH,
         ("set -E; trap 'echo it' ERR; exec no-such-command", Says("", 127, None)),
