@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from dexec_kernel.display.text import well_formed
 from dexec_kernel.errors import DexecError, InternalError
 
 #: Handles a request: ipykernel's stream, the identities, and the request.
@@ -34,6 +35,10 @@ def answering(kind: str, handle: Handler, *, send: Send, log: logging.Logger) ->
 
     async def handle_and_answer(stream: Any, identities: Any, request: dict[str, Any]) -> None:
         try:
+            code = request.get("content", {}).get("code")
+            if isinstance(code, str) and not code.isascii():
+                # No message can echo half a surrogate pair: it becomes U+FFFD, as in browsers.
+                request["content"]["code"] = well_formed(code)
             await handle(stream, identities, request)
         except Exception as error:
             log.exception("A %s_request was not answered, by a defect.", kind)

@@ -92,3 +92,16 @@ async def test_an_answer_is_left_as_it_is_and_an_error_of_ours_has_its_name():
     for handle in (answer, fail):
         await answering("inspect", handle, send=send, log=LOG)(None, b"", {})
     assert sent == ["answer", ("inspect_reply", "ConfigurationError", "wrong")]
+
+
+@pytest.mark.parametrize("kind", ["complete", "execute", "inspect", "is_complete"])
+async def test_half_a_surrogate_pair_is_replaced_before_anybody_echoes_it(kind):
+    heard = []
+
+    async def handle(_stream, _identities, request):
+        heard.append(request["content"]["code"])
+
+    handler = answering(kind, handle, send=raising, log=LOG)
+    for code in ("echo \ud800é", "echo é", "echo"):
+        await handler(None, None, {"content": {"code": code}})
+    assert heard == ["echo \ufffdé", "echo é", "echo"]
