@@ -46,10 +46,16 @@ from dexec_kernel.jupyter.target import target_of
 from dexec_kernel.jupyter.turns import Turns
 from dexec_kernel.jupyter.work import CellWork, Ending
 
-#: In seconds: Jupyter kills a kernel that has not ended after five. What is reserved for all else
-#: than processes; what an engine may take to say that it is there, and what is left if it does not;
-#: what is reserved for the processes that this machine can end itself.
-_BUDGET, _REST, _ANSWER, _HOPELESS, _LAST = 4.0, 0.7, 1.0, 0.8, 0.3
+#: In seconds: Jupyter kills a kernel that has not ended after five.
+_BUDGET = 4.0
+#: In seconds, within the budget: reserved for everything but the processes of cells.
+_REST = 0.7
+#: In seconds: what an engine may take to say that it is there.
+_ANSWER = 1.0
+#: In seconds: what is left of the budget if the engine does not answer.
+_HOPELESS = 0.8
+#: In seconds, within the budget: reserved for the processes that this machine can end itself.
+_LAST = 0.3
 #: In seconds, within the budget: what a front end may take to handle the last messages.
 _RECEIPT = 2.0
 
