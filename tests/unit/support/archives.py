@@ -14,8 +14,8 @@ def member(name, kind=tarfile.REGTYPE, *, link="", mode=0o644, **more):
     return info
 
 
-def folder(name, **more):
-    return member(name, tarfile.DIRTYPE, **more)
+def folder(name, *, mode=0o755, **more):
+    return member(name, tarfile.DIRTYPE, mode=mode, **more)
 
 
 def packed(*items, end=True):
