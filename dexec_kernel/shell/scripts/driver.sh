@@ -71,7 +71,7 @@ printf '%sstart %s %s%s' "$__dexec_greeting" "$$" "$PWD" "$__dexec_greeting" >&8
 # Their names begin with __after_, in whose place commands.py puts a beginning that no cell knows: a
 # cell may make names readonly.
 exec 2>/dev/null 9<<EOF
-__after_was=\${__after_was-\$?:\$-:\${SHELLOPTS-}::\${BASHOPTS-}} __after_keep=$__dexec_keep
+__after_was=\${__after_was-\${__after_code-\$?}:\$-:\${SHELLOPTS-}::\${BASHOPTS-}} __after_keep=$__dexec_keep
 $__dexec_handover
 EOF
 if [ -n "$__dexec_standby" ]; then
@@ -166,7 +166,8 @@ set -- "$__dexec_late"
 if [ -n "${BASH_VERSION-}" ]; then
   trap '\exit 143' TERM
   # The last one is for a shell that ends in a function: it does not restore its descriptors before.
-  trap '(. /proc/self/fd/9;\trap>/proc/self/fd/9;__after_leave "$@") 2>&- >/dev/null 2>&1&&{ . /proc/self/fd/9;} 2>/dev/null||! (. /proc/self/fd/15;\trap>/proc/self/fd/9;__after_leave "$@") 2>&- >/dev/null 2>&1' EXIT
+  # The redirection keeps the exit code for it, as commands.py says.
+  trap '{ (. /proc/self/fd/9;\trap>/proc/self/fd/9;__after_leave "$@") 2>&- >/dev/null 2>&1&&{ . /proc/self/fd/9;} 2>/dev/null||! (. /proc/self/fd/15;\trap>/proc/self/fd/9;__after_leave "$@") 2>&- >/dev/null 2>&1;} 3>&"${$##[!$((0*(__after_code=$?)))]*}-"' EXIT
   BASH_EXECUTION_STRING=$__dexec_prelude$__dexec_part
   case $__dexec_late in *__dexec_restore*) ;; *) unset -f __dexec_restore ;; esac
 else

@@ -112,7 +112,7 @@ __after_end
   fi
   __after_p=${__after_traps%%" EXIT"$'\n'*}
   case $__after_traps in
-    "trap -- '(. /proc/self/fd/9;"*" EXIT"$'\n'* | "trap -- - EXIT"*) __after_p='' ;;
+    "trap -- '{ (. /proc/self/fd/9;"*" EXIT"$'\n'* | "trap -- - EXIT"*) __after_p='' ;;
     "trap -- "*" EXIT"$'\n'*) __after_p=${__after_p#trap -- } ;;
     *) __after_p='' ;;
   esac

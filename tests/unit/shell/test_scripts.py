@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from dexec_kernel.cells.driver import Background
 from dexec_kernel.shell.names import OURS
 from tests.unit.support.local_shells import Cells
 
@@ -1029,6 +1030,8 @@ def test_table(shell: str, case: Case, tmp_path: Path) -> None:
             assert result.stderr == says.stderr, source
         if says.exit_code is not None:
             assert result.exit_code == says.exit_code, source
+            told = [event.exit_code for event in result.all(Background)]
+            assert set(told) <= {says.exit_code}, source
         for text in (result.stdout, result.stderr):
             if "environ" not in case.name:
                 assert "dexec:" not in text.replace("dexec:\n", "")
