@@ -17,6 +17,7 @@ from dexec_kernel.cli.checks_installation import (
 )
 from dexec_kernel.cli.checks_pods import PodPatient, check_pods, is_about_a_pod
 from dexec_kernel.cli.checks_server import check_server
+from dexec_kernel.cli.checks_settings import check_settings
 from dexec_kernel.cli.engine import PATIENCE
 from dexec_kernel.cli.findings import Finding, Verdict, show, summary
 from dexec_kernel.cli.terminal import say, say_json
@@ -51,6 +52,7 @@ async def _examine(container: str | None, *, quiet: bool) -> list[Finding]:
 async def _findings(container: str | None) -> AsyncGenerator[Finding, None]:
     for check in _INSTALLATION:
         yield check()
+    yield check_settings(os.environ)
     yield check_server(os.environ)
     if is_about_a_pod(container, os.environ):
         patient: Patient = PodPatient(container, os.environ)

@@ -9,9 +9,7 @@ from ipykernel.kernelapp import IPKernelApp, kernel_aliases
 from traitlets import Bool, Dict, DottedObjectName
 
 from dexec_kernel.jupyter.kernel import DexecKernel
-from dexec_kernel.jupyter.settings import Settings
 
-_ENVIRONMENT_PREFIX = "DEXEC_"
 #: The log of the package comm.
 _COMMS = "Comm"
 
@@ -43,10 +41,7 @@ class DexecKernelApp(IPKernelApp):  # type: ignore[misc] # ipykernel is not type
         super().init_kernel()
         self.drop_early()
         given = self.cli_config.get(DexecKernel.__name__, {})
-        for name in Settings.class_own_traits(config=True):
-            variable = _ENVIRONMENT_PREFIX + name.upper()
-            if variable in os.environ and name not in given:
-                self.kernel.set_from_text(name, os.environ[variable], source=variable)
+        self.kernel.take_environment(os.environ, but=given)
 
     def drop_early(self) -> None:
         """Let the log drop what none of its handlers takes, before it is made; and what is no news.

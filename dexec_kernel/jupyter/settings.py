@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
+
 from traitlets import Bool, CaselessStrEnum, Float, HasTraits, Int, TraitError, Unicode
 
 from dexec_kernel.cells.output.limits import OutputLimits
 from dexec_kernel.display.mode import Mode
 from dexec_kernel.errors import ConfigurationError
+
+ENVIRONMENT_PREFIX = "DEXEC_"
 
 
 class _CommandLine(Unicode[str, str]):
@@ -116,6 +120,13 @@ class Settings(HasTraits):
     ).tag(config=True)
 
     fault: ConfigurationError | None = None
+
+    def take_environment(self, environ: Mapping[str, str], *, but: Container[str] = ()) -> None:
+        """Set each setting whose variable ``DEXEC_NAME`` is there, ``but`` for some settings."""
+        for name in Settings.class_own_traits(config=True):
+            variable = ENVIRONMENT_PREFIX + name.upper()
+            if variable in environ and name not in but:
+                self.set_from_text(name, environ[variable], source=variable)
 
     def set_from_text(self, name: str, text: str, *, source: str) -> None:
         """Set a setting from text. An invalid value becomes the error of every cell.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import socketserver
 import threading
@@ -17,8 +18,8 @@ from dexec_kernel.cli.command import FAILED, OK, run
 from tests.waiting import until
 
 CHECKS = [
-    *("python", "packages", "kernelspec", "policy", "server", "endpoint", "connection", "api"),
-    *("picker", "container", "state", "cell", "stdin", "user"),
+    *("python", "packages", "kernelspec", "policy", "settings", "server", "endpoint", "connection"),
+    *("api", "picker", "container", "state", "cell", "stdin", "user"),
 ]
 
 
@@ -27,6 +28,9 @@ def environment(host, tmp_path, monkeypatch):
     """The tests' engine, and a home of their own."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("DOCKER_HOST", host)
+    for name in os.environ:
+        if name.startswith("DEXEC_"):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ ARROWS: dict[str, set[str]] = {
             "errors",
             "units",
         ),
-        "__init__",
+        *("jupyter.settings", "__init__"),
     },
 }
 #: The places that may import Jupyter: they talk to a front end, or write files for Jupyter.

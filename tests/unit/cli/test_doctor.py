@@ -21,8 +21,8 @@ from dexec_kernel.picker.server import Server
 from dexec_kernel.policy import file as policy_file
 
 CHECKS = [
-    *("python", "packages", "kernelspec", "policy", "server", "endpoint", "connection", "api"),
-    *("picker", "container", "state", "cell", "stdin", "user"),
+    *("python", "packages", "kernelspec", "policy", "settings", "server", "endpoint", "connection"),
+    *("api", "picker", "container", "state", "cell", "stdin", "user"),
 ]
 
 
@@ -45,7 +45,7 @@ def examined(capsys) -> dict[str, dict[str, str]]:
 def test_what_rests_on_a_broken_thing_is_not_checked(capsys):
     found = examined(capsys)
     assert [found[name]["status"] for name in CHECKS] == [
-        *["ok"] * 6,
+        *["ok"] * 7,
         "failed",
         *["not checked"] * 7,
     ]
