@@ -238,6 +238,7 @@ def test_what_cannot_be_used_is_named_and_not_shown(access, content, word):
         (b"#" * 1_000 + b"\n" * 16_777_216, "has more than"),
         (b"[" * 100_000, "is not YAML"),
     ],
+    ids=["folder", "binary", "no text", "long", "nested"],
 )
 def test_a_file_that_is_no_kubeconfig_says_so(tmp_path, content, words):
     file = tmp_path / "config"
