@@ -20,21 +20,7 @@ _HIDDEN = "(not shown: its name looks like that of a secret)"
 
 async def _env(context: MagicContext, arguments: Namespace) -> None:
     container = await context.container()
-    found: dict[str, str] = {}
-    for word in arguments.assignments:
-        name, equals, value = word.partition("=")
-        is_name = name.isidentifier() and name.isascii()
-        if not equals:
-            advice = _parser_env().usage_line
-            if is_name:
-                advice += f'\nA value is shown by: echo "${name}"'
-            raise CellSyntaxError(f"%env: {word!r} is not NAME=VALUE.", advice=advice)
-        if not is_name:
-            raise CellSyntaxError(
-                f"%env: {name!r} cannot be the name of a variable.",
-                advice="A name has ASCII letters, digits and _, and begins with no digit.",
-            )
-        found[name] = value
+    found = dict(word.split("=", 1) for word in arguments.assignments)
     if found:
         session = (await context.workspace(container)).session
         if session.state is not None:
@@ -82,12 +68,29 @@ async def _timeout(context: MagicContext, arguments: Namespace) -> None:
     )
 
 
+def _check_assignments(arguments: Namespace) -> None:
+    for word in arguments.assignments:
+        name, equals, _value = word.partition("=")
+        is_name = name.isidentifier() and name.isascii()
+        if not equals:
+            advice = _parser_env().usage_line
+            if is_name:
+                advice += f'\nA value is shown by: echo "${name}"'
+            raise CellSyntaxError(f"%env: {word!r} is not NAME=VALUE.", advice=advice)
+        if not is_name:
+            raise CellSyntaxError(
+                f"%env: {name!r} cannot be the name of a variable.",
+                advice="A name has ASCII letters, digits and _, and begins with no digit.",
+            )
+
+
 def _parser_env() -> MagicParser:
     parser = MagicParser(
         "%env",
         "Without arguments: show the differences between the session's environment and the\n"
         "container's own. With NAME=VALUE: set a variable for the following cells. Values of\n"
         "variables whose names look like a secret's are not shown.",
+        check=_check_assignments,
     )
     parser.add_argument("assignments", metavar="NAME=VALUE", nargs="*", help="the variable to set")
     return parser

@@ -74,6 +74,7 @@ WRONG = [
     ("%logs --since x", "CellSyntaxError", ["%logs", "'x' is neither"]),
     ("%logs web", "CellSyntaxError", ["%logs does not take 'web'"]),
     ("%container a b", "CellSyntaxError", ["%container does not take 'b'"]),
+    ("%env A", "CellSyntaxError", ["%env: 'A' is not NAME=VALUE"]),
     ("%timeout soon", "CellSyntaxError", ["%timeout", "'soon'"]),
     ("# where\necho no\n%container web", "CellSyntaxError", ["%container in line 4", "Nothing"]),
     ("%%exec --usr x", "CellSyntaxError", ["%%exec", "'--usr'", "Did you mean --user?"]),

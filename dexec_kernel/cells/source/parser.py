@@ -7,7 +7,7 @@ import difflib
 import math
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NoReturn
 
@@ -32,7 +32,8 @@ class MagicParser(argparse.ArgumentParser):
     """An argument parser that neither prints nor exits. ``magic`` is with its signs: ``%logs``.
 
     Add arguments as to any other; ``--help`` is asked for with :func:`asks_for_help`.
-    ``too_much`` is the advice for a word too many, "" for none.
+    ``too_much`` is the advice for a word too many, "" for none. ``check`` raises
+    :class:`CellSyntaxError` for words that cannot be, before any magic of the cell has run.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class MagicParser(argparse.ArgumentParser):
         usage: str = "",
         epilog: str = "",
         too_much: str = "",
+        check: Callable[[argparse.Namespace], None] | None = None,
     ) -> None:
         super().__init__(
             prog=magic,
@@ -57,6 +59,7 @@ class MagicParser(argparse.ArgumentParser):
             ),
         )
         self._too_much = too_much
+        self._check = check
 
     @property
     def usage_line(self) -> str:
@@ -72,6 +75,8 @@ class MagicParser(argparse.ArgumentParser):
         found, unknown = self.parse_known_intermixed_args(list(words))
         if unknown:
             self._refuse(unknown[0])
+        if self._check is not None:
+            self._check(found)
         return found
 
     def error(self, message: str) -> NoReturn:
