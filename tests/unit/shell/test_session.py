@@ -45,8 +45,8 @@ def cells(draw: st.DrawFn, shell: str) -> list[tuple[Piece, ...]]:
     return draw(drawn.filter(are_comparable))
 
 
-#: A command in the background, which is no `&&`, and no redirection.
-_at_once = re.compile(r"(?<![&>])&(?![&>])|coproc|>\(")
+#: A command in the background or in a pipeline, which is no `&&` or `||`, and no redirection.
+_at_once = re.compile(r"(?<![&>])&(?![&>])|coproc|>\(|(?<!\|)\|(?!\|)")
 
 _makes_file = re.compile(r">[a-z]")
 
