@@ -43,7 +43,8 @@ def listed(*containers: tuple[str, str, str]) -> bytes:
 def web(engine: FakeEngine) -> None:
     for name in ("web", "db"):
         config = {"Image": "i"}
-        body = {"Id": f"{name}-id", "Name": f"/{name}", "Config": config, "State": {"Running": 1}}
+        state = {"Running": True}
+        body = {"Id": f"{name}-id", "Name": f"/{name}", "Config": config, "State": state}
         engine.on(rf"GET /v1\.41/containers/{name}(-id)?/json", answer(200, body))
 
 

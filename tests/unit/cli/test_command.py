@@ -19,7 +19,8 @@ from dexec_kernel.cli.command import FAILED, INTERRUPTED, OK, run
 from dexec_kernel.cli.terminal import aligned, printable
 from tests.unit.support.local_shells import GUARD
 
-COMMAND = [sys.executable, "-c", "from dexec_kernel.cli import main; main()"]
+#: As the installed script, it does not look for modules in the current folder.
+COMMAND = [sys.executable, "-P", "-c", "from dexec_kernel.cli import main; main()"]
 SWARM = {
     "com.docker.swarm.service.name": "web",
     "com.docker.swarm.task.name": "web.1.abc",

@@ -263,6 +263,6 @@ def test_a_file_with_holes_does_not_fill_the_disk(get, inside):
 def test_a_link_to_what_is_no_path(get, inside):
     link = member("d", tarfile.SYMTYPE)
     link.pax_headers = {"linkpath": "a\0b"}
-    with pytest.raises(CopyError, match="null byte"):
+    with pytest.raises(CopyError, match=r"null (byte|character)"):
         get(packed(link))
     assert list(inside.iterdir()) == []
