@@ -67,6 +67,7 @@ _CODE = f"0*({AFTER}code=$?)"
 #: The redirection that keeps the exit code. In bash it closes a descriptor that is not open, which
 #: needs none, however few the cell has left to the shell. Busybox can close none by an expansion.
 _KEEPING_CODE = {"bash": f' 3>&"${{$##[!$(({_CODE}))]*}}-"', "": f' 8>&"$(({_CODE}+8))"'}
+_BASH = "handover_bash.sh"
 #: In bytes: a cell goes over as several arguments, each under the limit of one.
 _PART_SIZE = 100_000
 #: In bytes: all arguments and the environment of a process have about 2 MiB together.
@@ -106,8 +107,10 @@ def _unindented(name: str) -> str:
 @cache
 def _handover_text(name: str) -> str:
     """Return what a shell evaluates after its cell; it is the same for every exec."""
-    lingering = f"{AFTER}lingering={shlex.quote(_unindented('lingering.sh'))}\n"
-    return lingering + _unindented(name)
+    # The pipe of other shells has no room for both, and only bash writes to filters.
+    scripts = ("filters.sh", "lingering.sh") if name == _BASH else ("lingering.sh",)
+    lingering = "\n".join(map(_unindented, scripts))
+    return f"{AFTER}lingering={shlex.quote(lingering)}\n{_unindented(name)}"
 
 
 def driver_command(shell: Shell) -> list[str]:
@@ -168,7 +171,7 @@ def driver_environment(
         "DEXEC_DRIVER": script_text("driver.sh"),
         "DEXEC_GREETING": marks.greeting,
         "DEXEC_HANDOVER": _handover_text("handover.sh"),
-        "DEXEC_HANDOVER_BASH": _handover_text("handover_bash.sh"),
+        "DEXEC_HANDOVER_BASH": _handover_text(_BASH),
         "DEXEC_SETTINGS": "".join(
             f"__dexec_{name}={shlex.quote(value)};" for name, value in settings.items()
         ),

@@ -6,17 +6,12 @@
 # other exec in the container meanwhile. The kernel is told, and does not wait.
 \set +euvxf
 \unset -f '[' printf sleep
-if [ -n "${BASH_VERSION-}" ]; then
-  # The end of the user's shell closes its descriptors: the filters that it writes to wait for that.
-  for p in /proc/$$/fd/*; do
-    case ${p##*/} in [0128] | 255) ;; *) eval "exec ${p##*/}>&-" ;; esac
-  done
-fi
 exec 3>&- 4>&- 5>&- 6>&- 7>&- 9>&- 2>/dev/null
-looks=0 told=0
+looks=0 told=0 filters=''
 while :; do
   count=0
   for p in /proc/[0-9]*; do
+    case " $filters " in *" $p "*) continue ;; esac
     if [ "$p" != "/proc/$$" ] && [ "$p" != "/proc/$2" ] && {
       [ "$p/fd/1" -ef "/proc/$$/fd/1" ] || [ "$p/fd/2" -ef "/proc/$$/fd/8" ] ||
         [ "$p/fd/2" -ef "/proc/$$/fd/1" ] || [ "$p/fd/1" -ef "/proc/$$/fd/8" ] ||
@@ -31,6 +26,10 @@ while :; do
   looks=$((looks + 1))
   if [ "$looks" -le 4 ]; then
     sleep 0.02 >/dev/null 8>&- || break
+    continue
+  fi
+  if [ "$looks" -eq 5 ] && [ -n "${BASH_VERSION-}" ]; then
+    find_filters "$2"
     continue
   fi
   [ "$count" = "$told" ] || printf '%sbackground %s %s%s' "$mark" "$1" "$count" "$mark" >&8

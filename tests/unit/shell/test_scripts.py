@@ -205,6 +205,21 @@ CASES = [
         ("echo $x; cat log", Says("1\none\n")),
     ),
     case(
+        "exec > >(tee) 2>&1, and an exit in a function",
+        BASH,
+        (
+            "exec > >(tee -a log) 2>&1; die() { echo oops; exit 3; }; x=1; die",
+            Says("oops\n", 3),
+        ),
+        ("echo $x; cat log", Says("1\noops\n")),
+    ),
+    case(
+        "a filter behind a filter, and an exit in a function",
+        BASH,
+        ("exec > >(sed 's/^/a/' | sed 's/^/b/'); f() { echo c; exit 2; }; x=1; f", Says("bac\n", 2)),
+        ("echo $x", Says("1\n")),
+    ),
+    case(
         "exec 3> >(cat)",
         BASH,
         ("exec 3> >(cat); echo one >&3; x=1", Says("one\n")),
