@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dexec_kernel.shell.dump import steady
 from dexec_kernel.shell.handover import DamagedHandover, Handover
 from dexec_kernel.shell.history import CellHistory
-from dexec_kernel.shell.state import ShellState, initial_state, put_together
+from dexec_kernel.shell.state import ShellState
+from dexec_kernel.shell.takeover import initial_state, put_together
 
 _DAMAGED = "the shell's state arrived damaged, and the one before is kept"
 _MAX_NAMED = 5

@@ -6,7 +6,7 @@ import pytest
 
 from dexec_kernel.shell.handover import DamagedHandover, Handover, HandoverParts
 from dexec_kernel.shell.marks import MAX_MESSAGE
-from dexec_kernel.shell.state import MAX_STATE_SIZE
+from dexec_kernel.shell.takeover import MAX_STATE_SIZE
 from tests.unit.support.local_shells import Cells, each_shell
 
 MARK = "dexec:0123456789abcdef:"

@@ -216,7 +216,10 @@ CASES = [
     case(
         "a filter behind a filter, and an exit in a function",
         BASH,
-        ("exec > >(sed 's/^/a/' | sed 's/^/b/'); f() { echo c; exit 2; }; x=1; f", Says("bac\n", 2)),
+        (
+            "exec > >(sed 's/^/a/' | sed 's/^/b/'); f() { echo c; exit 2; }; x=1; f",
+            Says("bac\n", 2),
+        ),
         ("echo $x", Says("1\n")),
     ),
     case(

@@ -7,7 +7,8 @@ import pytest
 from dexec_kernel.errors import ConfigurationError
 from dexec_kernel.shell.handover import Handover
 from dexec_kernel.shell.session import Session
-from dexec_kernel.shell.state import MAX_STATE_SIZE, ShellState
+from dexec_kernel.shell.state import ShellState
+from dexec_kernel.shell.takeover import MAX_STATE_SIZE
 from tests.unit.support.local_shells import Cells, each_shell
 
 

@@ -7,7 +7,8 @@ import shutil
 import pytest
 
 from dexec_kernel.cells.driver import FolderLost, HasCell
-from dexec_kernel.shell.state import ShellState, put_together
+from dexec_kernel.shell.state import ShellState
+from dexec_kernel.shell.takeover import put_together
 from dexec_kernel.shell.update import update_between
 from tests.unit.support.local_shells import each_shell, environment, run_cell
 

@@ -35,7 +35,8 @@ from dexec_kernel.shell.commands import (
 )
 from dexec_kernel.shell.handover import Handover
 from dexec_kernel.shell.marks import Marks
-from dexec_kernel.shell.state import ShellState, initial_state, put_together
+from dexec_kernel.shell.state import ShellState
+from dexec_kernel.shell.takeover import initial_state, put_together
 
 T = TypeVar("T")
 MARKS = Marks("dexec:0123456789abcdef:", "dexec:fedcba9876543210:")

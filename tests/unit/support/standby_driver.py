@@ -9,7 +9,8 @@ from pathlib import Path
 from dexec_kernel.backend.models import Frame, Stream
 from dexec_kernel.cells.driver import Driver, Event, HandedOver, HasCell, Started
 from dexec_kernel.shell.commands import driver_stdin
-from dexec_kernel.shell.state import ShellState, put_together
+from dexec_kernel.shell.state import ShellState
+from dexec_kernel.shell.takeover import put_together
 from tests.unit.support.local_shells import GUARD, MARKS, driver, environment
 
 
