@@ -10,8 +10,8 @@ from devtools import containers
 from dexec_kernel.cells.outcome import Exited, Failed, State
 from dexec_kernel.engine.client import EngineClient
 from dexec_kernel.errors import (
+    CellSyntaxError,
     CommandNotStarted,
-    ConfigurationError,
     ContainerNotRunning,
     ContainerPaused,
     ExecLost,
@@ -69,7 +69,7 @@ async def test_user_that_is_gone(client, run_container):
 
 async def test_several_lines_without_a_shell(client, noshell):
     outcome = await Cell(client, noshell, "echo a\necho b").outcome()
-    assert isinstance(outcome.error, ConfigurationError)
+    assert isinstance(outcome.error, CellSyntaxError)
 
 
 async def test_exit_codes_without_a_shell(client, noshell):
