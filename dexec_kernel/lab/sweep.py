@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from dexec_kernel.backend.lifecycle import LabEngine
 from dexec_kernel.backend.models import LAB_LABEL, ContainerSummary
 from dexec_kernel.errors import ContainerNotFound, EngineApiError
-from dexec_kernel.lab.create import OWNER_LABEL, UNHELD_LABEL, VOLUMES, volume_prefix
+from dexec_kernel.lab.create import OWNER_LABEL, VOLUMES, has_leash, volume_prefix
 from dexec_kernel.lab.member import UNFINISHED
 from dexec_kernel.lab.parent import (
     KEEP_LABEL,
@@ -56,7 +56,7 @@ async def sweep(
         item.id: who.are_gone(
             item.labels,
             is_held=item.state == _RUNNING
-            and UNHELD_LABEL not in item.labels
+            and has_leash(item.labels)
             and not is_of_gone(item.labels, MAKER_LABEL),
             is_kept=_is_kept(item),
         )

@@ -32,6 +32,7 @@ def test_the_main_process_ends_with_its_stdin(folder):
     config = made(Container("lab", "debian"), folder=folder)
     assert config.entrypoint == ("sh", "-c", create.LEASH, "sh")
     assert (config.cmd, config.open_stdin, config.stdin_once) == ((), True, True)
+    assert create.has_leash(config.labels)
     assert (config.hostname, config.network_mode, config.stop_timeout) == ("lab", "none", 1)
 
 
@@ -56,7 +57,7 @@ def test_without_a_leash_the_command_is_the_main_process(folder):
     config = made(container, folder=folder, image=SERVICE, has_leash=False)
     assert (config.entrypoint, config.cmd) == (None, ("/serve",))
     assert not config.open_stdin
-    assert create.UNHELD_LABEL in config.labels
+    assert not create.has_leash(config.labels)
 
 
 def test_limits_folders_and_health_are_passed_on(folder):
