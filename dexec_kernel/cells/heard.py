@@ -60,9 +60,10 @@ class Heard:
                 self.lost_folder = event.folder
             case Background():
                 self._waits_for_background = event.count > 0
-                if self._waits_for_background:
-                    self.background = event
-                    return StreamEvent.LEFT
+                if not self._waits_for_background:
+                    return None
+                self.background = event
+                return StreamEvent.LEFT
             case HandedOver():
                 self.handover = self._last = event
             case _:  # ToldEnd
