@@ -19,7 +19,7 @@ def check_settings(environ: Mapping[str, str]) -> Finding:
     settings.take_environment(environ)
     if settings.fault is not None:
         return Finding(_SETTINGS, Verdict.FAILED, settings.fault.message, settings.fault.advice)
-    known = {ENVIRONMENT_PREFIX + name.upper() for name in Settings.class_own_traits(config=True)}
+    known = Settings.variables()
     given = sorted(name for name in environ if name.startswith(ENVIRONMENT_PREFIX))
     unknown = [name for name in given if name not in known and not name.startswith(_OTHERS)]
     if unknown:

@@ -121,10 +121,15 @@ class Settings(HasTraits):
 
     fault: ConfigurationError | None = None
 
+    @staticmethod
+    def variables() -> dict[str, str]:
+        """Return the names of the settings, by their variables."""
+        names = Settings.class_own_traits(config=True)
+        return {ENVIRONMENT_PREFIX + name.upper(): name for name in names}
+
     def take_environment(self, environ: Mapping[str, str], *, but: Container[str] = ()) -> None:
         """Set each setting whose variable ``DEXEC_NAME`` is there, ``but`` for some settings."""
-        for name in Settings.class_own_traits(config=True):
-            variable = ENVIRONMENT_PREFIX + name.upper()
+        for variable, name in Settings.variables().items():
             if variable in environ and name not in but:
                 self.set_from_text(name, environ[variable], source=variable)
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from dexec_kernel.cells.source.cell import SIGN, says_nothing
 from dexec_kernel.cells.source.exec_magic import CELL_MAGICS, exec_help, is_exec_magic
 from dexec_kernel.magics.registry import Magic, Registry
 
 _name = re.compile(r"[ \t]*(?P<sign>%%?[\w.-]*)\Z")
-_line = re.compile(r"[ \t]*(?P<sign>%%?[A-Za-z_][\w.-]*)(?P<rest>\??\??(?:[ \t].*)?)", re.DOTALL)
+_line = re.compile(rf"[ \t]*(?P<sign>{SIGN})(?P<rest>\??\??(?:[ \t].*)?)", re.DOTALL)
 _option_line = re.compile(r"^ +(-.*?)(?:  |$)", re.MULTILINE)
 _option = re.compile(r"(?<!\S)--?\w[\w-]*")
 _last_word = re.compile(r"\S*\Z")
@@ -94,8 +95,7 @@ def _line_of_head(text: str, position: int) -> int | None:
     begin = text.rfind("\n", 0, position) + 1
     for line in text[:begin].split("\n"):
         match = _line.fullmatch(line)
-        is_empty = not line.strip() or line.lstrip().startswith("#")
-        if not is_empty and (match is None or match["sign"].startswith("%%")):
+        if not says_nothing(line) and (match is None or match["sign"].startswith("%%")):
             return None
     return begin
 

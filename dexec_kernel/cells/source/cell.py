@@ -17,15 +17,18 @@ from dexec_kernel.errors import CellSyntaxError, UnknownMagic
 
 __all__ = [
     "CELL_MAGICS",
+    "SIGN",
     "Cell",
     "CellSyntaxError",
     "MagicLine",
     "UnknownMagic",
     "parse_cell",
+    "says_nothing",
 ]
 
 #: A magic is one or two % and a name; a shell has %1 and %% (jobs), and those only in a command.
-_magic = re.compile(r"\s*(?P<sign>%%?[A-Za-z_][\w.-]*)(?P<help>\?{0,2})(?:\s+(?P<rest>.*))?$")
+SIGN = r"%%?[A-Za-z_][\w.-]*"
+_magic = re.compile(rf"\s*(?P<sign>{SIGN})(?P<help>\?{{0,2}})(?:\s+(?P<rest>.*))?$")
 _CELL_MAGIC = "%%"
 _COMMENT = "#"
 #: Some editors put it in front of a file's text. A shell would take it for a part of a word.
@@ -79,7 +82,7 @@ def parse_cell(text: str) -> Cell:
     magics: list[MagicLine] = []
     lines = text.removeprefix(_BYTE_ORDER_MARK).split("\n")
     for number, line in enumerate(lines):
-        if not (begin := line.lstrip()) or begin.startswith(_COMMENT):
+        if says_nothing(line):
             continue
         magic = _read_line(line.rstrip("\r"))
         if magic is None:
@@ -92,6 +95,12 @@ def parse_cell(text: str) -> Cell:
         if len(magics) > _MOST_MAGICS:
             raise CellSyntaxError(f"The cell has more than {_MOST_MAGICS:,} magics.")
     return Cell(tuple(magics), _shell_body(lines))
+
+
+def says_nothing(line: str) -> bool:
+    """Return whether a line is blank or a comment, as lines above magics may be."""
+    text = line.lstrip()
+    return not text or text.startswith(_COMMENT)
 
 
 def _read_line(line: str) -> MagicLine | None:

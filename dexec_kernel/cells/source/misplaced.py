@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from dexec_kernel.cells.source.cell import Cell
+from dexec_kernel.cells.source.cell import SIGN, Cell
 from dexec_kernel.errors import CellSyntaxError
 from dexec_kernel.shell.language.cursor import Kind, find_cursor
 
-_line = re.compile(r"^[ \t]*(?P<sign>%%?[A-Za-z_][\w.-]*)(?=\?{0,2}\s|\?{0,2}\Z)", re.MULTILINE)
+_line = re.compile(rf"^[ \t]*(?P<sign>{SIGN})(?=\?{{0,2}}\s|\?{{0,2}}\Z)", re.MULTILINE)
 #: Each look goes through the text above: of long texts with many such lines not all are looked at.
 _MAX_SIZE = 100_000
 _MOST_LOOKS = 20
